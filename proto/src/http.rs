@@ -1,0 +1,270 @@
+//! Bodies of the HTTP API, native and internal. Requests refuse keys they do not know.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::State;
+use crate::facts::Accounting;
+use crate::id::{Attempt, Digest, Fence, JudgementId, SubmissionId, WorkerId};
+use crate::job::Priority;
+use crate::language::LanguageInfo;
+use crate::limits::LimitsRequest;
+use crate::report::Judgement;
+use crate::verdict::Verdict;
+
+/// One source file as sent: exactly one of `content` and `content_base64`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileBody {
+    /// Plain file name or relative path.
+    pub name: String,
+    /// UTF-8 content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Any bytes, base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_base64: Option<String>,
+}
+
+/// One test as sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestBody {
+    /// What the program reads, UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<String>,
+    /// The same as base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin_base64: Option<String>,
+    /// What it should write; without it the verdict is `OK`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_output: Option<String>,
+    /// The same as base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_output_base64: Option<String>,
+    /// Its arguments.
+    #[serde(default)]
+    pub args: Vec<String>,
+}
+
+/// `POST /api/v1/submissions`: either `problem` or `tests`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSubmission {
+    /// A problem's short name (its active revision) or `name@sha256:…` (a fixed one).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// The language's id.
+    pub language: String,
+    /// The sources.
+    pub files: Vec<FileBody>,
+    /// Tests of the request, when there is no problem.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<Vec<TestBody>>,
+    /// Limits, held against the operator's maxima.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitsRequest>,
+    /// Class, capped by the token's scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+    /// Where to report when done. Accepted as null only until webhooks exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_url: Option<String>,
+    /// The sender's own id for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Who sent it, in the sender's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub participant: Option<String>,
+    /// Free labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Run every case even after a failure.
+    #[serde(default)]
+    pub all: bool,
+}
+
+/// A judgement as the API shows it: its identity and, once there is one, its content.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct JudgementView {
+    /// Its id.
+    pub id: JudgementId,
+    /// 1 for the first, counting up with each rejudge.
+    pub number: u32,
+    /// Why it was made: `submitted`, `rejudge`.
+    pub cause: String,
+    /// `name@sha256:…`, or null for tests of the request.
+    pub problem: Option<String>,
+    /// The granted claim that produced it.
+    pub attempt: Attempt,
+    /// The worker that produced it.
+    #[serde(default)]
+    pub worker: Option<WorkerId>,
+    /// The answer.
+    #[serde(flatten)]
+    pub result: Judgement,
+}
+
+/// A submission as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SubmissionView {
+    /// Its id.
+    pub id: SubmissionId,
+    /// Where it is.
+    pub state: State,
+    /// RFC 3339, UTC, milliseconds.
+    pub created_at: String,
+    /// Short name of the problem, or null.
+    pub problem: Option<String>,
+    /// The language's id.
+    pub language: String,
+    /// Its class.
+    pub priority: Priority,
+    /// The sender's own id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Who sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub participant: Option<String>,
+    /// Free labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// The verdict of the current judgement.
+    pub verdict: Option<Verdict>,
+    /// Its score.
+    pub score: Option<String>,
+    /// The current judgement once done, else null.
+    pub judgement: Option<JudgementView>,
+}
+
+/// One installed problem.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProblemView {
+    /// Short name.
+    pub name: String,
+    /// Title for people.
+    pub title: String,
+    /// Active revision.
+    pub digest: Digest,
+    /// When that revision came, RFC 3339.
+    pub created_at: String,
+    /// `pass-fail` or `scoring`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Number of test cases.
+    pub tests: u32,
+    /// CPU time limit in milliseconds.
+    pub cpu_time_ms: f64,
+    /// Memory limit in bytes.
+    pub memory_bytes: u64,
+    /// Statement as plain text or Markdown, when the package has one.
+    #[serde(default)]
+    pub statement: Option<String>,
+    /// Sample cases: (input, answer).
+    #[serde(default)]
+    pub samples: Vec<SampleView>,
+}
+
+/// One sample case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SampleView {
+    /// Its input, lossy UTF-8, at most 4 KiB.
+    pub input: String,
+    /// Its answer, lossy UTF-8, at most 4 KiB.
+    pub answer: String,
+}
+
+/// RFC 9457 problem document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProblemDocument {
+    /// `about:blank`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What was wrong and what would be right.
+    pub detail: String,
+    /// Stable code for programs, such as `unknown_problem`.
+    pub code: String,
+}
+
+/// `POST /internal/v1/workers`: what a worker says of itself before it takes jobs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct WorkerRegistration {
+    /// This start of the worker.
+    pub id: WorkerId,
+    /// Host name.
+    pub name: String,
+    /// Its `tribunal` version.
+    pub version: String,
+    /// How many jobs at once.
+    pub slots: u32,
+    /// How far its figures can be trusted.
+    pub accounting: Accounting,
+    /// Machine architecture, such as `x86_64`.
+    pub arch: String,
+    /// What it can judge.
+    pub languages: Vec<LanguageInfo>,
+}
+
+/// `POST /internal/v1/workers/{id}/heartbeat`, every 5 s; also renews the leases of the running claims.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Heartbeat {
+    /// Claims it is working on.
+    pub running: Vec<RunningClaim>,
+    /// Takes no more jobs.
+    #[serde(default)]
+    pub draining: bool,
+}
+
+/// One claim a worker is working on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RunningClaim {
+    /// The judgement.
+    pub judgement_id: JudgementId,
+    /// The claim's fencing token.
+    pub fence: Fence,
+}
+
+/// Answer to a heartbeat.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct HeartbeatReply {
+    /// Whether the store knows this worker; when not, it registers again.
+    pub known: bool,
+    /// Claims to stop: cancelled, or granted to somebody else.
+    pub stop: Vec<JudgementId>,
+}
+
+/// `POST /internal/v1/judgements/{id}/claim`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ClaimRequest {
+    /// Who asks.
+    pub worker_id: WorkerId,
+    /// Whether the broker said this message was delivered before.
+    #[serde(default)]
+    pub redelivered: bool,
+}
+
+/// What the store answers to a claim.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "claim", rename_all = "snake_case")]
+pub enum ClaimReply {
+    /// Go ahead.
+    Granted {
+        /// Number of this attempt, from 1.
+        attempt: Attempt,
+        /// Its fencing token.
+        fence: Fence,
+        /// Milliseconds since the submission was accepted.
+        queued_ms: f64,
+    },
+    /// Nothing to do: done, cancelled, or another worker holds a live claim. Acknowledge and forget.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+    /// This worker already failed at it and another one could do it. The store has it dispatched again;
+    /// acknowledge and forget.
+    TryElsewhere,
+}

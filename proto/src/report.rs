@@ -1,0 +1,311 @@
+//! The full result of a job: one [`Judgement`] with its tests, as `tribunal judge --json` prints it, the API
+//! stores it, and the queue carries it.
+//!
+//! Two views (decision 12): the structs hold the judge's view. [`Judgement::for_contestant`] removes all a
+//! contestant may not see; every route, event and page uses it unless the token has the `judge` scope.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::{Accounting, LimitHit, RunFacts};
+use crate::id::{Attempt, Digest, Fence, JudgementId, SubmissionId, WorkerId};
+use crate::limits::Limits;
+use crate::units::ms;
+use crate::verdict::Verdict;
+
+/// Version of the pure verdict function; stored with each judgement.
+pub const POLICY_VERSION: u32 = 1;
+
+/// Whether compiling worked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CompileStatus {
+    /// An artifact was made.
+    Ok,
+    /// The compiler refused the program, or hit a limit; verdict CE.
+    Error,
+    /// The language is not compiled.
+    Skipped,
+}
+
+/// What the compile run said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CompileReport {
+    /// Whether it worked.
+    pub status: CompileStatus,
+    /// stdout and stderr of the compiler, capped at 64 KiB, lossy UTF-8.
+    pub log: String,
+    /// CPU time of the compiler.
+    #[serde(rename = "cpu_time_ms", with = "ms")]
+    #[schema(value_type = f64)]
+    pub cpu_time: Duration,
+    /// Wall-clock time of the compiler.
+    #[serde(rename = "wall_time_ms", with = "ms")]
+    #[schema(value_type = f64)]
+    pub wall_time: Duration,
+    /// The limit that ended it, if one did.
+    #[serde(default)]
+    pub limit_hit: Option<LimitHit>,
+    /// Whether the artifact came from the cache.
+    #[serde(default)]
+    pub cached: bool,
+}
+
+/// One measured run of a test case, when it was run more than once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RunRecord {
+    /// CPU time in milliseconds.
+    pub cpu_time_ms: f64,
+    /// Wall-clock time in milliseconds.
+    pub wall_time_ms: f64,
+    /// Peak memory in bytes.
+    pub memory_bytes: Option<u64>,
+}
+
+/// The result of one test case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TestReport {
+    /// Path under `data/` without extension, such as `secret/02-small`; `test-1` for tests of a request.
+    pub name: String,
+    /// Its group, such as `secret`.
+    pub group: String,
+    /// The judge's word.
+    pub verdict: Verdict,
+    /// Why, for judges only: may quote secret data.
+    pub reason: Option<String>,
+    /// Score as a decimal string, for scored problems.
+    pub score: Option<String>,
+    /// CPU time in milliseconds; null when the case did not run.
+    pub cpu_time_ms: Option<f64>,
+    /// Wall-clock time in milliseconds.
+    pub wall_time_ms: Option<f64>,
+    /// Peak memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Bytes written to stdout and stderr.
+    pub output_bytes: Option<u64>,
+    /// Exit status.
+    pub exit_code: Option<i32>,
+    /// Signal number.
+    pub signal: Option<i32>,
+    /// The limit that decided.
+    pub limit_hit: Option<LimitHit>,
+    /// What the contestant may see.
+    pub feedback: Option<String>,
+    /// How far the figures can be trusted.
+    pub accounting: Option<Accounting>,
+    /// Whether the run came from the cache.
+    #[serde(default)]
+    pub cached: bool,
+    /// Every measured run, when there were several.
+    #[serde(default)]
+    pub runs: Vec<RunRecord>,
+    /// Stable strings such as `process_limit_reached`, `near_memory_limit`.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// Time spent comparing the output, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check_time_ms: Option<f64>,
+    /// Program's stdout, only for tests given in the request, at most 64 KiB, lossy UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<String>,
+    /// Program's stderr, only for tests given in the request, at most 64 KiB, lossy UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<String>,
+    /// Whether `stdout` was cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout_truncated: Option<bool>,
+    /// Whether `stderr` was cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr_truncated: Option<bool>,
+    /// Exact bytes of stdout, base64, when they are not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout_base64: Option<String>,
+    /// Exact bytes of stderr, base64, when they are not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr_base64: Option<String>,
+    /// What the box observed; the verdict can be made again from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<RunFacts>,
+    /// Whether the contestant may see which case this is and what its checker said (a sample).
+    #[serde(default)]
+    pub sample: bool,
+}
+
+impl TestReport {
+    /// A case nobody ran, with `verdict` SK, JE or SE and the reason.
+    pub fn not_run(name: &str, group: &str, verdict: Verdict, reason: Option<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            group: group.to_owned(),
+            verdict,
+            reason,
+            score: None,
+            cpu_time_ms: None,
+            wall_time_ms: None,
+            memory_bytes: None,
+            output_bytes: None,
+            exit_code: None,
+            signal: None,
+            limit_hit: None,
+            feedback: None,
+            accounting: None,
+            cached: false,
+            runs: Vec::new(),
+            notes: Vec::new(),
+            check_time_ms: None,
+            stdout: None,
+            stderr: None,
+            stdout_truncated: None,
+            stderr_truncated: None,
+            stdout_base64: None,
+            stderr_base64: None,
+            facts: None,
+            sample: false,
+        }
+    }
+
+    /// The same report without what only judges may see.
+    #[must_use]
+    pub fn for_contestant(mut self) -> Self {
+        if !self.sample {
+            self.reason = None;
+        }
+        self.facts = None;
+        self
+    }
+}
+
+/// The result of one test group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct GroupReport {
+    /// Path under `data/`, such as `secret`.
+    pub name: String,
+    /// The judge's word on the group.
+    pub verdict: Verdict,
+    /// Score as a decimal string.
+    pub score: Option<String>,
+    /// Most that could be had.
+    pub max_score: Option<String>,
+}
+
+/// Where the time of a judgement went. All in milliseconds of wall-clock time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Timing {
+    /// From acceptance by the API until a worker was granted the claim; null outside the service.
+    #[serde(default)]
+    pub queue_ms: Option<f64>,
+    /// Compiling.
+    pub compile_ms: f64,
+    /// Running all cases, boxes included.
+    pub run_ms: f64,
+    /// Comparing all outputs.
+    pub check_ms: f64,
+    /// The worker's whole time on the job.
+    pub total_ms: f64,
+}
+
+/// The judge's whole answer on one submission.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Judgement {
+    /// The judge's word.
+    pub verdict: Verdict,
+    /// Score as a decimal string, for scored problems.
+    pub score: Option<String>,
+    /// Why, when no test tells: the cause of SE or JE, for judges.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// What the compile run said; null when it never started.
+    pub compile: Option<CompileReport>,
+    /// Every case, in judging order.
+    pub tests: Vec<TestReport>,
+    /// Every group.
+    pub groups: Vec<GroupReport>,
+    /// The limits in effect.
+    pub limits: Option<Limits>,
+    /// The language's id.
+    pub language: String,
+    /// Digest of the image everything ran in.
+    pub image: Option<Digest>,
+    /// `oci` or `host`.
+    #[serde(default)]
+    pub image_kind: Option<String>,
+    /// Version of the verdict function.
+    pub policy_version: u32,
+    /// Where the time went.
+    #[serde(default)]
+    pub timing: Timing,
+    /// Stable strings.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+impl Judgement {
+    /// A judgement that says only that we failed.
+    pub fn system_error(language: &str, reason: String) -> Self {
+        Self {
+            verdict: Verdict::SE,
+            score: None,
+            reason: Some(reason),
+            compile: None,
+            tests: Vec::new(),
+            groups: Vec::new(),
+            limits: None,
+            language: language.to_owned(),
+            image: None,
+            image_kind: None,
+            policy_version: POLICY_VERSION,
+            timing: Timing::default(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The same judgement without what only judges may see. JE and SE keep their reason: it is about the
+    /// package or about us and names no test data; the worker sees to that.
+    #[must_use]
+    pub fn for_contestant(mut self) -> Self {
+        self.tests = self.tests.into_iter().map(TestReport::for_contestant).collect();
+        if self.verdict != Verdict::SE {
+            self.reason = None;
+        }
+        self
+    }
+}
+
+/// Queue message: the report of one attempt (`application/vnd.tribunal.report.v1+json`). Idempotent by
+/// (judgement, attempt); only the current fence is stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReportMessage {
+    /// Wire version, 1.
+    pub schema: u32,
+    /// The judgement reported on.
+    pub judgement_id: JudgementId,
+    /// Its submission.
+    pub submission_id: SubmissionId,
+    /// The granted claim.
+    pub attempt: Attempt,
+    /// Its fencing token.
+    pub fence: Fence,
+    /// Who reports.
+    pub worker_id: WorkerId,
+    /// What happened.
+    pub outcome: Outcome,
+}
+
+/// One level above the verdict: three kinds of failure never share a type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Outcome {
+    /// The submission was judged.
+    Judged {
+        /// The whole answer.
+        judgement: Box<Judgement>,
+    },
+    /// We failed. The store decides whether another attempt is made.
+    Failed {
+        /// What went wrong, for operators and judges.
+        cause: String,
+        /// Whether another attempt can help.
+        retry: bool,
+    },
+}
