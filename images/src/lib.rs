@@ -1,1 +1,5 @@
-//! Placeholder: filled in by its first commit.
+//! OCI images: from a digest to a read-only root file system.
+
+#![forbid(unsafe_code)]
+
+pub mod rootfs;

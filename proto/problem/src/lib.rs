@@ -1,1 +1,5 @@
-//! Placeholder: filled in by its first commit.
+//! Problem packages on disk, read into one model.
+
+#![forbid(unsafe_code)]
+
+pub mod model;

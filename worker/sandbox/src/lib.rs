@@ -1,1 +1,3 @@
-//! Placeholder: filled in by its first commit.
+//! The box: runs one untrusted program in fresh namespaces and says what happened.
+
+pub mod spec;

@@ -1,0 +1,142 @@
+//! What a caller asks of a box and what it gets back: plain values, no kernel in sight.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::facts::RunFacts;
+use proto::limits::Limits;
+
+/// The read-only tree a box starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RootSpec {
+    /// Unpacked layers, topmost first, joined by overlayfs under an empty upper of the box's own. The tree
+    /// has real directories `/proc`, `/dev`, `/tmp` and `/w`; the store makes sure of that at import.
+    pub lower: Vec<PathBuf>,
+    /// Further read-only trees mounted over directories of that root, because overlayfs does not show
+    /// mounts below its layers: the `host` image brings the host's `/usr` this way.
+    pub binds: Vec<RootBind>,
+}
+
+/// One read-only tree inside the root.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RootBind {
+    /// Directory on the host.
+    pub source: PathBuf,
+    /// Absolute path in the box; exists in the root as a real directory.
+    pub target: PathBuf,
+}
+
+/// A file placed into the work directory before the program starts.
+#[derive(Debug, Clone)]
+pub struct BoxFile {
+    /// Path below the work directory: relative, no `..`, no empty component. Directories are made.
+    pub path: String,
+    /// Its content.
+    pub content: Arc<[u8]>,
+    /// Whether it gets mode 0755 instead of 0644.
+    pub executable: bool,
+}
+
+/// What the program reads from fd 0.
+#[derive(Debug, Clone, Default)]
+pub enum Stdin {
+    /// Nothing: end of file at once.
+    #[default]
+    Empty,
+    /// These bytes, from a sealed memfd.
+    Bytes(Arc<[u8]>),
+    /// This descriptor, opened read-only by the caller.
+    Fd(Arc<OwnedFd>),
+}
+
+/// A regular file or a whole directory of the work directory, wanted back after the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collect {
+    /// Path below the work directory; `.` is all of it.
+    pub path: String,
+    /// Most bytes wanted over all files found there; more is an entry in [`RunOutcome::refused`].
+    pub max_bytes: u64,
+}
+
+/// Which system calls are open. The rules are in `policy/seccomp.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Profile {
+    /// What every language runtime needs.
+    #[default]
+    Default,
+}
+
+/// One run.
+#[derive(Debug, Clone)]
+pub struct RunSpec {
+    /// The tree it sees.
+    pub root: RootSpec,
+    /// Program and arguments. `argv[0]` is absolute or looked up in the `PATH` of `env`.
+    pub argv: Vec<String>,
+    /// The whole environment; nothing is inherited.
+    pub env: Vec<(String, String)>,
+    /// Files placed into the work directory `/w`, which is also the current directory.
+    pub files: Vec<BoxFile>,
+    /// Standard input.
+    pub stdin: Stdin,
+    /// How many bytes of stdout to keep; counting and the output limit go on beyond it.
+    pub keep_stdout: usize,
+    /// How many bytes of stderr to keep.
+    pub keep_stderr: usize,
+    /// The bounds.
+    pub limits: Limits,
+    /// System calls.
+    pub profile: Profile,
+    /// Whether the program may write in `/w`. When not, `/w` is read-only and `/tmp` stays writable.
+    pub writable: bool,
+    /// What to bring back after the box is dead.
+    pub collect: Vec<Collect>,
+}
+
+/// One captured stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Captured {
+    /// The first bytes, at most as many as were to be kept.
+    pub bytes: Vec<u8>,
+    /// Whether there were more.
+    pub truncated: bool,
+}
+
+/// A file brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collected {
+    /// Path below the work directory, `/` between components; not necessarily UTF-8.
+    pub path: Vec<u8>,
+    /// Whether the owner could execute it.
+    pub executable: bool,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// Where the caller's wait went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BoxTimes {
+    /// Making the box, or taking a warm one.
+    pub setup: Duration,
+    /// From the end of the program until the box was gone.
+    pub teardown: Duration,
+}
+
+/// What came of a run that really started.
+#[derive(Debug, Clone)]
+pub struct RunOutcome {
+    /// What was observed.
+    pub facts: RunFacts,
+    /// Standard output.
+    pub stdout: Captured,
+    /// Standard error.
+    pub stderr: Captured,
+    /// Files brought back.
+    pub files: Vec<Collected>,
+    /// What was wanted back but refused, with the reason: a symlink, a FIFO, too large, absent.
+    pub refused: Vec<(String, String)>,
+    /// Where the time went.
+    pub times: BoxTimes,
+}
