@@ -78,7 +78,14 @@ fn view(problem: &Problem) -> ProblemView {
 
 type Read = (ProblemView, Option<Vec<String>>);
 
-fn read(_zip: &[u8], _name: Option<&str>) -> Result<Read, ApiError> {
-    let _ = view;
-    Err(ApiError::new(Code::NotSupported, "packages cannot be read yet"))
+fn read(zip: &[u8], name: Option<&str>) -> Result<Read, ApiError> {
+    let scratch = tempfile::tempdir().map_err(|e| {
+        tracing::error!(error = %e, "no temporary folder for a package");
+        ApiError::new(Code::Unavailable, "the package cannot be looked at now; try again later")
+    })?;
+    let loaded = problem::open_zip(zip, name.unwrap_or_default(), scratch.path()).map_err(|e| {
+        let diagnostics = serde_json::to_value(&e.diagnostics).unwrap_or_default();
+        ApiError::new(Code::InvalidPackage, e.to_string()).with("diagnostics", diagnostics)
+    })?;
+    Ok((view(&loaded.problem), loaded.problem.languages.clone()))
 }
