@@ -91,6 +91,8 @@ fn main() -> Result<()> {
     let attacks = load(&filter)?;
     let dir = tempfile::tempdir()?;
     let lab = Lab::open(dir.path())?;
+    // The first box leases what later ones share; the host is compared from there on.
+    lab.hello()?;
     println!(
         "\nrunning {} hostile programs, {parallel} at once, {}",
         attacks.len(),
