@@ -119,7 +119,7 @@ function wireTheme() {
   const show = (theme) => {
     if (theme === 'auto') delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
-    byId('theme').textContent = THEMES[theme][1];
+    byId('theme').textContent = `◐ ${THEMES[theme][1]}`;
     byId('theme').setAttribute('aria-label', `Colour theme: ${THEMES[theme][2]}`);
   };
   let theme = localStorage.getItem('tribunal.theme');

@@ -5,6 +5,7 @@ const known = (value) => typeof value === 'number' && Number.isFinite(value);
 /** Milliseconds as `0.4 ms`, `12 ms`, `1.25 s`; an unmeasured value is a dash, never 0. */
 export function time(ms) {
   if (!known(ms)) return '–';
+  if (ms === 0) return '0 ms';
   if (ms < 10) return `${ms.toFixed(1)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 100_000) return `${trim((ms / 1000).toFixed(2))} s`;

@@ -9,9 +9,10 @@ const FENCE = /^\s*(```+|~~~+)/;
 const HEADING = /^\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$/;
 const BULLET = /^\s*([-*+]|\d{1,9}[.)])\s+(.*)$/;
 
-/** Nodes for a statement; `headings` start at level h3, below the page's own. */
-export function markdown(text) {
-  const lines = text.replaceAll('\r\n', '\n').split('\n');
+/** Nodes for a statement; its headings start at h3, below the page's own. A first one that repeats `title` is left out. */
+export function markdown(text, title) {
+  const opening = HEADING.exec(text.trimStart().split('\n', 1)[0]);
+  const lines = (opening?.[2] === title ? text.trimStart().slice(opening[0].length) : text).replaceAll('\r\n', '\n').split('\n');
   const nodes = [];
   let at = 0;
   while (at < lines.length) {
@@ -83,7 +84,7 @@ const SUPERSCRIPT = { 0: '⁰', 1: '¹', 2: '²', 3: '³', 4: '⁴', 5: '⁵', 6
 
 function readable(tex) {
   return tex
-    .replace(/\\([A-Za-z]+|[ ,])\s?/g, (whole, name) => TEX[name] ?? whole)
+    .replace(/\\([A-Za-z]+|[ ,])/g, (whole, name) => TEX[name] ?? whole)
     .replace(/\^\{?([-+]?\d+)\}?/g, (_, power) => [...power].map((digit) => SUPERSCRIPT[digit]).join(''))
     .replace(/(\d)\s*\{,\}\s*(?=\d)/g, '$1,');
 }

@@ -77,7 +77,7 @@ export function choose(name) {
   }
   byId('problem').value = problem.name;
   fill(byId('statement'), el('h1', {}, problem.title || problem.name), limits(problem),
-    problem.statement ? markdown(problem.statement) : el('p', { class: 'note' }, 'This package has no statement.'), samples(problem));
+    problem.statement ? markdown(problem.statement, problem.title) : el('p', { class: 'note' }, 'This package has no statement.'), samples(problem));
   loadDraft();
   return true;
 }
