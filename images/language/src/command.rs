@@ -1,0 +1,115 @@
+//! From a language and the names of the files sent to the exact command lines.
+//!
+//! File names come from a stranger. They are never read by a shell; the two ways in which a compiler takes
+//! a file name for something else, a leading `-` or `@`, are closed with `./`.
+
+use crate::Language;
+
+/// No file can be named as the one to start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// Nothing was sent.
+    #[error("no source file was sent; send at least one .{extension} file")]
+    NoSource {
+        /// What such a file ends in.
+        extension: String,
+    },
+    /// Several could be meant.
+    #[error("{count} source files were sent and none is called `{wanted}`; name the entry file")]
+    Ambiguous {
+        /// How many.
+        count: usize,
+        /// The name that would settle it.
+        wanted: String,
+    },
+}
+
+impl Language {
+    /// The files among `names` that are sources of this language by their extension, in the order given.
+    /// When there are none, all of `names`: somebody chose the language on purpose.
+    pub fn sources<'a>(&self, names: &'a [String]) -> Vec<&'a str> {
+        let known: Vec<&str> = names.iter().map(String::as_str).filter(|name| self.is_source(name)).collect();
+        if known.is_empty() { names.iter().map(String::as_str).collect() } else { known }
+    }
+
+    /// Whether the extension of `name` is one of this language's, in either case of letters.
+    pub fn is_source(&self, name: &str) -> bool {
+        extension(name).is_some_and(|ext| self.extensions.iter().any(|known| known.eq_ignore_ascii_case(ext)))
+    }
+
+    /// The file to start: the only source, else the one called as `entry` says, else the only one outside
+    /// of folders. A language without an entry name compiles all its sources together; there it is the
+    /// first.
+    ///
+    /// # Errors
+    /// [`EntryError`] when nothing was sent, or several files could be meant.
+    pub fn entry_of(&self, sources: &[String]) -> Result<String, EntryError> {
+        let candidates = self.sources(sources);
+        let outside: Vec<&str> = candidates.iter().copied().filter(|name| !name.contains('/')).collect();
+        let named = self.entry.as_deref().and_then(|entry| candidates.iter().find(|name| **name == entry));
+        match (&candidates[..], named, &outside[..]) {
+            ([], ..) => Err(EntryError::NoSource { extension: self.extensions[0].clone() }),
+            ([only], ..) | (_, None, [only]) => Ok((*only).to_owned()),
+            (_, Some(named), _) => Ok((*named).to_owned()),
+            (_, None, _) => match &self.entry {
+                None => Ok(candidates[0].to_owned()),
+                Some(wanted) => {
+                    Err(EntryError::Ambiguous { count: candidates.len(), wanted: wanted.clone() })
+                }
+            },
+        }
+    }
+
+    /// The compile command for these files, or `None` when nothing is compiled. Where
+    /// [`entry_of`](Self::entry_of) cannot tell the entry file, the first source stands in for it.
+    pub fn compile_argv(&self, sources: &[String]) -> Option<Vec<String>> {
+        let entry = self.entry_or_first(sources);
+        self.compile.as_ref().map(|words| self.expand(words, sources, &entry))
+    }
+
+    /// The run command for these files, followed by the test's own arguments. The entry file is found as in
+    /// [`compile_argv`](Self::compile_argv).
+    pub fn run_argv(&self, sources: &[String], args: &[String]) -> Vec<String> {
+        let mut argv = self.run_argv_from(sources, &self.entry_or_first(sources));
+        argv.extend_from_slice(args);
+        argv
+    }
+
+    /// The run command when the caller knows the entry file, because a package names it.
+    pub fn run_argv_from(&self, sources: &[String], entry: &str) -> Vec<String> {
+        self.expand(&self.run, sources, entry)
+    }
+
+    fn entry_or_first(&self, sources: &[String]) -> String {
+        self.entry_of(sources)
+            .unwrap_or_else(|_| self.sources(sources).first().copied().unwrap_or_default().to_owned())
+    }
+
+    fn expand(&self, words: &[String], names: &[String], entry: &str) -> Vec<String> {
+        let mut argv = Vec::with_capacity(words.len() + names.len());
+        for word in words {
+            if word == "{sources}" {
+                argv.extend(self.sources(names).into_iter().map(harmless));
+            } else {
+                argv.push(
+                    word.replace("{entry}", &harmless(entry))
+                        .replace("{output}", self.artifact.as_deref().unwrap_or_default()),
+                );
+            }
+        }
+        argv
+    }
+}
+
+fn harmless(name: &str) -> String {
+    if name.starts_with(['-', '@']) { format!("./{name}") } else { name.to_owned() }
+}
+
+/// The part after the last dot of the last path component; a leading dot does not count.
+pub(crate) fn extension(name: &str) -> Option<&str> {
+    let base = name.rsplit('/').next()?;
+    match base.rsplit_once('.') {
+        Some((stem, ext)) if !stem.is_empty() && !ext.is_empty() => Some(ext),
+        _ => None,
+    }
+}

@@ -1,0 +1,205 @@
+//! `language.toml` as text to [`Language`]: unknown keys, missing keys and nonsense stop here, with the file
+//! and the key in the message.
+
+use std::collections::BTreeMap;
+
+use proto::units::Bytes;
+use serde::Deserialize;
+
+use crate::Language;
+
+/// What is wrong with a `language.toml`.
+#[derive(Debug, thiserror::Error)]
+pub enum LanguageError {
+    /// Not TOML, an unknown or missing key, or a value of the wrong type; the cause shows the place.
+    #[error("{file}: could not be read as a language description")]
+    Syntax {
+        /// The file.
+        file: String,
+        /// Line, column and what was expected.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// A value that parses but cannot be right.
+    #[error("{file}: `{key}` {problem}")]
+    Value {
+        /// The file.
+        file: String,
+        /// The key.
+        key: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    name: String,
+    version: Vec<String>,
+    extensions: Vec<String>,
+    package_codes: Vec<String>,
+    entry: Option<String>,
+    memory_overhead: Option<String>,
+    profile: Option<String>,
+    compile: Option<RawCompile>,
+    run: RawRun,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    image: RawImage,
+    host: Option<RawHost>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCompile {
+    argv: Vec<String>,
+    artifact: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRun {
+    argv: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawImage {
+    suite: String,
+    packages: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawHost {
+    needs: Vec<String>,
+}
+
+/// Reads one description.
+///
+/// # Errors
+/// [`LanguageError`], naming `file` and the key.
+pub fn parse(id: &str, file: &str, text: &str) -> Result<Language, LanguageError> {
+    let raw: Raw = toml::from_str(text)
+        .map_err(|source| LanguageError::Syntax { file: file.to_owned(), source: Box::new(source) })?;
+    check(id, &raw).map_err(|(key, problem)| LanguageError::Value {
+        file: file.to_owned(),
+        key: key.to_owned(),
+        problem,
+    })?;
+    let memory_overhead =
+        raw.memory_overhead.as_deref().map(str::parse::<Bytes>).transpose().map_err(|error| {
+            LanguageError::Value {
+                file: file.to_owned(),
+                key: "memory_overhead".to_owned(),
+                problem: error.to_string(),
+            }
+        })?;
+    let (compile, artifact) = match raw.compile {
+        Some(compile) => (Some(compile.argv), compile.artifact),
+        None => (None, None),
+    };
+    Ok(Language {
+        id: id.to_owned(),
+        name: raw.name,
+        version: raw.version,
+        extensions: raw.extensions,
+        package_codes: raw.package_codes,
+        entry: raw.entry,
+        compile,
+        artifact,
+        run: raw.run.argv,
+        env: raw.env,
+        memory_overhead,
+        profile: raw.profile.unwrap_or_else(|| "default".to_owned()),
+        suite: raw.image.suite,
+        packages: raw.image.packages,
+        host_needs: raw.host.map(|host| host.needs).unwrap_or_default(),
+    })
+}
+
+type Finding = (&'static str, String);
+
+fn check(id: &str, raw: &Raw) -> Result<(), Finding> {
+    let word = |text: &str| {
+        !text.is_empty()
+            && text.len() <= 64
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b))
+    };
+    if !word(id) {
+        return Err(("(folder name)", format!("`{id}` must be lower-case letters, digits, `+`, `-` or `.`")));
+    }
+    if raw.name.trim().is_empty() {
+        return Err(("name", "is empty; give the name people know it by".to_owned()));
+    }
+    if raw.extensions.is_empty() || !raw.extensions.iter().all(|e| word(e) && !e.starts_with('.')) {
+        return Err((
+            "extensions",
+            "needs at least one extension, lower case and without its dot".to_owned(),
+        ));
+    }
+    if raw.package_codes.is_empty() || !raw.package_codes.iter().all(|code| word(code)) {
+        return Err(("package_codes", "needs at least one code of the problem package format".to_owned()));
+    }
+    check_argv("version", &raw.version, true, false)?;
+    let artifact = raw.compile.as_ref().and_then(|compile| compile.artifact.as_deref());
+    if let Some(compile) = &raw.compile {
+        check_argv("compile.argv", &compile.argv, true, artifact.is_some())?;
+    }
+    check_argv("run.argv", &raw.run.argv, false, artifact.is_some())?;
+    if let Some(artifact) = artifact
+        && artifact != "."
+        && !plain_path(artifact)
+    {
+        return Err(("compile.artifact", "must be `.` or a path below the work directory".to_owned()));
+    }
+    if let Some(entry) = raw.entry.as_deref()
+        && !plain_path(entry)
+    {
+        return Err(("entry", "must be a file name, relative and without `..`".to_owned()));
+    }
+    if let Some(key) = raw.env.keys().find(|key| key.is_empty() || key.contains(['=', '\0'])) {
+        return Err(("env", format!("has the name `{key}`, which cannot be an environment variable")));
+    }
+    if !word(&raw.image.suite) {
+        return Err(("image.suite", "must be a Debian suite, such as `bookworm`".to_owned()));
+    }
+    if !raw.image.packages.iter().all(|package| word(package) && !package.starts_with('-')) {
+        return Err(("image.packages", "must be Debian package names".to_owned()));
+    }
+    let needs = raw.host.as_ref().map_or(&[][..], |host| &host.needs);
+    if !needs.iter().all(|path| path.starts_with("/usr/") && plain_path(&path[1..])) {
+        return Err((
+            "host.needs",
+            "must be absolute paths below /usr, the only tree the host image shows".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// The program is absolute, or `./{output}` for what was compiled; placeholders are known ones.
+fn check_argv(key: &'static str, argv: &[String], absolute: bool, output: bool) -> Result<(), Finding> {
+    let Some(program) = argv.first() else {
+        return Err((key, "is empty; the first word is the program".to_owned()));
+    };
+    if !program.starts_with('/') && (absolute || !program.starts_with("./")) {
+        return Err((key, format!("starts with `{program}`; the program must be an absolute path")));
+    }
+    for word in argv {
+        if word.contains("{output}") && !output {
+            return Err((key, "uses {output}, but compile.artifact is not given".to_owned()));
+        }
+        if word.contains("{sources}") && word != "{sources}" {
+            return Err((
+                key,
+                "has {sources} inside a word; it must stand alone, it becomes many words".to_owned(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn plain_path(path: &str) -> bool {
+    !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | "..")) && !path.contains('\0')
+}
