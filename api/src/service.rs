@@ -103,8 +103,17 @@ impl std::fmt::Debug for Service {
 }
 
 impl Service {
-    /// Opens the folder, the store, the port and the queue.
+    /// Opens the folder, the store, the port and the queue. Has to be called within a tokio runtime.
     pub async fn start(config: ServiceConfig) -> Result<Self, StartError> {
+        let link = match &config.broker {
+            Broker::Embedded => None,
+            Broker::Amqp(url) => Some(queue::amqp::connect_api(url)?),
+        };
+        Self::start_with(config, link).await
+    }
+
+    /// The same with a broker that is there already; without one jobs stay in this process.
+    pub(crate) async fn start_with(config: ServiceConfig, link: Option<ApiLink>) -> Result<Self, StartError> {
         let lock = lock_data(&config.data)?;
         let store = open_store(&config).await?;
         let (first_token, worker_token_file) = first_tokens(&store, &config.data).await?;
@@ -113,7 +122,7 @@ impl Service {
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;
         let wake = Arc::new(Notify::new());
-        let brokered = matches!(config.broker, Broker::Amqp(_));
+        let brokered = link.is_some();
         let app = Arc::new(App {
             store: store.clone(),
             hub: Hub::default(),
@@ -126,8 +135,8 @@ impl Service {
             broker_ok: AtomicBool::new(false),
             shutdown: CancellationToken::new(),
         });
-        let (embedded, jobs, reports, events) = match &config.broker {
-            Broker::Embedded => {
+        let (embedded, jobs, reports, events) = match link {
+            None => {
                 store.release_all_jobs().await?;
                 let touched = store.end_all_claims(now_ms()).await?;
                 if !touched.is_empty() {
@@ -139,10 +148,7 @@ impl Service {
                 let (queue, reports, events) = Embedded::new(store, wake);
                 (Some(queue), None, reports, events)
             }
-            Broker::Amqp(url) => {
-                let ApiLink { jobs, reports, events } = queue::amqp::connect_api(url)?;
-                (None, Some(jobs), reports, events)
-            }
+            Some(ApiLink { jobs, reports, events }) => (None, Some(jobs), reports, events),
         };
         Ok(Self {
             app,
