@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, header};
 
 use crate::app::App;
@@ -73,7 +74,7 @@ impl FromRequestParts<Arc<App>> for Caller {
                 }
                 None => Err(ApiError::new(Code::Unauthorized, "nobody knows this token")),
             },
-            None => without_token(app.loopback, &parts.headers, parts.uri.authority().map(|a| a.as_str())),
+            None => without_token(app.loopback, &parts.headers, parts.uri.authority().map(Authority::as_str)),
         }
     }
 }
@@ -150,7 +151,8 @@ mod tests {
     #[test]
     fn without_a_token_only_a_plain_loopback_request_is_local() {
         let host = ("host", "127.0.0.1:8080");
-        let table: &[(bool, &[(&'static str, &str)], Option<Code>)] = &[
+        type Row<'a> = (bool, &'a [(&'static str, &'a str)], Option<Code>);
+        let table: &[Row<'_>] = &[
             (true, &[host], None),
             (true, &[("host", "localhost")], None),
             (true, &[("host", "[::1]:8080")], None),

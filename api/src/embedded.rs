@@ -110,7 +110,7 @@ async fn fetch(
     capability: String,
     slots: Arc<Semaphore>,
 ) -> Result<Delivery<Job>, QueueError> {
-    let Ok(permit) = slots.acquire_owned().await else { return Err(QueueError::Closed) };
+    let Ok(mut permit) = slots.acquire_owned().await else { return Err(QueueError::Closed) };
     loop {
         let leased = queue.store.lease_jobs(Some(&capability), 1, LEASE_MS, now_ms()).await;
         let Some(leased) = leased.map_err(|e| unavailable(&e))?.into_iter().next() else {
@@ -118,18 +118,13 @@ async fn fetch(
             continue;
         };
         let job = queue.store.job(leased.judgement).await.map_err(|e| unavailable(&e))?;
-        let settle = Lease { queue: queue.clone(), job: leased, settled: false, _permit: permit };
-        return match job {
-            Some(job) => {
-                let redelivered = settle.job.deliveries > 1;
-                Ok(Delivery::new(job, redelivered, Box::new(settle)))
-            }
-            // Cancelled in between: take it from the waiting and tell the caller to ask again.
-            None => {
-                Box::new(settle).ack().await?;
-                Err(QueueError::Unavailable { what: "a job".into(), cause: "it was cancelled".into() })
-            }
-        };
+        let settle = Lease { queue: queue.clone(), job: leased, settled: false, slot: Some(permit) };
+        if let Some(job) = job {
+            let redelivered = settle.job.deliveries > 1;
+            return Ok(Delivery::new(job, redelivered, Box::new(settle)));
+        }
+        // Cancelled in between: take it from the waiting and look for another one.
+        permit = settle.into_slot().await?;
     }
 }
 
@@ -145,7 +140,15 @@ struct Lease {
     queue: Embedded,
     job: LeasedJob,
     settled: bool,
-    _permit: OwnedSemaphorePermit,
+    slot: Option<OwnedSemaphorePermit>,
+}
+
+impl Lease {
+    /// Ends the lease and keeps the slot for the next job.
+    async fn into_slot(mut self) -> Result<OwnedSemaphorePermit, QueueError> {
+        let slot = self.slot.take().ok_or(QueueError::Closed)?;
+        Box::new(self).ack().await.map(|()| slot)
+    }
 }
 
 #[async_trait]
@@ -322,9 +325,11 @@ mod tests {
     use queue::{ApiLink, EventSink, ReportSink};
     use std::sync::Mutex;
 
+    type Ends = (Box<dyn ReportSource>, Box<dyn EventSource>);
+
     struct OverStore {
         queue: Embedded,
-        ends: Mutex<Option<(Box<dyn ReportSource>, Box<dyn EventSource>)>>,
+        ends: Mutex<Option<Ends>>,
     }
 
     #[async_trait]

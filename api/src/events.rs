@@ -13,7 +13,7 @@ use proto::id::{Attempt, Fence, SubmissionId};
 use tokio::sync::watch;
 
 /// An entry nobody touched for this long is forgotten; the store still has the truth.
-const FORGET_AFTER: Duration = Duration::from_secs(600);
+const FORGET_AFTER: Duration = Duration::from_mins(10);
 /// Parts of one attempt: far more than any package has cases.
 const PARTS_MAX: usize = 100_000;
 

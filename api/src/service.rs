@@ -285,12 +285,11 @@ async fn open_store(config: &ServiceConfig) -> Result<Store, StartError> {
 /// Makes the first admin token and the workers' token file where they are missing.
 async fn first_tokens(store: &Store, data: &Path) -> Result<(Option<String>, PathBuf), StartError> {
     let now = now_ms();
-    let first = match store.has_token(Scope::Admin).await? {
-        true => None,
-        false => {
-            let scopes = [Scope::Submit, Scope::Read, Scope::Judge, Scope::Problems, Scope::Admin];
-            Some(store.create_token("admin", LOCAL, &scopes, now).await?)
-        }
+    let first = if store.has_token(Scope::Admin).await? {
+        None
+    } else {
+        let scopes = [Scope::Submit, Scope::Read, Scope::Judge, Scope::Problems, Scope::Admin];
+        Some(store.create_token("admin", LOCAL, &scopes, now).await?)
     };
     let path = data.join("worker.token");
     let known = match std::fs::read_to_string(&path) {

@@ -25,7 +25,7 @@ use crate::watch;
 /// Largest body: sources and tests at their caps, as base64 in JSON.
 const BODY_MAX: usize = 4 << 20;
 /// `?wait=true` waits this long; nobody may wait longer.
-const WAIT_MAX: Duration = Duration::from_secs(300);
+const WAIT_MAX: Duration = Duration::from_mins(5);
 /// A comment keeps idle connections open through proxies.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// Default and largest length of a list.

@@ -257,28 +257,21 @@ impl Store {
         let result = match &report.outcome {
             Outcome::Judged { judgement } => {
                 end_attempt(&mut tx, &open, "judged", None, now).await?;
-                match finish(&mut tx, &open, judgement, now).await? {
-                    true => Ingest::Stored(judgement.clone()),
-                    false => return Ok(Ingest::Ignored("somebody was faster")),
-                }
+                let stored = finish(&mut tx, &open, judgement, now).await?;
+                stored.then(|| Ingest::Stored(judgement.clone()))
             }
-            Outcome::Failed { cause, retry } => {
-                let again = *retry && open.attempt < MAX_ATTEMPTS;
-                if again {
-                    let delay = RETRY_DELAY_MS * i64::from(open.attempt);
-                    match requeue(&mut tx, &open, "failed", cause, delay, now).await? {
-                        true => Ingest::Again,
-                        false => return Ok(Ingest::Ignored("somebody was faster")),
-                    }
-                } else {
-                    end_attempt(&mut tx, &open, "failed", Some(cause), now).await?;
-                    match give_up(&mut tx, &open, cause, now).await? {
-                        Some(judgement) => Ingest::GivenUp(Box::new(judgement)),
-                        None => return Ok(Ingest::Ignored("somebody was faster")),
-                    }
-                }
+            Outcome::Failed { cause, retry } if *retry && open.attempt < MAX_ATTEMPTS => {
+                let delay = RETRY_DELAY_MS * i64::from(open.attempt);
+                let again = requeue(&mut tx, &open, "failed", cause, delay, now).await?;
+                again.then_some(Ingest::Again)
+            }
+            Outcome::Failed { cause, .. } => {
+                end_attempt(&mut tx, &open, "failed", Some(cause), now).await?;
+                let last = give_up(&mut tx, &open, cause, now).await?;
+                last.map(|judgement| Ingest::GivenUp(Box::new(judgement)))
             }
         };
+        let Some(result) = result else { return Ok(Ingest::Ignored("somebody was faster")) };
         tx.commit().await?;
         Ok(result)
     }

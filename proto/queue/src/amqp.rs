@@ -21,7 +21,7 @@ mod source;
 
 use std::sync::Arc;
 
-use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
 use proto::job::{EVENT_MEDIA_TYPE, Priority, REPORT_MEDIA_TYPE};
@@ -82,7 +82,8 @@ async fn declare(channel: &Channel, capability: Option<&str>) -> Result<(), lapi
     for (name, arguments) in durable_queues(capability) {
         channel.queue_declare(name.as_str().into(), QueueDeclareOptions::durable(), arguments).await?;
     }
-    channel.queue_bind(DEAD.into(), DEAD.into(), "".into(), Default::default(), FieldTable::default()).await
+    let (options, nothing) = (QueueBindOptions::default(), FieldTable::default());
+    channel.queue_bind(DEAD.into(), DEAD.into(), "".into(), options, nothing).await
 }
 
 /// A private queue that gets everything of a fanout and goes with its channel's connection.
@@ -94,7 +95,9 @@ async fn private_queue(channel: &Channel, exchange: &str, max: i64) -> Result<St
     let queue = channel.queue_declare("".into(), options, arguments).await?;
     let name = queue.name().as_str().to_owned();
     let nothing = FieldTable::default();
-    channel.queue_bind(name.as_str().into(), exchange.into(), "".into(), Default::default(), nothing).await?;
+    channel
+        .queue_bind(name.as_str().into(), exchange.into(), "".into(), QueueBindOptions::default(), nothing)
+        .await?;
     Ok(name)
 }
 
@@ -134,6 +137,7 @@ pub async fn connect_worker(
 mod tests {
     use super::*;
     use crate::contract::{self, Backend, WorkerEnd};
+    use lapin::options::QueuePurgeOptions;
 
     #[test]
     fn there_is_one_queue_for_each_class_and_capability() {
@@ -191,7 +195,7 @@ mod tests {
         let link = Link::new(&url, "test").unwrap();
         let channel = link.channel().await.unwrap();
         declare(&channel, Some("odd")).await.unwrap();
-        channel.queue_purge(DEAD.into(), Default::default()).await.unwrap();
+        channel.queue_purge(DEAD.into(), QueuePurgeOptions::default()).await.unwrap();
         let queue = job_queue(&Route { priority: Priority::Normal, capability: "odd".into() });
         let properties = lapin::BasicProperties::default().with_content_type("text/plain".into());
         let options = lapin::options::BasicPublishOptions::default();
@@ -209,7 +213,7 @@ mod tests {
         let channel = link.channel().await.unwrap();
         declare(&channel, Some(contract::CAPABILITY)).await.unwrap();
         for (queue, _) in durable_queues(Some(contract::CAPABILITY)) {
-            channel.queue_purge(queue.as_str().into(), Default::default()).await.unwrap();
+            channel.queue_purge(queue.as_str().into(), QueuePurgeOptions::default()).await.unwrap();
         }
     }
 }

@@ -79,6 +79,7 @@ pub async fn suite(backend: &dyn Backend) {
     no_more_jobs_are_held_than_there_are_slots(backend, &api).await;
     a_job_given_back_comes_again_marked(backend, &api).await;
     a_job_of_a_vanished_worker_comes_again_marked(backend, &api).await;
+    a_job_in_hand_outlives_its_source(backend, &api).await;
     a_cancelled_wait_loses_no_job(backend, &api).await;
     a_rejected_job_never_comes_again(backend, &api).await;
     a_report_stays_until_it_is_acknowledged(backend, &mut api).await;
@@ -157,6 +158,18 @@ async fn a_job_of_a_vanished_worker_comes_again_marked(backend: &dyn Backend, ap
     assert_eq!(again.message, job);
     assert!(again.redelivered, "a delivery after a lost worker is marked");
     again.ack().await.expect("ack");
+}
+
+/// A draining worker takes no more jobs and finishes those it holds.
+async fn a_job_in_hand_outlives_its_source(backend: &dyn Backend, api: &ApiLink) {
+    publish(backend, api, Priority::Normal).await;
+    let (mut jobs, _reports, _events) = backend.worker(2).await;
+    let held = next(&mut jobs).await;
+    drop(jobs);
+    let (mut others, ..) = backend.worker(1).await;
+    nothing(&mut others, "it is still in hand").await;
+    held.ack().await.expect("what is in hand can be acknowledged");
+    nothing(&mut others, "it was acknowledged").await;
 }
 
 async fn a_cancelled_wait_loses_no_job(backend: &dyn Backend, api: &ApiLink) {

@@ -62,7 +62,8 @@ impl<T> Line<T> {
 struct ByLine<T: Send + 'static> {
     line: Arc<Line<T>>,
     message: Option<T>,
-    _slot: Option<OwnedSemaphorePermit>,
+    /// Free again before the message goes back, so that whoever waits may have it.
+    slot: Option<OwnedSemaphorePermit>,
 }
 
 #[async_trait]
@@ -86,7 +87,7 @@ impl<T: Send + 'static> Settle for ByLine<T> {
 
 impl<T: Send + 'static> Drop for ByLine<T> {
     fn drop(&mut self) {
-        self._slot = None;
+        self.slot = None;
         if let Some(message) = self.message.take() {
             self.line.give_back(message);
         }
@@ -157,7 +158,7 @@ impl JobSource for Jobs {
         };
         let (message, redelivered) = self.line.take(urgent).await;
         let job = message.1.clone();
-        let settle = ByLine { line: self.line.clone(), message: Some(message), _slot: Some(slot) };
+        let settle = ByLine { line: self.line.clone(), message: Some(message), slot: Some(slot) };
         Ok(Delivery::new(job, redelivered, Box::new(settle)))
     }
 }
@@ -168,7 +169,7 @@ struct Reports(Arc<Line<ReportMessage>>);
 impl ReportSource for Reports {
     async fn next(&mut self) -> Result<Delivery<ReportMessage>, QueueError> {
         let (message, redelivered) = self.0.take(|waiting| (!waiting.is_empty()).then_some(0)).await;
-        let settle = ByLine { line: self.0.clone(), message: Some(message.clone()), _slot: None };
+        let settle = ByLine { line: self.0.clone(), message: Some(message.clone()), slot: None };
         Ok(Delivery::new(message, redelivered, Box::new(settle)))
     }
 }

@@ -81,9 +81,9 @@ impl Link {
         QueueError::Unavailable { what: self.shown.clone(), cause: error.to_string() }
     }
 
-    /// The other side said no.
-    pub(super) fn refused(&self, cause: impl Into<String>) -> QueueError {
-        QueueError::Refused { what: self.shown.clone(), cause: cause.into() }
+    /// Something that can be better at the next try.
+    pub(super) fn not_now(&self, cause: impl Into<String>) -> QueueError {
+        QueueError::Unavailable { what: self.shown.clone(), cause: cause.into() }
     }
 }
 

@@ -13,14 +13,12 @@ use proto::report::ReportMessage;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-use super::link::{Link, Pauses};
+use super::link::Link;
 use super::{BELL, EVENTS, REPORTS, declare, job_queue};
 use crate::{EventSink, JobSink, QueueError, ReportSink, Route};
 
 /// How long the broker may take to confirm.
 const CONFIRM: Duration = Duration::from_secs(20);
-/// How often a report is tried again before its worker is told. With the pauses: about ten minutes.
-const REPORT_TRIES: u32 = 64;
 /// AMQP's "persistent" delivery mode.
 const PERSISTENT: u8 = 2;
 
@@ -77,10 +75,10 @@ impl Publisher {
             Ok(Ok(Confirmation::Ack(None))) => Ok(()),
             Ok(Ok(Confirmation::Ack(Some(_)))) => {
                 *self.channel.lock().await = None; // declare again
-                Err(self.link.refused(format!("there is no queue {queue}")))
+                Err(self.link.not_now(format!("there is no queue {queue}")))
             }
             Ok(Ok(Confirmation::Nack(_) | Confirmation::NotRequested)) => {
-                Err(self.link.refused(format!("the queue {queue} did not take a message")))
+                Err(self.link.not_now(format!("the queue {queue} did not take a message")))
             }
             Ok(Err(e)) => {
                 *self.channel.lock().await = None;
@@ -88,7 +86,7 @@ impl Publisher {
             }
             Err(_) => {
                 *self.channel.lock().await = None;
-                Err(self.link.refused(format!("no confirm within {} s", CONFIRM.as_secs())))
+                Err(self.link.not_now(format!("no confirm within {} s", CONFIRM.as_secs())))
             }
         }
     }
@@ -161,18 +159,9 @@ impl Reports {
 
 #[async_trait]
 impl ReportSink for Reports {
-    /// Tries again while the broker is away: a finished judgement is worth the wait.
+    /// Tries once: who publishes knows how long a finished judgement is worth waiting for.
     async fn publish(&self, report: &ReportMessage) -> Result<(), QueueError> {
         let body = encode("a report", report)?;
-        let mut pauses = Pauses::new();
-        for _ in 1..REPORT_TRIES {
-            let id = format!("{}/{}", report.judgement_id, report.attempt);
-            match self.0.publish(None, REPORTS, REPORT_MEDIA_TYPE, id, &body).await {
-                Ok(()) => return Ok(()),
-                Err(e) => tracing::warn!(error = %e, submission.id = %report.submission_id, "a report waits"),
-            }
-            tokio::time::sleep(pauses.next()).await;
-        }
         let id = format!("{}/{}", report.judgement_id, report.attempt);
         self.0.publish(None, REPORTS, REPORT_MEDIA_TYPE, id, &body).await
     }

@@ -83,6 +83,9 @@ impl EventSource for Inbox<EventMessage> {
 /// Settles by lapin's acker; keeps its slot until then.
 struct ByAcker {
     message: lapin::message::Delivery,
+    /// A channel closes with its last handle, and the broker then takes back what is unsettled on it: a worker
+    /// that takes no more jobs still has to acknowledge those it holds.
+    channel: Channel,
     what: &'static str,
     settled: bool,
     _slot: Option<OwnedSemaphorePermit>,
@@ -91,11 +94,12 @@ struct ByAcker {
 impl ByAcker {
     fn new(
         mut message: lapin::message::Delivery,
+        channel: &Channel,
         what: &'static str,
         slot: Option<OwnedSemaphorePermit>,
     ) -> Self {
         message.data = Vec::new(); // decoded already; only the acker is needed
-        Self { message, what, settled: false, _slot: slot }
+        Self { message, channel: channel.clone(), what, settled: false, _slot: slot }
     }
 
     /// A delivery from before a lost connection cannot be settled any more: it comes again, to somebody.
@@ -138,8 +142,9 @@ impl Drop for ByAcker {
             return;
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let acker = self.message.acker.clone();
+            let (acker, channel) = (self.message.acker.clone(), self.channel.clone());
             runtime.spawn(async move {
+                let _open = channel;
                 let _ = acker.nack(BasicNackOptions { requeue: true, multiple: false }).await;
             });
         }
@@ -228,7 +233,7 @@ async fn next_job(
             let Some(message) = got.map_err(|e| link.unavailable(&e))? else { continue };
             let message = message.delivery;
             let (job, redelivered) = (decode::<Job>(JOB_MEDIA_TYPE, &message), message.redelivered);
-            let settle = Box::new(ByAcker::new(message, "a job", Some(slot)));
+            let settle = Box::new(ByAcker::new(message, channel, "a job", Some(slot)));
             return match job {
                 Ok(job) => Ok(Some(Delivery::new(job, redelivered, settle))),
                 Err(cause) => settle.reject(&cause).await.map(|()| None),
@@ -238,7 +243,7 @@ async fn next_job(
             rung = bell.next() => match rung {
                 Some(Ok(_)) => {}
                 Some(Err(e)) => return Err(link.unavailable(&e)),
-                None => return Err(link.refused("the bell's queue was deleted")),
+                None => return Err(link.not_now("the bell's queue was deleted")),
             },
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
@@ -267,7 +272,7 @@ async fn take_reports(
             while let Some(message) = messages.next().await {
                 let message = message.map_err(lost)?;
                 let (report, redelivered) = (decode(media_type, &message), message.redelivered);
-                let settle = Box::new(ByAcker::new(message, "a report", None));
+                let settle = Box::new(ByAcker::new(message, &channel, "a report", None));
                 match report {
                     Ok(report) => {
                         let delivery = Delivery::new(report, redelivered, settle);
@@ -278,7 +283,7 @@ async fn take_reports(
                     Err(cause) => settle.reject(&cause).await?,
                 }
             }
-            Err(link.refused(format!("the queue {queue} was deleted")))
+            Err(link.not_now(format!("the queue {queue} was deleted")))
         };
         let taken = tokio::select! {
             () = out.closed() => return,
@@ -316,7 +321,7 @@ async fn take_events(link: Arc<Link>, media_type: &'static str, out: mpsc::Sende
                     Err(cause) => tracing::warn!(cause, "an event was not understood and is dropped"),
                 }
             }
-            Err(link.refused("the events' queue was deleted"))
+            Err(link.not_now("the events' queue was deleted"))
         };
         let taken: Result<(), QueueError> = tokio::select! {
             () = out.closed() => return,
