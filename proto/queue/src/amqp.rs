@@ -87,7 +87,8 @@ async fn declare(channel: &Channel, capability: Option<&str>) -> Result<(), lapi
 
 /// A private queue that gets everything of a fanout and goes with its channel's connection.
 async fn private_queue(channel: &Channel, exchange: &str, max: i64) -> Result<String, lapin::Error> {
-    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+    let options =
+        QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
     let mut arguments = FieldTable::default();
     arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(max));
     let queue = channel.queue_declare("".into(), options, arguments).await?;
