@@ -2,4 +2,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod decimal;
+pub mod flags;
 pub mod model;

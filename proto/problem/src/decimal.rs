@@ -1,0 +1,242 @@
+//! Exact decimal numbers, as far as a tolerance needs them: read, subtract, multiply, compare.
+//!
+//! Doubles decide nearly every comparison; this module decides the ones on the very edge, where `1.1` is
+//! exactly `0.1` away from `1.0` but two roundings say otherwise. Exponents are kept beside the digits, so
+//! `1e-20000` costs six bytes and is still not zero.
+
+use std::cmp::Ordering;
+
+/// A decimal number: sign, digits without leading or trailing zeros, and the exponent of the last digit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decimal {
+    negative: bool,
+    /// Values 0 to 9, most significant first; empty for zero.
+    digits: Vec<u8>,
+    /// Power of ten of the last digit; 0 for zero.
+    exponent: i64,
+}
+
+/// A difference of two numbers whose digits lie further apart than this is taken for the larger of them.
+const SPAN: i64 = 20_000;
+
+/// Exponents are clamped here, so that sums of a few never overflow.
+const EXPONENT: i64 = i64::MAX / 8;
+
+/// A number in the grammar of the default output validator, cut into its parts.
+#[derive(Debug, Clone, Copy)]
+struct Parts<'a> {
+    negative: bool,
+    whole: &'a [u8],
+    fraction: &'a [u8],
+    exponent: i64,
+}
+
+/// Whether `token` is `sign? (d*.d+ | d+. | d+) ([eE] sign? d+)?`: no inf, no nan, no hexadecimal.
+pub fn is_number(token: &[u8]) -> bool {
+    parts(token).is_some()
+}
+
+fn take_sign(text: &[u8]) -> (bool, &[u8]) {
+    match text.first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    }
+}
+
+fn take_digits(text: &[u8]) -> (&[u8], &[u8]) {
+    text.split_at(text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len()))
+}
+
+fn parts(token: &[u8]) -> Option<Parts<'_>> {
+    let (negative, rest) = take_sign(token);
+    let (whole, rest) = take_digits(rest);
+    let (fraction, rest) = match rest.split_first() {
+        Some((b'.', rest)) => take_digits(rest),
+        _ => (&[][..], rest),
+    };
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let exponent = match rest.split_first() {
+        None => 0,
+        Some((b'e' | b'E', rest)) => {
+            let (minus, rest) = take_sign(rest);
+            let (digits, rest) = take_digits(rest);
+            if digits.is_empty() || !rest.is_empty() {
+                return None;
+            }
+            let size = digits
+                .iter()
+                .fold(0i64, |n, b| n.saturating_mul(10).saturating_add(i64::from(b - b'0')))
+                .min(EXPONENT);
+            if minus { -size } else { size }
+        }
+        Some(_) => return None,
+    };
+    Some(Parts { negative, whole, fraction, exponent })
+}
+
+impl Decimal {
+    /// Reads a token of the validator's number grammar; `None` when it is no number.
+    pub fn parse(token: &[u8]) -> Option<Self> {
+        let Parts { negative, whole, fraction, exponent } = parts(token)?;
+        let digits = whole.iter().chain(fraction).map(|b| b - b'0').collect();
+        Some(Self::normal(negative, digits, exponent - fraction.len() as i64))
+    }
+
+    fn normal(negative: bool, mut digits: Vec<u8>, mut exponent: i64) -> Self {
+        let zeros = digits.iter().rev().take_while(|d| **d == 0).count();
+        digits.truncate(digits.len() - zeros);
+        exponent += zeros as i64;
+        let leading = digits.iter().take_while(|d| **d == 0).count();
+        digits.drain(..leading);
+        if digits.is_empty() {
+            return Self { negative: false, digits, exponent: 0 };
+        }
+        Self { negative, digits, exponent }
+    }
+
+    /// Whether it is below zero.
+    pub fn is_negative(&self) -> bool {
+        self.negative
+    }
+
+    /// Whether it is zero, of either sign.
+    pub fn is_zero(&self) -> bool {
+        self.digits.is_empty()
+    }
+
+    /// Power of ten of the first digit.
+    fn magnitude(&self) -> i64 {
+        self.exponent + self.digits.len() as i64 - 1
+    }
+
+    /// Compares the absolute values.
+    pub fn cmp_abs(&self, other: &Self) -> Ordering {
+        match (self.is_zero(), other.is_zero()) {
+            (true, true) => Ordering::Equal,
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+            // Without trailing zeros, digits of one magnitude order like text.
+            (false, false) => {
+                self.magnitude().cmp(&other.magnitude()).then_with(|| self.digits.cmp(&other.digits))
+            }
+        }
+    }
+
+    /// The absolute value of `self - other`. Exact while the digits of both fit into 20,000 places;
+    /// beyond that the smaller number is dropped.
+    #[must_use]
+    pub fn distance(&self, other: &Self) -> Self {
+        let (large, small) = if self.cmp_abs(other).is_ge() { (self, other) } else { (other, self) };
+        if self == other {
+            return Self { negative: false, digits: Vec::new(), exponent: 0 };
+        }
+        if small.is_zero() || large.magnitude() - small.exponent.min(large.exponent) > SPAN {
+            return Self { negative: false, ..large.clone() };
+        }
+        let low = large.exponent.min(small.exponent);
+        let width = (large.magnitude() - low + 1) as usize;
+        let (a, b) = (large.spread(low, width), small.spread(low, width));
+        let mut out = Vec::with_capacity(width + 1);
+        let subtract = self.negative == other.negative;
+        let mut carry = 0i8;
+        for (x, y) in a.iter().rev().zip(b.iter().rev()) {
+            let sum = if subtract { *x as i8 - *y as i8 + carry } else { *x as i8 + *y as i8 + carry };
+            carry = sum.div_euclid(10);
+            out.push(sum.rem_euclid(10) as u8);
+        }
+        if carry > 0 {
+            out.push(carry as u8);
+        }
+        out.reverse();
+        Self::normal(false, out, low)
+    }
+
+    /// Digits from the first of `width` places down to the place `low`.
+    fn spread(&self, low: i64, width: usize) -> Vec<u8> {
+        let tail = (self.exponent - low) as usize;
+        let mut out = vec![0; width - tail - self.digits.len()];
+        out.extend_from_slice(&self.digits);
+        out.resize(width, 0);
+        out
+    }
+
+    /// The absolute value of the product. Time is the product of the lengths.
+    #[must_use]
+    pub fn times_abs(&self, other: &Self) -> Self {
+        let mut sums = vec![0u64; self.digits.len() + other.digits.len()];
+        for (i, x) in self.digits.iter().enumerate() {
+            for (j, y) in other.digits.iter().enumerate() {
+                sums[i + j + 1] += u64::from(x * y);
+            }
+        }
+        for i in (1..sums.len()).rev() {
+            sums[i - 1] += sums[i] / 10;
+            sums[i] %= 10;
+        }
+        let digits = sums.into_iter().map(|d| d as u8).collect();
+        Self::normal(false, digits, self.exponent + other.exponent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn d(text: &str) -> Decimal {
+        Decimal::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_grammar_is_strict() {
+        for text in ["0", "+1", "-1.5", ".5", "5.", "1e5", "1.E+5", ".5e-05", "00012"] {
+            assert!(is_number(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "", ".", "+", "e5", ".e5", "1e", "1e+", "0x10", "inf", "nan", "1_0", "1 ", "1..", "--1", "1f",
+            "1\0",
+        ] {
+            assert!(!is_number(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn equal_values_have_one_form() {
+        for (a, b) in [("1", "1.000"), ("100", "1e2"), ("-0", "0"), ("0e99", "0.0"), ("0.010", "1e-2")] {
+            assert_eq!(d(a), d(b));
+        }
+        assert_ne!(d("1e-20000"), d("0"));
+    }
+
+    #[test]
+    fn distance_is_exact_and_symmetric() {
+        for (a, b, want) in [
+            ("1.1", "1.0", "0.1"),
+            ("-1", "1", "2"),
+            ("1e30", "1", "999999999999999999999999999999"),
+            ("999", "-1", "1000"),
+            ("0", "-7.5", "7.5"),
+            ("123456789012345678901234567891", "123456789012345678901234567890", "1"),
+        ] {
+            assert_eq!(d(a).distance(&d(b)), d(want), "{a} {b}");
+            assert_eq!(d(b).distance(&d(a)), d(want), "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn huge_exponents_cost_nothing() {
+        let huge = d("1e999999999999999999999999");
+        assert_eq!(huge.distance(&d("1")).cmp_abs(&d("5")), Ordering::Greater);
+        assert_eq!(d("1e-99999999999999999999").cmp_abs(&d("0")), Ordering::Greater);
+        assert_eq!(huge.times_abs(&huge).cmp_abs(&huge), Ordering::Greater);
+    }
+
+    #[test]
+    fn products_are_exact() {
+        assert_eq!(d("1e-6").times_abs(&d("-1000000")), d("1"));
+        assert_eq!(d("99.9").times_abs(&d("0.999")), d("99.8001"));
+        assert_eq!(d("0").times_abs(&d("5")), d("0"));
+    }
+}

@@ -1,0 +1,172 @@
+//! The pure verdict function: facts of one run in, verdict out. Versioned by `proto::report::POLICY_VERSION`.
+//!
+//! Order of decision: the first limit that fired; then a forbidden system call; then limits that only the
+//! final figures show; then how the program ended. Whatever is left ran clean, and the checker has the word.
+//! A program the kernel ran out of memory for is MLE whatever its exit status; a peak near the limit alone
+//! never is.
+
+use std::time::Duration;
+
+use proto::facts::{Accounting, Exit, LimitEvent, LimitHit, RunFacts};
+use proto::limits::Limits;
+use proto::verdict::Verdict;
+
+use crate::reason;
+
+/// Limits observed within this much of the first one are a tie: the supervisor samples in steps, and their
+/// order inside a step says nothing. Ties go by the rank of the evidence.
+pub const TIE_WINDOW: Duration = Duration::from_millis(10);
+
+/// Note: a fork or clone was refused by the process limit.
+pub const NOTE_PROCESSES: &str = "process_limit_reached";
+/// Note: the work directory was full at some time.
+pub const NOTE_DISK: &str = "disk_limit_reached";
+/// Note: the program failed by itself with at least 95 % of its memory in use.
+pub const NOTE_NEAR_MEMORY: &str = "near_memory_limit";
+/// Note: memory was only sampled and stood above the limit; no verdict is made of that.
+pub const NOTE_MEMORY_SAMPLED: &str = "memory_limit_sampled_only";
+
+/// What the facts of one run amount to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Classified {
+    /// The verdict, or `None` when the program ran clean and its output decides.
+    pub verdict: Option<Verdict>,
+    /// Why, for judges.
+    pub reason: Option<String>,
+    /// Why, for the contestant; holds no byte of test data.
+    pub feedback: Option<String>,
+    /// The limit that decided.
+    pub limit_hit: Option<LimitHit>,
+    /// Stable strings, see the `NOTE_` constants.
+    pub notes: Vec<String>,
+    /// Exit status, when the program called exit.
+    pub exit_code: Option<i32>,
+    /// Signal number, when it died of one.
+    pub signal: Option<i32>,
+}
+
+/// One decision: verdict, reason for judges, feedback for contestants, deciding limit.
+type Decision = (Verdict, String, String, Option<LimitHit>);
+
+/// Decides what the facts of one run say of it.
+pub fn classify(facts: &RunFacts, limits: &Limits) -> Classified {
+    let decision = first_limit(facts, limits)
+        .or_else(|| violation(facts))
+        .or_else(|| final_figures(facts, limits))
+        .or_else(|| ending(facts));
+    let (exit_code, signal) = match facts.exit {
+        Some(Exit::Code(n)) => (Some(n), None),
+        Some(Exit::Signal(n)) => (None, Some(n)),
+        None => (None, None),
+    };
+    let notes = notes(facts, limits, decision.as_ref());
+    let (verdict, reason, feedback, limit_hit) = match decision {
+        Some((v, r, f, l)) => (Some(v), Some(r), Some(f), l),
+        None => (None, None, None, None),
+    };
+    Classified { verdict, reason, feedback, limit_hit, notes, exit_code, signal }
+}
+
+/// Verdict and rank (sandbox notes, 4.5) of a limit; `None` for limits the program only gets an errno from.
+const fn decisive(limit: LimitHit) -> Option<(Verdict, u8)> {
+    match limit {
+        LimitHit::Output | LimitHit::FileSize => Some((Verdict::OLE, 0)),
+        LimitHit::Memory => Some((Verdict::MLE, 1)),
+        LimitHit::CpuTime => Some((Verdict::TLE, 2)),
+        LimitHit::WallTime | LimitHit::Idle => Some((Verdict::ILE, 3)),
+        LimitHit::Disk | LimitHit::Processes => None,
+    }
+}
+
+/// The first limit observed; ties by rank. An OOM kill without an event of its own came before whatever
+/// killed the box, because nothing is left to be killed afterwards.
+fn first_limit(facts: &RunFacts, limits: &Limits) -> Option<Decision> {
+    let exact = facts.accounting == Accounting::Exact;
+    if exact && facts.oom_kills > 0 && !has(facts, LimitHit::Memory) {
+        return Some(memory(facts, limits));
+    }
+    let candidates: Vec<_> = facts
+        .limit_events
+        .iter()
+        .filter(|e| exact || e.limit != LimitHit::Memory)
+        .filter_map(|e| decisive(e.limit).map(|(v, rank)| (e, v, rank)))
+        .collect();
+    let first = candidates.first()?.0.observed_ns;
+    let tie = first.saturating_add(TIE_WINDOW.as_nanos() as u64);
+    let (event, verdict, _) =
+        candidates.into_iter().filter(|(e, ..)| e.observed_ns <= tie).min_by_key(|(_, _, rank)| *rank)?;
+    let why = match facts.oom_kills {
+        n if event.limit == LimitHit::Memory && n > 0 => format!("{}; {n} OOM kills", reason::event(event)),
+        _ => reason::event(event),
+    };
+    Some((verdict, why, reason::feedback(event.limit, event.bound), Some(event.limit)))
+}
+
+fn has(facts: &RunFacts, limit: LimitHit) -> bool {
+    facts.limit_events.iter().any(|e| e.limit == limit)
+}
+
+fn memory(facts: &RunFacts, limits: &Limits) -> Decision {
+    let bound = limits.memory;
+    let peak =
+        facts.memory_peak_raw.or(facts.memory_bytes).map_or(String::new(), |b| format!(", peak {b} bytes"));
+    let why = format!("memory limit: {} OOM kills under a bound of {bound}{peak}", facts.oom_kills);
+    (Verdict::MLE, why, reason::feedback(LimitHit::Memory, bound.get()), Some(LimitHit::Memory))
+}
+
+/// Only the supervisor's record counts: a bare SIGSYS can be raised by anybody.
+fn violation(facts: &RunFacts) -> Option<Decision> {
+    let v = facts.violation.as_ref()?;
+    let name = v.name.as_deref().map_or(String::new(), |n| format!(" ({n})"));
+    let why = format!("forbidden system call {}{name}", v.syscall);
+    Some((Verdict::SV, why.clone(), why, None))
+}
+
+/// Limits that a run outran between two samples: the final figures are the truth.
+fn final_figures(facts: &RunFacts, limits: &Limits) -> Option<Decision> {
+    let (verdict, limit, value, bound) = if facts.output_bytes() > limits.output.get() {
+        (Verdict::OLE, LimitHit::Output, facts.output_bytes(), limits.output.get())
+    } else if facts.cpu_time > limits.cpu_time {
+        let nanos = |d: Duration| d.as_nanos() as u64;
+        (Verdict::TLE, LimitHit::CpuTime, nanos(facts.cpu_time), nanos(limits.cpu_time))
+    } else {
+        return None;
+    };
+    let at_end = LimitEvent { limit, observed_ns: facts.wall_time.as_nanos() as u64, value, bound };
+    let why = format!("{} (by the final figures)", reason::event(&at_end));
+    Some((verdict, why, reason::feedback(limit, bound), Some(limit)))
+}
+
+fn ending(facts: &RunFacts) -> Option<Decision> {
+    let disk = has(facts, LimitHit::Disk).then_some(LimitHit::Disk);
+    let why = match facts.exit {
+        Some(Exit::Code(0)) => return None,
+        Some(Exit::Code(n)) => format!("exit status {n}"),
+        Some(Exit::Signal(n)) => format!("killed by {}", reason::signal(n)),
+        None => {
+            let why = "the box ended before the program did, and nothing tells why";
+            return Some((Verdict::SE, why.to_owned(), "the judge failed".to_owned(), None));
+        }
+    };
+    let full = if disk.is_some() { "; the work directory was full" } else { "" };
+    Some((Verdict::RTE, format!("{why}{full}"), format!("{why}{full}"), disk))
+}
+
+fn notes(facts: &RunFacts, limits: &Limits, decision: Option<&Decision>) -> Vec<String> {
+    let near = facts.memory_bytes.is_some_and(|b| b as f64 >= limits.memory.get() as f64 * 0.95);
+    let failed_alone = matches!(decision, Some((Verdict::RTE, ..)));
+    let sampled = facts.accounting == Accounting::Sampled && has(facts, LimitHit::Memory);
+    [
+        (facts.process_limit_hits > 0 || has(facts, LimitHit::Processes), NOTE_PROCESSES),
+        (has(facts, LimitHit::Disk), NOTE_DISK),
+        (near && failed_alone, NOTE_NEAR_MEMORY),
+        (sampled, NOTE_MEMORY_SAMPLED),
+    ]
+    .into_iter()
+    .filter(|(seen, _)| *seen)
+    .map(|(_, note)| note.to_owned())
+    .collect()
+}
+
+#[cfg(test)]
+mod tests;

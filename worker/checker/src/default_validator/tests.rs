@@ -1,0 +1,244 @@
+//! A table after the specification, and a slow reference that is right by inspection.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn flags(line: &str) -> Flags {
+    Flags::parse_line(line).unwrap()
+}
+
+fn reason(answer: &str, output: &str, line: &str) -> String {
+    compare(answer.as_bytes(), output.as_bytes(), &flags(line)).difference.unwrap().to_string()
+}
+
+#[test]
+fn the_specification_holds_row_by_row() {
+    #[rustfmt::skip]
+    let rows: &[(&str, &[u8], &[u8], bool)] = &[
+        ("", b"", b"", true),
+        ("", b"", b" \n\n", true),
+        ("", b"1 2\n", b"  1\r\n\t2", true),
+        ("", b"1\x0b2\x0c3", b"1 2 3", true),
+        ("", b"1\xc2\xa02", b"1 2", false),
+        ("", b"Yes", b"yES", true),
+        ("", b"\xc3\x84", b"\xc3\xa4", false),
+        ("case_sensitive", b"Yes", b"yes", false),
+        ("", b"1 2", b"1", false),
+        ("", b"1", b"1 2", false),
+        ("", b"1", b"", false),
+        ("", b"", b"x", false),
+        ("", b"a", b"a\0a", false),
+        ("", b"a\0a", b"a\0b", false),
+        ("", b"1.0", b"1", false),
+        ("", b"12", b"1 2", false),
+        ("space_change_sensitive", b"1 2\n", b"1 2\n", true),
+        ("space_change_sensitive", b"1 2\n", b"1  2\n", false),
+        ("space_change_sensitive", b"1 2\n", b"1 2", false),
+        ("space_change_sensitive", b"1 2", b"1 2\n", false),
+        ("space_change_sensitive", b"1 2", b" 1 2", false),
+        ("space_change_sensitive", b"1 2", b"1\t2", false),
+        ("space_change_sensitive", b"A b", b"a B", true),
+        ("space_change_sensitive case_sensitive", b"A b", b"a B", false),
+        ("float_tolerance 0.1", b"1.0", b"1.1", true),
+        ("float_absolute_tolerance 0.1", b"1.0", b"1.1", true),
+        ("float_absolute_tolerance 0.1", b"1.0", b"1.10000000000000000000001", false),
+        ("float_relative_tolerance 1e-6", b"1000000", b"1000001", true),
+        ("float_relative_tolerance 1e-6", b"1000000", b"1000001.0000000001", false),
+        ("float_relative_tolerance 1e-6", b"0", b"1e-300", false),
+        ("float_relative_tolerance 1e-6", b"0", b"-0.0", true),
+        ("float_absolute_tolerance 1e-6", b"0", b"1e-300", true),
+        ("float_relative_tolerance 1e-6 float_absolute_tolerance 5", b"100", b"95", true),
+        ("float_tolerance 0", b"0", b"1e-20000", false),
+        ("float_tolerance 0", b"1e2", b"100.000", true),
+        ("float_tolerance 1e-6", b"1e400", b"1e400", true),
+        ("float_tolerance 1e-6", b"1e400", b"10e399", true),
+        ("float_tolerance 1e-6", b"1e400", b"1.1e400", false),
+        ("float_tolerance 1e-6", b"1e400", b"1e-400", false),
+        ("float_tolerance 1e-6", b"1", b"0x1", false),
+        ("float_tolerance 1e-6", b"0", b"0e-", false),
+        ("float_tolerance 1e-6", b"100", b"100e", false),
+        ("float_tolerance 1e-6", b"inf", b"infinity", false),
+        ("float_tolerance 1e-6", b"nan", b"-nan", false),
+        ("float_tolerance 1e-6", b"nan", b"NaN", true),
+        ("float_tolerance 1e-6", b"1", b"one", false),
+        ("float_tolerance 1e-6", b"one", b"1", false),
+        ("float_tolerance 1e-6", b"0x10", b"0X10", true),
+        ("float_tolerance 1e-6", b"1", b"+1.", true),
+        ("float_tolerance 1e-6", b".5", b"5e-1", true),
+        ("float_tolerance 1e-40", b"123456789012345678901234567890", b"123456789012345678901234567890.0", true),
+        ("float_tolerance 1e-40", b"123456789012345678901234567890", b"123456789012345678901234567891", false),
+        ("float_absolute_tolerance 1", b"123456789012345678901234567890", b"123456789012345678901234567891", true),
+        ("float_tolerance 1e-6", b"3.14", b"3.14\0", false),
+    ];
+    for (line, answer, output, accepted) in rows {
+        let got = compare(answer, output, &flags(line));
+        assert_eq!(got.accepted, *accepted, "{line}: {answer:?} {output:?}: {got:?}");
+        assert_eq!(got.difference.is_none(), *accepted);
+    }
+}
+
+#[test]
+fn the_reason_names_line_column_and_both_sides() {
+    assert_eq!(
+        reason("1\n2\na b 12\n", "1\n2\na b 13\n", ""),
+        r#"line 3, column 5: expected "12", got "13""#
+    );
+    assert_eq!(reason("1\n2\n3\n", "1\n2\n", ""), r#"line 3, column 1: expected "3", got end of output"#);
+    assert_eq!(reason("1\n", "1\n\n2", ""), r#"line 3, column 1: expected end of output, got "2""#);
+    let spaces = reason("a b\n", "a  b\n", "space_change_sensitive");
+    assert_eq!(spaces, r#"line 1, column 3: expected white space "", got " ""#);
+    let number = reason("1.5", "1.6", "float_tolerance 1e-3");
+    assert_eq!(number, r#"line 1, column 1: expected "1.5", got "1.6" (not within the tolerance)"#);
+}
+
+#[test]
+fn hostile_output_is_quoted_short_and_printable() {
+    let mut output = b"\x1b[2J\0\xff".to_vec();
+    output.resize(1 << 20, b'x');
+    let text = compare(b"1", &output, &Flags::default()).difference.unwrap().to_string();
+    assert!(text.len() < 200 && text.chars().all(|c| !c.is_control()), "{text}");
+}
+
+#[test]
+fn positions_beyond_the_common_start_are_those_of_the_whole_output() {
+    let mut answer = b"12345678\n".repeat(5000);
+    let mut output = answer.clone();
+    answer.extend_from_slice(b"x y\n");
+    output.extend_from_slice(b"x z\n");
+    let got = compare(&answer, &output, &Flags::default()).difference.unwrap();
+    assert_eq!((got.line, got.column, got.answer_line), (5001, 3, 5001));
+}
+
+/// Right by inspection: splits into vectors, compares numbers as scaled integers.
+mod reference {
+    use super::super::{Flags, is_space};
+
+    fn tokens(bytes: &[u8]) -> Vec<&[u8]> {
+        bytes.split(|b| is_space(*b)).filter(|t| !t.is_empty()).collect()
+    }
+
+    fn spaces(bytes: &[u8]) -> Vec<&[u8]> {
+        bytes.split(|b| !is_space(*b)).filter(|t| !t.is_empty()).collect()
+    }
+
+    /// `sign? digits (. digits)?` times 10^6, which is exact for what the test generates.
+    pub(super) fn scaled(token: &[u8]) -> Option<i128> {
+        let text = std::str::from_utf8(token).ok()?;
+        let (sign, text) = match text.strip_prefix('-') {
+            Some(rest) => (-1, rest),
+            None => (1, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
+        if (whole.is_empty() && fraction.is_empty())
+            || !digits(whole)
+            || !digits(fraction)
+            || fraction.len() > 6
+        {
+            return None;
+        }
+        let number = format!("{whole}{fraction:0<6}");
+        Some(sign * number.parse::<i128>().ok()?)
+    }
+
+    pub(super) fn accepts(
+        answer: &[u8],
+        output: &[u8],
+        flags: &Flags,
+        eps_millionths: Option<(i128, i128)>,
+    ) -> bool {
+        let (a, o) = (tokens(answer), tokens(output));
+        let same = |x: &[u8], y: &[u8]| {
+            if let (Some((absolute, relative)), Some(x)) = (eps_millionths, scaled(x)) {
+                return scaled(y).is_some_and(|y| {
+                    let error = (x - y).abs();
+                    error <= absolute || error * 1_000_000 <= relative * x.abs()
+                });
+            }
+            if flags.case_sensitive { x == y } else { x.to_ascii_lowercase() == y.to_ascii_lowercase() }
+        };
+        let space_ok = !flags.space_change_sensitive
+            || (spaces(answer) == spaces(output) && starts_with_space(answer) == starts_with_space(output));
+        space_ok && a.len() == o.len() && a.iter().zip(&o).all(|(x, y)| same(x, y))
+    }
+
+    fn starts_with_space(bytes: &[u8]) -> bool {
+        bytes.first().is_some_and(|b| is_space(*b))
+    }
+}
+
+fn token() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[ab]{1,2}",
+        "[AB]{1,2}",
+        "[0-3]{1,2}",
+        "-?[0-2]{1,2}\\.[0-9]{1,3}",
+        Just(".".to_owned()),
+        Just("1.".to_owned()),
+        Just("\0".to_owned()),
+    ]
+}
+
+fn space() -> impl Strategy<Value = String> {
+    prop_oneof![4 => Just(" ".to_owned()), 2 => Just("\n".to_owned()), 1 => "[ \t\r\n\x0b\x0c]{1,3}"]
+}
+
+fn text() -> impl Strategy<Value = Vec<(String, String)>> {
+    prop::collection::vec((token(), space()), 0..6)
+}
+
+fn joined(parts: &[(String, String)], lead: bool) -> Vec<u8> {
+    let body: String = parts.iter().flat_map(|(t, s)| [t.as_str(), s.as_str()]).collect();
+    if lead { format!(" {body}").into_bytes() } else { body.into_bytes() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn agrees_with_the_reference(
+        base in text(),
+        edits in prop::collection::vec((0usize..6, token(), space()), 0..2),
+        cut in 0usize..8,
+        lead in prop::bool::weighted(0.1),
+        case_sensitive: bool,
+        space_change_sensitive in prop::bool::weighted(0.3),
+        eps in prop::option::of((0i128..300_000, 0i128..300_000)),
+    ) {
+        let mut other = base.clone();
+        for (i, t, s) in edits {
+            if let Some(slot) = other.get_mut(i) {
+                *slot = (t, s);
+            }
+        }
+        if cut == 0 {
+            other.pop();
+        }
+        let mut words = Vec::new();
+        if case_sensitive { words.push("case_sensitive".to_owned()); }
+        if space_change_sensitive { words.push("space_change_sensitive".to_owned()); }
+        if let Some((absolute, relative)) = eps {
+            words.extend(["float_absolute_tolerance".to_owned(), format!("{absolute}e-6")]);
+            words.extend(["float_relative_tolerance".to_owned(), format!("{relative}e-6")]);
+        }
+        let flags = Flags::parse(&words).unwrap();
+        let (answer, output) = (joined(&base, false), joined(&other, lead));
+        let got = compare(&answer, &output, &flags);
+        let want = reference::accepts(&answer, &output, &flags, eps);
+        prop_assert_eq!(got.accepted, want, "{:?} {:?} {:?}", answer, output, words);
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic_and_equal_bytes_are_accepted(
+        answer in prop::collection::vec(any::<u8>(), 0..80),
+        output in prop::collection::vec(any::<u8>(), 0..80),
+    ) {
+        for line in ["", "space_change_sensitive", "float_tolerance 1e-6"] {
+            let flags = flags(line);
+            prop_assert!(compare(&answer, &answer, &flags).accepted);
+            let got = compare(&answer, &output, &flags);
+            prop_assert_eq!(got.accepted, got.difference.is_none());
+        }
+    }
+}

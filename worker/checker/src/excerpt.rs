@@ -1,0 +1,65 @@
+//! Short, printable quotations of hostile bytes.
+
+use std::fmt::Write as _;
+
+/// Bytes quoted at most; enough to recognise a number, too few to fill a page.
+const QUOTED: usize = 60;
+
+/// `"12"`, `"a\x00b"`, `"aaaa…" (300 bytes)`: printable ASCII as it is, everything else escaped.
+pub(crate) fn quote(bytes: &[u8]) -> String {
+    let mut out = String::from("\"");
+    for b in &bytes[..bytes.len().min(QUOTED)] {
+        match b {
+            b'"' | b'\\' => {
+                out.push('\\');
+                out.push(char::from(*b));
+            }
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            0x20..=0x7e => out.push(char::from(*b)),
+            _ => {
+                let _ = write!(out, "\\x{b:02x}");
+            }
+        }
+    }
+    if bytes.len() > QUOTED {
+        let _ = write!(out, "…\" ({} bytes)", bytes.len());
+    } else {
+        out.push('"');
+    }
+    out
+}
+
+/// At most `max` bytes of a program's message as text: invalid UTF-8 replaced, control characters other
+/// than line feed and tab dropped, trailing white space cut. `None` when nothing is left.
+pub(crate) fn message(bytes: &[u8], max: usize) -> Option<String> {
+    let text: String = String::from_utf8_lossy(&bytes[..bytes.len().min(max)])
+        .chars()
+        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+        .collect();
+    let text = text.trim_end();
+    if text.is_empty() {
+        return None;
+    }
+    Some(if bytes.len() > max { format!("{text}… (cut at {max} bytes)") } else { text.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotations_are_printable_ascii_and_short() {
+        assert_eq!(quote(b"a\x00\"\\\n\xff"), r#""a\x00\"\\\n\xff""#);
+        let long = quote(&[b'a'; 300]);
+        assert!(long.ends_with("…\" (300 bytes)") && long.len() < 100);
+    }
+
+    #[test]
+    fn messages_are_cut_and_cleaned() {
+        assert_eq!(message(b"no\x1b[31m\xff\n\n", 100).unwrap(), "no[31m\u{fffd}");
+        assert_eq!(message(b" \n", 100), None);
+        assert_eq!(message(b"abcdef", 3).unwrap(), "abc… (cut at 3 bytes)");
+    }
+}
