@@ -1,3 +1,47 @@
 //! The box: runs one untrusted program in fresh namespaces and says what happened.
+//!
+//! ```text
+//!  worker (any number of threads)                 never clones
+//!    └─ box server (one thread)                   server.rs: clones on request
+//!         └─ box init, pid 1 of its namespace     init.rs: builds the box, reaps
+//!              └─ program, uid 1000               program.rs: stripped and filtered, then execve
+//! ```
+//! [`BoxServer`] (keeper.rs) asks for boxes and keeps warm ones; a run (run.rs) places files, starts the
+//! program, watches limits, kills the tree and reads the facts. What a box may do is data: `policy/seccomp.toml`.
+//!
+//! Invariants by absence: no verdict, queue, image or problem is known here; nothing is opened by path below
+//! a directory that a program could write; unsafe code stands in `sys.rs` alone.
 
+mod cgroup;
+mod channel;
+mod collect;
+mod error;
+mod files;
+mod ids;
+mod init;
+mod keeper;
+mod policy;
+mod program;
+mod pump;
+mod run;
+mod sampled;
+mod server;
 pub mod spec;
+mod steps;
+mod sys;
+mod syscalls;
+mod wire;
+
+pub use error::{SandboxError, Step};
+pub use keeper::{BoxServer, ServerConfig};
+pub use run::{Cancel, MEMORY_OVERHEAD};
+
+/// Whether this process was executed to be the box server. First question of `main`.
+pub fn is_box_server() -> bool {
+    std::env::args_os().next().is_some_and(|name| name == server::NAME)
+}
+
+/// Serves boxes until the worker is gone. First statement of `main` when [`is_box_server`].
+pub fn box_server_main() -> ! {
+    server::main()
+}

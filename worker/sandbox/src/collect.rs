@@ -1,0 +1,221 @@
+//! Getting files out of a dead box.
+//!
+//! Nothing lives in the box any more, and everything is opened through the descriptor of its tmpfs with
+//! openat2(BENEATH, NO_SYMLINKS, NO_XDEV, NO_MAGICLINKS), so neither a planted symlink nor a race can lead
+//! outside (sandbox.md R5, M22). Only regular files with one link are taken.
+
+use std::ffi::CString;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+
+use proto::limits::Limits;
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
+
+use crate::spec::{Collect, Collected};
+
+/// Deepest directory that is looked into, and most entries over all.
+const DEPTH_MAX: usize = 32;
+const ENTRIES_MAX: usize = 65_536;
+
+type Refused = Vec<(String, String)>;
+
+/// Brings back what `wanted` names from `/w` behind `stage`.
+pub(crate) fn collect(stage: &OwnedFd, wanted: &[Collect], limits: &Limits) -> (Vec<Collected>, Refused) {
+    let (mut files, mut refused) = (Vec::new(), Vec::new());
+    for want in wanted {
+        let mut walk = Walk {
+            left: want.max_bytes,
+            entries: ENTRIES_MAX.min(limits.inodes as usize + 1),
+            files: &mut files,
+            refused: &mut refused,
+        };
+        match open(stage, "w") {
+            Ok(work) => walk.path(&work, want.path.as_bytes(), 0),
+            Err(e) => refused.push((want.path.clone(), e.to_string())),
+        }
+    }
+    (files, refused)
+}
+
+/// Size of a file of the work directory that reached `limit`, if one did.
+pub(crate) fn file_at_limit(stage: &OwnedFd, limit: u64) -> Option<u64> {
+    ["w", "tmp", "shm"]
+        .into_iter()
+        .find_map(|top| largest(&open(stage, top).ok()?, 0).filter(|s| *s >= limit))
+}
+
+fn largest(dir: &OwnedFd, depth: usize) -> Option<u64> {
+    if depth > DEPTH_MAX {
+        return None;
+    }
+    let mut most = None;
+    for name in names(dir).ok()?.into_iter().take(ENTRIES_MAX) {
+        let Ok(fd) = open(dir, name.as_c_str()) else { continue };
+        let Ok(stat) = fstat(&fd) else { continue };
+        most = most.max(match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => u64::try_from(stat.st_size).ok(),
+            FileType::Directory => largest(&fd, depth + 1),
+            _ => None,
+        });
+    }
+    most
+}
+
+/// Whether the writable directories are out of bytes or of inodes.
+pub(crate) fn is_full(stage: &OwnedFd) -> bool {
+    rustix::fs::fstatvfs(stage).is_ok_and(|s| s.f_bavail == 0 || s.f_favail == 0)
+}
+
+fn open(dir: impl AsFd, path: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {
+    openat2(
+        dir,
+        path,
+        // NONBLOCK: a FIFO opens without a writer and is then refused by its type.
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY,
+        Mode::empty(),
+        ResolveFlags::BENEATH
+            | ResolveFlags::NO_SYMLINKS
+            | ResolveFlags::NO_XDEV
+            | ResolveFlags::NO_MAGICLINKS,
+    )
+}
+
+fn names(dir: &OwnedFd) -> rustix::io::Result<Vec<CString>> {
+    let mut out = Vec::new();
+    for entry in rustix::fs::Dir::read_from(dir)? {
+        let name = entry?.file_name().to_owned();
+        if !matches!(name.as_bytes(), b"." | b"..") {
+            out.push(name);
+        }
+        if out.len() > ENTRIES_MAX {
+            break;
+        }
+    }
+    out.sort();
+    Ok(out)
+}
+
+struct Walk<'a> {
+    left: u64,
+    entries: usize,
+    files: &'a mut Vec<Collected>,
+    refused: &'a mut Refused,
+}
+
+impl Walk<'_> {
+    fn refuse(&mut self, path: &[u8], why: impl Into<String>) {
+        self.refused.push((String::from_utf8_lossy(path).into_owned(), why.into()));
+    }
+
+    fn path(&mut self, work: &OwnedFd, path: &[u8], depth: usize) {
+        if self.entries == 0 {
+            return self.refuse(path, "too many files");
+        }
+        self.entries -= 1;
+        let fd = match open(work, path) {
+            Ok(fd) => fd,
+            Err(rustix::io::Errno::LOOP) => return self.refuse(path, "is a symbolic link"),
+            Err(rustix::io::Errno::NOENT) => return self.refuse(path, "does not exist"),
+            Err(e) => return self.refuse(path, e.to_string()),
+        };
+        let stat = match fstat(&fd) {
+            Ok(stat) => stat,
+            Err(e) => return self.refuse(path, e.to_string()),
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => self.directory(work, &fd, path, depth),
+            FileType::RegularFile if stat.st_nlink != 1 => {
+                self.refuse(path, "has several names (hard links)")
+            }
+            FileType::RegularFile => self.file(fd, path, stat.st_mode & 0o100 != 0),
+            other => self.refuse(path, format!("is no regular file but {other:?}")),
+        }
+    }
+
+    fn directory(&mut self, work: &OwnedFd, fd: &OwnedFd, path: &[u8], depth: usize) {
+        if depth >= DEPTH_MAX {
+            return self.refuse(path, "is nested too deeply");
+        }
+        let names = match names(fd) {
+            Ok(names) => names,
+            Err(e) => return self.refuse(path, e.to_string()),
+        };
+        for name in names {
+            let below = match path {
+                b"." => name.into_bytes(),
+                path => [path, b"/", name.as_bytes()].concat(),
+            };
+            self.path(work, &below, depth + 1);
+        }
+    }
+
+    fn file(&mut self, fd: OwnedFd, path: &[u8], executable: bool) {
+        // Bytes read count, not st_size: a sparse file lies.
+        let mut bytes = Vec::new();
+        match std::fs::File::from(fd).take(self.left + 1).read_to_end(&mut bytes) {
+            Ok(_) if bytes.len() as u64 > self.left => self.refuse(path, "is too large"),
+            Ok(_) => {
+                self.left -= bytes.len() as u64;
+                self.files.push(Collected { path: path.to_vec(), executable, bytes });
+            }
+            Err(e) => self.refuse(path, e.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn stage() -> (tempfile::TempDir, OwnedFd) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("w")).unwrap();
+        let fd = std::fs::File::open(dir.path()).unwrap().into();
+        (dir, fd)
+    }
+
+    fn want(path: &str, max_bytes: u64) -> [Collect; 1] {
+        [Collect { path: path.into(), max_bytes }]
+    }
+
+    #[test]
+    fn symlinks_fifos_hard_links_and_oversize_are_refused_with_the_reason() {
+        let (dir, fd) = stage();
+        let w = dir.path().join("w");
+        std::fs::write(dir.path().join("secret"), "s").unwrap();
+        symlink("../secret", w.join("link")).unwrap();
+        symlink("..", w.join("up")).unwrap();
+        std::fs::write(w.join("twice"), "t").unwrap();
+        std::fs::hard_link(w.join("twice"), w.join("again")).unwrap();
+        nix::unistd::mkfifo(&w.join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::fs::write(w.join("big"), [0; 100]).unwrap();
+        for (path, why) in [
+            ("link", "symbolic"),
+            ("up/secret", "symbolic"),
+            ("../secret", "cross-device"),
+            ("twice", "several"),
+            ("fifo", "no regular"),
+            ("big", "too large"),
+            ("none", "not exist"),
+        ] {
+            let (files, refused) = collect(&fd, &want(path, 99), &Limits::run_defaults());
+            assert!(files.is_empty(), "{path}");
+            assert!(refused[0].1.to_lowercase().contains(why), "{path}: {}", refused[0].1);
+        }
+    }
+
+    #[test]
+    fn a_whole_directory_comes_back_sorted_and_within_its_cap() {
+        let (dir, fd) = stage();
+        let w = dir.path().join("w");
+        std::fs::create_dir(w.join("d")).unwrap();
+        std::fs::write(w.join("d/b"), "2").unwrap();
+        std::fs::write(w.join("a"), "1").unwrap();
+        let (files, refused) = collect(&fd, &want(".", 10), &Limits::run_defaults());
+        let paths: Vec<_> = files.iter().map(|f| f.path.as_slice()).collect();
+        assert_eq!((paths, refused.len()), (vec![&b"a"[..], &b"d/b"[..]], 0));
+        let (files, refused) = collect(&fd, &want(".", 1), &Limits::run_defaults());
+        assert_eq!((files.len(), refused.len()), (1, 1));
+    }
+}

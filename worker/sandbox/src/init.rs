@@ -1,0 +1,106 @@
+//! The box init: pid 1 of its pid namespace. Builds the box, forks the program process, then only reaps.
+//!
+//! It holds no capability once the program exists, is not dumpable, and has another uid than the program, so
+//! the program can neither signal, trace nor read it. Its death kills the whole box.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::sched::{CloneFlags, unshare};
+
+use crate::channel::{self, Frame, Tag};
+use crate::error::Step;
+use crate::policy::Filters;
+use crate::program;
+use crate::steps::{At, Failure, credentials, mounts, namespaces};
+use crate::sys::{self, Forked};
+use crate::wire::{BoxPlan, PROGRAM_ID};
+
+/// Runs as the init until everything in the box is dead.
+///
+/// `worker` is its line to the worker, `program` the future program's.
+pub(crate) fn main(plan: &BoxPlan, filters: &Filters, worker: OwnedFd, program: OwnedFd) -> ! {
+    match build(plan, filters, &worker, program) {
+        Ok(pid) => reap(pid, &worker),
+        Err(failure) => report(&worker, failure),
+    }
+}
+
+/// Tells the worker what failed and ends.
+pub(crate) fn report(worker: &impl AsFd, failure: Failure) -> ! {
+    let frame =
+        Frame::new(Tag::Failed, failure.step as i64, i64::from(failure.index), i64::from(failure.errno));
+    let _ = channel::send_frame(worker, frame, &[]);
+    sys::exit(125);
+}
+
+fn build(plan: &BoxPlan, filters: &Filters, worker: &OwnedFd, program: OwnedFd) -> Result<i32, Failure> {
+    // The server ignores SIGCHLD; with that inherited there would be no exit status to wait for.
+    sys::reset_signals();
+    credentials::die_with_parent()?;
+    if plan.host_id.is_none() {
+        // Rootless: the user namespace came first, and without a map no file can be made in it.
+        channel::send_frame(worker, Frame::new(Tag::Unshared, 0, 0, 0), &[]).at(Step::UserNamespace, 2)?;
+        wait_for(worker, Tag::Mapped, Step::UserNamespace)?;
+    }
+    let limits = namespaces::limits_dir()?;
+    let stage = mounts::build(plan)?;
+    namespaces::hostname()?;
+    wait_for(worker, Tag::Go, Step::Attach)?;
+    namespaces::cgroup()?;
+    namespaces::time()?;
+    if plan.host_id.is_some() {
+        credentials::drop_groups()?;
+        // Last: nothing this box can reach is owned by its user namespace (sandbox.md M12).
+        unshare(CloneFlags::CLONE_NEWUSER).at(Step::UserNamespace, 0)?;
+    }
+    channel::send_frame(worker, Frame::new(Tag::Unshared, 0, 0, 0), &[stage.as_fd()])
+        .at(Step::UserNamespace, 1)?;
+    drop(stage);
+    wait_for(worker, Tag::Mapped, Step::UserNamespace)?;
+    if plan.host_id.is_some() {
+        credentials::become_id(0)?;
+    }
+    namespaces::forbid_nested(&limits)?;
+    drop(limits);
+    credentials::bound()?;
+    let forked = sys::fork_checked(0, None);
+    let pid = match forked.at(Step::Fork, 0)? {
+        Forked::Child => {
+            program::main(plan.host_id.map(|_| PROGRAM_ID), filters, &program);
+        }
+        Forked::Parent { pid, .. } => pid,
+    };
+    drop(program);
+    credentials::die_with_parent()?;
+    sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).at(Step::Ids, 3)?;
+    credentials::clear()?;
+    Ok(pid)
+}
+
+fn wait_for(worker: &OwnedFd, tag: Tag, step: Step) -> Result<(), Failure> {
+    match channel::receive_frame(worker).at(step, 10)? {
+        Some((frame, _)) if frame.tag == tag => Ok(()),
+        Some(_) => Err(Failure { step, index: 11, errno: libc::EPROTO }),
+        // The worker is gone; so are we.
+        None => sys::exit(125),
+    }
+}
+
+/// Reaps everything; tells the worker how the program ended. Leaves when nothing is left to reap: then the
+/// kernel has nothing to kill.
+fn reap(program: i32, worker: &OwnedFd) -> ! {
+    loop {
+        match sys::wait_any() {
+            Ok((pid, status, rss)) if pid == program => {
+                let frame = Frame::new(Tag::Exited, i64::from(status), rss, 0);
+                if channel::send_frame(worker, frame, &[]).is_err() {
+                    sys::exit(125);
+                }
+            }
+            Ok(_) => {}
+            Err(e) if e.raw_os_error() == Some(libc::EINTR) => {}
+            // ECHILD: everything is dead.
+            Err(_) => sys::exit(0),
+        }
+    }
+}

@@ -1,0 +1,590 @@
+//! The worker's handle on its boxes: starts the box server, makes boxes, keeps warm ones.
+//!
+//! ```text
+//!  worker thread --plan, sockets--> box server --clone3--> init --fork--> program process
+//!       ^  |                                                |  ^               |
+//!       |  +--- attach to cgroups, write id maps -----------+  |               |
+//!       +------ Born, Unshared, Ready (listener) --------------+---------------+
+//! ```
+//! A warm box never executed foreign code; it is used once and destroyed.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::cgroup::{self, BoxGroup, WorkerGroups};
+use crate::channel::{self, Frame, Tag};
+use crate::error::{SandboxError, Step};
+use crate::ids::{IdPool, Lease};
+use crate::server;
+use crate::spec::{Profile, RootSpec, RunSpec};
+use crate::wire::{BoxPlan, PROGRAM_ID};
+
+/// How long making a box may take before the host is called broken.
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Warm boxes older than this are thrown away.
+const WARM_AGE: Duration = Duration::from_secs(600);
+
+/// How the box server is to run.
+#[derive(Debug, Clone, Default)]
+pub struct ServerConfig {
+    /// Directory for id leases and mount points; default `/run/tribunal` for root, else below the temporary
+    /// directory.
+    pub run_dir: Option<PathBuf>,
+    /// Warm boxes kept per kind; 0 makes every box when it is asked for.
+    pub warm: usize,
+    /// Work without cgroups even where there are some; results are `sampled`.
+    pub without_cgroups: bool,
+}
+
+/// A running box server. Cheap to clone; the server ends with its last handle.
+#[derive(Debug, Clone)]
+pub struct BoxServer {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    line: OwnedFd,
+    groups: Option<WorkerGroups>,
+    ids: Option<IdPool>,
+    base: PathBuf,
+    skeleton: PathBuf,
+    counter: AtomicU64,
+    warm: usize,
+    pool: Mutex<HashMap<BoxKind, Vec<WarmBox>>>,
+    refill: Mutex<Option<std::sync::mpsc::Sender<BoxKind>>>,
+    // Last: removed after everything in it is unused.
+    _dir: tempfile::TempDir,
+}
+
+/// What makes two warm boxes interchangeable.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct BoxKind {
+    root: RootSpec,
+    profile: Profile,
+    disk_bytes: u64,
+    inodes: u32,
+    writable: bool,
+}
+
+impl BoxKind {
+    pub(crate) fn of(spec: &RunSpec) -> Self {
+        Self {
+            root: spec.root.clone(),
+            profile: spec.profile,
+            disk_bytes: spec.limits.disk.get(),
+            inodes: spec.limits.inodes,
+            writable: spec.writable,
+        }
+    }
+}
+
+/// A box that waits for its program.
+#[derive(Debug)]
+pub(crate) struct WarmBox {
+    pub(crate) init: OwnedFd,
+    pub(crate) program: OwnedFd,
+    pub(crate) pidfd: OwnedFd,
+    pub(crate) pid: i32,
+    pub(crate) stage: OwnedFd,
+    pub(crate) listener: OwnedFd,
+    /// Largest resident set of the waiting program process, bytes: what getrusage(2) will at least report.
+    pub(crate) own_rss: u64,
+    pub(crate) group: Option<BoxGroup>,
+    pub(crate) lease: Option<Lease>,
+    made: Instant,
+}
+
+impl BoxServer {
+    /// Starts the box server and the worker's control groups.
+    ///
+    /// # Errors
+    /// [`SandboxError::Unavailable`] names the missing mechanism and how to get it.
+    pub fn spawn(config: ServerConfig) -> Result<Self, SandboxError> {
+        let root = nix::unistd::geteuid().is_root();
+        let run_dir = config.run_dir.clone().unwrap_or_else(|| default_run_dir(root));
+        std::fs::create_dir_all(&run_dir)
+            .map_err(SandboxError::host(format!("make the run directory `{}`", run_dir.display())))?;
+        let dir = tempfile::Builder::new()
+            .prefix("box-")
+            .tempdir_in(&run_dir)
+            .map_err(SandboxError::host(format!("make a directory in `{}`", run_dir.display())))?;
+        let base = dir.path().join("base");
+        let skeleton = make_skeleton(dir.path()).map_err(SandboxError::host("make the skeleton of boxes"))?;
+        std::fs::create_dir(&base).map_err(SandboxError::host("make the base of boxes"))?;
+        let groups = if config.without_cgroups { None } else { worker_groups(root)? };
+        let ids = if root {
+            let ids = IdPool::new(run_dir.join("ids"));
+            Some(ids.map_err(SandboxError::host("make the directory of id leases"))?)
+        } else {
+            None
+        };
+        let line = start_server(&base)?;
+        let inner = Arc::new(Inner {
+            line,
+            groups,
+            ids,
+            base,
+            skeleton,
+            counter: AtomicU64::new(0),
+            warm: config.warm,
+            pool: Mutex::default(),
+            refill: Mutex::new(None),
+            _dir: dir,
+        });
+        if config.warm > 0 {
+            start_refill(&inner);
+        }
+        Ok(Self { inner })
+    }
+
+    /// How far figures of this host's boxes can be trusted.
+    pub fn accounting(&self) -> proto::facts::Accounting {
+        if self.inner.groups.is_some() {
+            proto::facts::Accounting::Exact
+        } else {
+            proto::facts::Accounting::Sampled
+        }
+    }
+
+    /// The control group layout in use: `v1-hybrid`, `v1`, `v2`, or `none`.
+    pub fn cgroup_layout(&self) -> &'static str {
+        self.inner.groups.as_ref().map_or("none", |g| g.layout().name())
+    }
+
+    /// Takes a warm box of the kind, or makes one; then has the pool filled again in the background.
+    pub(crate) fn take(&self, kind: &BoxKind) -> Result<WarmBox, SandboxError> {
+        let warm = self.inner.pop(kind);
+        if self.inner.warm > 0 {
+            if let Some(sender) = &*self.inner.refill.lock().expect("no panic while held") {
+                let _ = sender.send(kind.clone());
+            }
+        }
+        match warm {
+            Some(warm) => Ok(warm),
+            None => self.inner.prepare(kind),
+        }
+    }
+
+    /// Destroys a box and gives its ids back.
+    pub(crate) fn destroy(&self, warm: WarmBox) -> Result<(), SandboxError> {
+        self.inner.destroy(warm)
+    }
+
+    /// Makes sure `n` warm boxes for runs like `spec` exist, for benchmarks and start-up.
+    pub fn warm_up(&self, spec: &RunSpec, n: usize) -> Result<(), SandboxError> {
+        let kind = BoxKind::of(spec);
+        loop {
+            let have = self.inner.pool.lock().expect("no panic while held").get(&kind).map_or(0, Vec::len);
+            if have >= n {
+                return Ok(());
+            }
+            let warm = self.inner.prepare(&kind)?;
+            self.inner.pool.lock().expect("no panic while held").entry(kind.clone()).or_default().push(warm);
+        }
+    }
+}
+
+impl Inner {
+    fn pop(&self, kind: &BoxKind) -> Option<WarmBox> {
+        self.pool.lock().expect("no panic while held").get_mut(kind)?.pop()
+    }
+
+    /// Makes one box, up to the point where only the program is missing.
+    pub(crate) fn prepare(&self, kind: &BoxKind) -> Result<WarmBox, SandboxError> {
+        let group = match &self.groups {
+            Some(groups) => {
+                let name = self.counter.fetch_add(1, Ordering::Relaxed).to_string();
+                Some(
+                    groups
+                        .create_box(&name)
+                        .map_err(SandboxError::host("make the control group of a box"))?,
+                )
+            }
+            None => None,
+        };
+        let lease = self.ids.as_ref().map(IdPool::lease).transpose();
+        let lease = lease.map_err(SandboxError::host("lease a range of host ids"))?;
+        let plan = self.plan(kind, lease.as_ref())?;
+        let (init, init_end) = channel::pair().map_err(SandboxError::host("make a socket pair"))?;
+        let (program, program_end) = channel::pair().map_err(SandboxError::host("make a socket pair"))?;
+        let text = serde_json::to_vec(&plan).expect("a plan is plain data");
+        let mut fds = vec![init_end.as_fd(), program_end.as_fd()];
+        fds.extend(group.as_ref().and_then(BoxGroup::entry));
+        channel::send(self.line.as_fd(), &text, &fds)
+            .map_err(|_| SandboxError::Lost { during: "requested" })?;
+        drop((init_end, program_end));
+        let mut birth = Birth { group, lease, init, program, born: None, stage: None, mapped: false };
+        match birth.complete() {
+            Ok((listener, own_rss)) => birth.finish(listener, own_rss),
+            Err(e) => {
+                birth.abort(self.ids.as_ref());
+                Err(e)
+            }
+        }
+    }
+
+    fn plan(&self, kind: &BoxKind, lease: Option<&Lease>) -> Result<BoxPlan, SandboxError> {
+        let mut lower = vec![layer(&self.skeleton)?];
+        for dir in &kind.root.lower {
+            lower.push(layer(dir)?);
+        }
+        if kind.root.lower.is_empty() {
+            return Err(SandboxError::BadSpec("the root has no layer".into()));
+        }
+        let mut binds = Vec::new();
+        for bind in &kind.root.binds {
+            let target = layer(&bind.target)?;
+            // overlayfs wants two layers where there is no upper; the empty one adds nothing.
+            binds.push((vec![layer(&self.skeleton.with_file_name("empty"))?, layer(&bind.source)?], target));
+        }
+        Ok(BoxPlan {
+            lower,
+            binds,
+            base: layer(&self.base)?,
+            disk_bytes: kind.disk_bytes,
+            inodes: kind.inodes,
+            writable: kind.writable,
+            host_id: lease.map(Lease::base),
+        })
+    }
+
+    fn destroy(&self, warm: WarmBox) -> Result<(), SandboxError> {
+        let WarmBox { pidfd, group, lease, .. } = warm;
+        let dead = kill_and_wait(group.as_ref(), &pidfd);
+        if let Some(group) = group {
+            group.remove().map_err(SandboxError::host("remove the control group of a box"))?;
+        }
+        dead?;
+        // Only now no process of the range lives. On any error above the lease is dropped with its lock,
+        // and the next user of the range takes the lock anew.
+        if let (Some(ids), Some(lease)) = (&self.ids, lease) {
+            ids.give_back(lease);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let pool = std::mem::take(&mut *self.pool.lock().expect("no panic while held"));
+        for warm in pool.into_values().flatten() {
+            let _ = self.destroy(warm);
+        }
+    }
+}
+
+/// SIGKILLs the whole box and waits until its pid namespace is gone: pid 1 is dead only when all are.
+pub(crate) fn kill_and_wait(group: Option<&BoxGroup>, pidfd: &OwnedFd) -> Result<(), SandboxError> {
+    let end = Instant::now() + Duration::from_secs(5);
+    loop {
+        if !group.is_some_and(BoxGroup::kill) {
+            let pidfd = pidfd.as_fd();
+            let _ = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
+        }
+        if readable(pidfd, Duration::from_millis(200)) {
+            return Ok(());
+        }
+        if Instant::now() > end {
+            return Err(SandboxError::Host {
+                what: "kill a box within 5 s".into(),
+                source: std::io::ErrorKind::TimedOut.into(),
+            });
+        }
+    }
+}
+
+fn readable(fd: &OwnedFd, timeout: Duration) -> bool {
+    let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
+    let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
+    matches!(poll(&mut fds, timeout), Ok(n) if n > 0)
+}
+
+/// A box between the request and `Ready`.
+struct Birth {
+    group: Option<BoxGroup>,
+    lease: Option<Lease>,
+    init: OwnedFd,
+    program: OwnedFd,
+    born: Option<(i32, OwnedFd)>,
+    stage: Option<OwnedFd>,
+    mapped: bool,
+}
+
+impl Birth {
+    /// Answers the init until the program process is ready; returns the seccomp listener and the bytes
+    /// resident in that process.
+    fn complete(&mut self) -> Result<(OwnedFd, u64), SandboxError> {
+        let lost = || SandboxError::Lost { during: "made" };
+        let end = Instant::now() + PREPARE_TIMEOUT;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(SandboxError::Host {
+                    what: format!("make a box within {} s", PREPARE_TIMEOUT.as_secs()),
+                    source: std::io::ErrorKind::TimedOut.into(),
+                });
+            }
+            let mut fds = [
+                PollFd::new(self.init.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.program.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+                Ok(_) | Err(nix::Error::EINTR) => {}
+                Err(e) => return Err(SandboxError::Host { what: "wait for a box".into(), source: e.into() }),
+            }
+            let ready = |i: usize| fds[i].any().unwrap_or(false);
+            let (from_init, from_program) = (ready(0), ready(1));
+            if from_init {
+                let (frame, fds) = receive(&self.init)?.ok_or_else(lost)?;
+                self.answer(frame, fds)?;
+            } else if from_program {
+                // The other end is open in the init too until it forks, so an end here is an end of both.
+                let (frame, mut fds) = receive(&self.program)?.ok_or_else(lost)?;
+                match (frame.tag, fds.pop()) {
+                    (Tag::Ready, Some(listener)) => return Ok((listener, (frame.a.max(0) as u64) << 10)),
+                    _ => return Err(failed(frame)),
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, frame: Frame, mut fds: Vec<OwnedFd>) -> Result<(), SandboxError> {
+        let lost = |_| SandboxError::Lost { during: "made" };
+        match (frame.tag, fds.pop()) {
+            (Tag::Born, Some(pidfd)) => {
+                let pid = frame.a as i32;
+                self.born = Some((pid, pidfd));
+                if let Some(group) = &self.group {
+                    group
+                        .attach(pid as u32)
+                        .map_err(SandboxError::host("attach a box to its control group"))?;
+                }
+                channel::send_frame(&self.init, Frame::new(Tag::Go, 0, 0, 0), &[]).map_err(lost)
+            }
+            (Tag::Unshared, stage) => {
+                if !self.mapped {
+                    let pid = self.born.as_ref().map_or(0, |(pid, _)| *pid);
+                    map_ids(pid, self.lease.as_ref())
+                        .map_err(SandboxError::host("write the id maps of a box"))?;
+                    self.mapped = true;
+                }
+                self.stage = stage;
+                channel::send_frame(&self.init, Frame::new(Tag::Mapped, 0, 0, 0), &[]).map_err(lost)
+            }
+            _ => Err(failed(frame)),
+        }
+    }
+
+    fn finish(self, listener: OwnedFd, own_rss: u64) -> Result<WarmBox, SandboxError> {
+        let (Some((pid, pidfd)), Some(stage)) = (self.born, self.stage) else {
+            return Err(SandboxError::Lost { during: "made" });
+        };
+        Ok(WarmBox {
+            init: self.init,
+            program: self.program,
+            pidfd,
+            pid,
+            stage,
+            listener,
+            own_rss,
+            group: self.group,
+            lease: self.lease,
+            made: Instant::now(),
+        })
+    }
+
+    fn abort(self, ids: Option<&IdPool>) {
+        if let Some((_, pidfd)) = &self.born {
+            if kill_and_wait(self.group.as_ref(), pidfd).is_err() {
+                return;
+            }
+        }
+        if let (Some(ids), Some(lease)) = (ids, self.lease) {
+            ids.give_back(lease);
+        }
+    }
+}
+
+fn receive(from: &OwnedFd) -> Result<Option<(Frame, Vec<OwnedFd>)>, SandboxError> {
+    channel::receive_frame(from).map_err(SandboxError::host("hear from a box"))
+}
+
+/// Turns a `Failed` frame into the error it tells.
+pub(crate) fn failed(frame: Frame) -> SandboxError {
+    match (frame.tag, Step::from_wire(frame.a)) {
+        (Tag::Failed, Some(step)) => SandboxError::Setup {
+            step,
+            index: frame.b as u32,
+            source: std::io::Error::from_raw_os_error(frame.c as i32),
+        },
+        _ => SandboxError::Lost { during: "made" },
+    }
+}
+
+/// Two lines each: the box's 0 and its program's user (user_namespaces(7)). Rootless: one line, us.
+fn map_ids(pid: i32, lease: Option<&Lease>) -> std::io::Result<()> {
+    let proc = PathBuf::from(format!("/proc/{pid}"));
+    let (uid, gid) = match lease {
+        Some(lease) => {
+            let base = lease.base();
+            let map = format!("0 {base} 1\n{PROGRAM_ID} {} 1\n", base + PROGRAM_ID);
+            (map.clone(), map)
+        }
+        None => (
+            format!("{PROGRAM_ID} {} 1\n", nix::unistd::geteuid()),
+            format!("{PROGRAM_ID} {} 1\n", nix::unistd::getegid()),
+        ),
+    };
+    std::fs::write(proc.join("uid_map"), uid)?;
+    std::fs::write(proc.join("setgroups"), "deny")?;
+    std::fs::write(proc.join("gid_map"), gid)
+}
+
+/// overlayfs separates its layers by colons and its options by commas.
+fn layer(path: &Path) -> Result<String, SandboxError> {
+    match path.to_str() {
+        Some(text) if path.is_absolute() && !text.contains([':', ',', '\\']) => Ok(text.to_owned()),
+        _ => Err(SandboxError::BadSpec(format!(
+            "`{}` cannot be part of a root: an absolute UTF-8 path without `:`, `,` and `\\` is needed",
+            path.display()
+        ))),
+    }
+}
+
+fn default_run_dir(root: bool) -> PathBuf {
+    if root {
+        PathBuf::from("/run/tribunal")
+    } else {
+        std::env::temp_dir().join(format!("tribunal-{}", nix::unistd::geteuid()))
+    }
+}
+
+/// Topmost layer of every box: real directories at the mount points, whatever the image has there.
+fn make_skeleton(dir: &Path) -> std::io::Result<PathBuf> {
+    let skeleton = dir.join("skeleton");
+    for name in ["proc", "dev", "tmp", "w"] {
+        std::fs::create_dir_all(skeleton.join(name))?;
+    }
+    std::fs::create_dir(dir.join("empty"))?;
+    use std::os::unix::fs::PermissionsExt;
+    for path in [skeleton.clone(), dir.join("empty"), dir.to_owned()] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(skeleton)
+}
+
+fn worker_groups(root: bool) -> Result<Option<WorkerGroups>, SandboxError> {
+    let made = cgroup::detect().and_then(|layout| WorkerGroups::create(layout).map_err(|e| e.to_string()));
+    match made {
+        Ok(groups) => Ok(Some(groups)),
+        // Without delegation an ordinary user has no groups; figures are then sampled and say so.
+        Err(_) if !root => Ok(None),
+        Err(cause) => Err(SandboxError::Unavailable {
+            what: format!("no control groups for boxes: {cause}"),
+            how: "mount the memory and pids controllers writable (in a container: a private cgroup \
+                  namespace with a writable /sys/fs/cgroup; under systemd: Delegate=yes)"
+                .into(),
+        }),
+    }
+}
+
+/// Executes ourselves as the box server, with a line as its standard input and an empty environment.
+fn start_server(base: &Path) -> Result<OwnedFd, SandboxError> {
+    let (line, other) = channel::pair().map_err(SandboxError::host("make a socket pair"))?;
+    let base = base.to_owned();
+    let (done, result) = std::sync::mpsc::channel();
+    // PR_SET_PDEATHSIG fires when the thread that forked ends, so that thread lives as long as the process.
+    std::thread::Builder::new()
+        .name("box-server-parent".into())
+        .spawn(move || {
+            let child = Command::new("/proc/self/exe")
+                .arg0(server::NAME)
+                .arg(base)
+                .env_clear()
+                .stdin(Stdio::from(other))
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn();
+            match child {
+                Ok(mut child) => {
+                    let _ = done.send(Ok(()));
+                    let _ = child.wait();
+                }
+                Err(e) => {
+                    let _ = done.send(Err(e));
+                }
+            }
+            loop {
+                std::thread::park();
+            }
+        })
+        .map_err(SandboxError::host("start a thread"))?;
+    match result.recv() {
+        Ok(Ok(())) => {}
+        Ok(Err(e)) => return Err(SandboxError::host("execute the box server")(e)),
+        Err(_) => return Err(SandboxError::Lost { during: "started" }),
+    }
+    match receive(&line)? {
+        Some((frame, _)) if frame.tag == Tag::Ready => Ok(line),
+        Some((frame, _)) => Err(failed(frame)),
+        None => Err(SandboxError::Unavailable {
+            what: "the box server did not start".into(),
+            how: "the executable must call sandbox::box_server_main() first when sandbox::is_box_server()"
+                .into(),
+        }),
+    }
+}
+
+/// Keeps the pool full: one thread, woken by each taking.
+fn start_refill(inner: &Arc<Inner>) {
+    let (sender, receiver) = std::sync::mpsc::channel::<BoxKind>();
+    *inner.refill.lock().expect("no panic while held") = Some(sender);
+    let weak = Arc::downgrade(inner);
+    let _ = std::thread::Builder::new().name("box-pool".into()).spawn(move || {
+        while let Ok(kind) = receiver.recv() {
+            let Some(inner) = weak.upgrade() else { return };
+            let old: Vec<WarmBox> = {
+                let mut pool = inner.pool.lock().expect("no panic while held");
+                let mut old = Vec::new();
+                for (other, boxes) in pool.iter_mut() {
+                    // Kinds that are not in use make room; of this kind only the aged go.
+                    let (stale, keep) =
+                        std::mem::take(boxes).into_iter().partition(|b| b.made.elapsed() > WARM_AGE);
+                    *boxes = keep;
+                    old.extend::<Vec<_>>(stale);
+                    if *other != kind && boxes.len() > inner.warm {
+                        old.extend(boxes.drain(inner.warm..));
+                    }
+                }
+                pool.retain(|_, boxes| !boxes.is_empty());
+                while pool.len() > 8 {
+                    let Some(other) = pool.keys().find(|k| **k != kind).cloned() else { break };
+                    old.extend(pool.remove(&other).into_iter().flatten());
+                }
+                old
+            };
+            for warm in old {
+                let _ = inner.destroy(warm);
+            }
+            let have = inner.pool.lock().expect("no panic while held").get(&kind).map_or(0, Vec::len);
+            if have < inner.warm {
+                match inner.prepare(&kind) {
+                    Ok(warm) => {
+                        inner.pool.lock().expect("no panic while held").entry(kind).or_default().push(warm);
+                    }
+                    Err(e) => tracing::debug!(error = %e, "could not make a warm box"),
+                }
+            }
+        }
+    });
+}

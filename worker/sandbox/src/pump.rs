@@ -1,0 +1,98 @@
+//! Reads one output stream of the program: counts every byte, keeps the first ones.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::spec::Captured;
+
+/// Bytes per read: the default capacity of a pipe (pipe(7)).
+const CHUNK: usize = 64 << 10;
+
+/// One stream.
+#[derive(Debug)]
+pub(crate) struct Pump {
+    file: Option<std::fs::File>,
+    kept: Vec<u8>,
+    keep: usize,
+    count: u64,
+}
+
+impl Pump {
+    /// Reads from the non-blocking `fd`, keeping at most `keep` bytes.
+    pub(crate) fn new(fd: OwnedFd, keep: usize) -> Self {
+        Self { file: Some(fd.into()), kept: Vec::new(), keep, count: 0 }
+    }
+
+    /// The descriptor to wait on, until its end.
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.file.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Bytes seen so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Reads once.
+    pub(crate) fn read_ready(&mut self) -> io::Result<()> {
+        self.read_at_most(CHUNK).map(drop)
+    }
+
+    /// Reads what is in the pipe now, and not what arrives meanwhile.
+    pub(crate) fn read_present(&mut self) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let mut left = rustix::io::ioctl_fionread(file)? as usize;
+        while left > 0 {
+            match self.read_at_most(left.min(CHUNK))? {
+                0 => break,
+                n => left -= n,
+            }
+        }
+        Ok(())
+    }
+
+    fn read_at_most(&mut self, most: usize) -> io::Result<usize> {
+        let Some(file) = &mut self.file else { return Ok(0) };
+        let mut buffer = [0; CHUNK];
+        match file.read(&mut buffer[..most]) {
+            Ok(0) => {
+                self.file = None;
+                Ok(0)
+            }
+            Ok(n) => {
+                self.count += n as u64;
+                let room = self.keep.saturating_sub(self.kept.len()).min(n);
+                self.kept.extend_from_slice(&buffer[..room]);
+                Ok(n)
+            }
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// What was kept.
+    pub(crate) fn into_captured(self) -> Captured {
+        Captured { truncated: self.count > self.kept.len() as u64, bytes: self.kept }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn bytes_beyond_the_keep_are_counted_and_not_kept() {
+        let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_NONBLOCK).unwrap();
+        let mut write = std::fs::File::from(write);
+        let mut pump = Pump::new(read, 3);
+        write.write_all(b"12345").unwrap();
+        pump.read_present().unwrap();
+        pump.read_present().unwrap();
+        assert_eq!(pump.count(), 5);
+        drop(write);
+        pump.read_ready().unwrap();
+        assert!(pump.fd().is_none(), "the end of the stream closes the pump");
+        assert_eq!(pump.into_captured(), Captured { bytes: b"123".to_vec(), truncated: true });
+    }
+}

@@ -1,0 +1,153 @@
+//! The box server: the same executable, executed again through `/proc/self/exe`, with one thread.
+//!
+//! It lives in a mount namespace of its own with as little mounted as possible, clones box inits on request
+//! and does nothing else: no timers, no pumps, no policy. A worker that clones itself would copy a large,
+//! multi-threaded address space; this process is small and its allocator is never held by another thread.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+
+use nix::mount::{MntFlags, umount2};
+use nix::sched::{CloneFlags, unshare};
+
+use crate::channel::{self, Frame, MESSAGE_MAX, Tag};
+use crate::error::Step;
+use crate::init;
+use crate::policy::{self, Filters};
+use crate::steps::{At, Failure, mounts};
+use crate::sys::{self, Forked};
+use crate::wire::BoxPlan;
+
+/// `argv[0]` by which this executable knows that it is the box server.
+pub(crate) const NAME: &str = "tribunal-box-server";
+
+/// File systems of the host that no box needs and that would be copied into each one's mount namespace.
+const NOT_NEEDED: [&str; 14] = [
+    "sysfs",
+    "cgroup",
+    "cgroup2",
+    "devpts",
+    "mqueue",
+    "hugetlbfs",
+    "debugfs",
+    "tracefs",
+    "securityfs",
+    "pstore",
+    "bpf",
+    "configfs",
+    "fusectl",
+    "binfmt_misc",
+];
+
+/// Serves until the worker closes the line. Standard input is the line; `argv[1]` the base directory.
+pub(crate) fn main() -> ! {
+    let base = std::env::args().nth(1).unwrap_or_default();
+    sys::reap_automatically();
+    let Ok(line) = std::io::stdin().as_fd().try_clone_to_owned() else { sys::exit(3) };
+    let ready = prepare(Path::new(&base)).and_then(|()| {
+        policy::filters().map_err(|_| Failure { step: Step::Seccomp, index: 9, errno: libc::EINVAL })
+    });
+    let filters = match ready {
+        Ok(filters) => filters,
+        Err(failure) => init::report(&line, failure),
+    };
+    if channel::send_frame(&line, Frame::new(Tag::Ready, 0, 0, 0), &[]).is_err() {
+        sys::exit(3);
+    }
+    serve(&line, &filters)
+}
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+fn prepare(base: &Path) -> Result<(), Failure> {
+    sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64, 0).at(Step::ParentDeath, 0)?;
+    sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).at(Step::ParentDeath, 1)?;
+    sys::set_rlimit(libc::RLIMIT_CORE, 0, 0).at(Step::ResourceLimits, 0)?;
+    // The line is on another descriptor; standard streams lead nowhere, so that nothing of the worker's
+    // is ever inherited by a box.
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").at(Step::Stdio, 0)?;
+    sys::dup_onto(null.as_fd(), 0).at(Step::Stdio, 0)?;
+    sys::dup_onto(null.as_fd(), 1).at(Step::Stdio, 1)?;
+    sys::dup_onto(null.as_fd(), 2).at(Step::Stdio, 2)?;
+    nix::unistd::chdir("/").at(Step::Session, 0)?;
+    if is_root() {
+        unshare(CloneFlags::CLONE_NEWNS).at(Step::WorkDir, 9)?;
+        mounts::private()?;
+        detach_not_needed();
+        mounts::place(base)?;
+    }
+    Ok(())
+}
+
+/// Detaches, in this namespace only, what is mounted here of [`NOT_NEEDED`] kinds; deepest first.
+fn detach_not_needed() {
+    let Ok(text) = std::fs::read_to_string("/proc/self/mountinfo") else { return };
+    let mut points: Vec<&str> = text
+        .lines()
+        .filter_map(|line| {
+            let (left, right) = line.split_once(" - ")?;
+            let kind = right.split(' ').next()?;
+            NOT_NEEDED.contains(&kind).then(|| left.split(' ').nth(4))?
+        })
+        .collect();
+    points.sort_by_key(|p| std::cmp::Reverse(p.len()));
+    for point in points {
+        // A mount that stays costs a microsecond per box and nothing else.
+        let _ = umount2(point, MntFlags::MNT_DETACH);
+    }
+}
+
+fn serve(line: &OwnedFd, filters: &Filters) -> ! {
+    let mut buffer = vec![0; MESSAGE_MAX];
+    loop {
+        let Ok((len, fds)) = channel::receive(line.as_fd(), &mut buffer) else { sys::exit(3) };
+        if len == 0 {
+            sys::exit(0);
+        }
+        let mut fds = fds.into_iter();
+        let (Some(worker), Some(program)) = (fds.next(), fds.next()) else { continue };
+        let group = fds.next();
+        match serde_json::from_slice::<BoxPlan>(&buffer[..len]) {
+            Ok(plan) => make(line, &plan, filters, worker, program, group),
+            Err(_) => refuse(&worker, libc::EPROTO),
+        }
+    }
+}
+
+fn refuse(worker: &OwnedFd, errno: i32) {
+    let frame = Frame::new(Tag::Failed, Step::Clone as i64, 0, i64::from(errno));
+    let _ = channel::send_frame(worker, frame, &[]);
+}
+
+fn make(
+    line: &OwnedFd,
+    plan: &BoxPlan,
+    filters: &Filters,
+    worker: OwnedFd,
+    program: OwnedFd,
+    group: Option<OwnedFd>,
+) {
+    let mut flags = CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWUTS;
+    if plan.host_id.is_none() {
+        flags |= CloneFlags::CLONE_NEWUSER;
+    }
+    match sys::fork_checked(flags.bits() as u64, group.as_ref().map(AsFd::as_fd)) {
+        Ok(Forked::Child) => {
+            // The line belongs to the server alone: with a copy here the worker would not see it die.
+            let _ = nix::unistd::close(line.as_raw_fd());
+            drop(group);
+            init::main(plan, filters, worker, program);
+        }
+        Ok(Forked::Parent { pid, pidfd }) => {
+            let frame = Frame::new(Tag::Born, i64::from(pid), 0, 0);
+            let _ = channel::send_frame(&worker, frame, &[pidfd.as_fd()]);
+        }
+        Err(e) => refuse(&worker, e.raw_os_error().unwrap_or(libc::EIO)),
+    }
+}

@@ -1,0 +1,16 @@
+//! no_new_privs and the two seccomp filters.
+
+use std::os::fd::OwnedFd;
+
+use super::{At, Failure};
+use crate::error::Step;
+use crate::policy::Filters;
+use crate::sys;
+
+/// Installs both filters on this process and all it starts; returns the listener of the kill class.
+pub(crate) fn install(filters: &Filters) -> Result<OwnedFd, Failure> {
+    sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).at(Step::Seccomp, 0)?;
+    sys::seccomp_install(&filters.arguments, false).at(Step::Seccomp, 1)?;
+    let listener = sys::seccomp_install(&filters.classes, true).at(Step::Seccomp, 2)?;
+    listener.ok_or(Failure { step: Step::Seccomp, index: 3, errno: libc::EINVAL })
+}

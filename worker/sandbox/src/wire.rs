@@ -1,0 +1,42 @@
+//! What the worker tells the box server and the program process: plans, made in the worker, walked in the
+//! child. JSON, because both sides are the same executable and messages are small.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything the init needs to build a box.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BoxPlan {
+    /// Layers of the root, topmost first, at least two (overlayfs needs two when there is no upper).
+    pub(crate) lower: Vec<String>,
+    /// Further read-only trees: layers, topmost first, and the directory below the root.
+    pub(crate) binds: Vec<(Vec<String>, String)>,
+    /// Directory in which the server may mount: holds `root` and `stage`.
+    pub(crate) base: String,
+    /// Bytes of /w, /tmp and /dev/shm together.
+    pub(crate) disk_bytes: u64,
+    /// Files in them together.
+    pub(crate) inodes: u32,
+    /// Whether the program owns /w.
+    pub(crate) writable: bool,
+    /// Host uid and gid behind the box's 0; its program is this + 1000. `None` when rootless.
+    pub(crate) host_id: Option<u32>,
+}
+
+/// Everything the program process needs to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StartPlan {
+    /// Paths to try, in order; the first that is not absent wins.
+    pub(crate) candidates: Vec<String>,
+    /// Arguments.
+    pub(crate) argv: Vec<String>,
+    /// `K=V`.
+    pub(crate) env: Vec<String>,
+    /// (resource, soft and hard limit).
+    pub(crate) rlimits: Vec<(u32, u64)>,
+}
+
+/// User and group of the program in its box.
+pub(crate) const PROGRAM_ID: u32 = 1000;
+
+/// Work directory of the program in its box.
+pub(crate) const WORK_DIR: &str = "/w";
