@@ -164,3 +164,10 @@ pub struct Problem {
     /// Statement in Markdown or plain text, when there is one.
     pub statement: Option<String>,
 }
+
+impl Problem {
+    /// The cases a contestant may see, in judging order.
+    pub fn samples(&self) -> impl Iterator<Item = &Case> {
+        self.cases.iter().filter(|case| case.sample)
+    }
+}

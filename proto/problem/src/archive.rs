@@ -1,0 +1,192 @@
+//! Packages as zip archives: packed by us, unpacked from anybody.
+//!
+//! A zip from outside is hostile until shown otherwise: names stay below the target, links and devices are
+//! refused, and sizes are counted while unpacking, never believed.
+
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Cursor, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Component, Path, PathBuf};
+
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+
+use crate::diagnostic::{Findings, PackageError};
+use crate::tree::{MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES, Tree};
+
+/// Largest archive read.
+pub const MAX_ZIP_BYTES: u64 = 512 << 20;
+/// Unpacked bytes allowed for each packed one, once a megabyte is free: deflate tops out near 1030.
+const MAX_RATIO: u64 = 1100;
+
+/// Packs the package at `dir` as a zip with one top folder of its name. Equal packages give equal bytes.
+///
+/// # Errors
+/// When the folder holds what no package may hold (see [`crate::read_dir`]), or cannot be read.
+pub fn pack_zip(dir: &Path) -> Result<Vec<u8>, PackageError> {
+    let (name, _) = crate::package_name(dir);
+    let mut findings = Findings::default();
+    let tree = Tree::list(dir, &mut findings);
+    if findings.failed() {
+        return Err(PackageError { package: name, diagnostics: findings.list });
+    }
+    write_zip(&tree, &name)
+        .map_err(|e| PackageError::single(&name, ".", format!("the package cannot be packed: {e}")))
+}
+
+fn write_zip(tree: &Tree, name: &str) -> io::Result<Vec<u8>> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (path, entry) in &tree.files {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .last_modified_time(DateTime::default())
+            .unix_permissions(if entry.executable { 0o755 } else { 0o644 });
+        zip.start_file(format!("{name}/{path}"), options)?;
+        io::copy(&mut fs::File::open(&entry.disk)?, &mut zip)?;
+    }
+    Ok(zip.finish()?.into_inner())
+}
+
+/// Unpacks `bytes` below `target`, an empty folder, and gives the package's folder: `target` itself, or
+/// its only folder when everything lies in one and that one has the `problem.yaml`.
+pub(crate) fn unpack(bytes: &[u8], target: &Path) -> Result<PathBuf, String> {
+    if bytes.len() as u64 > MAX_ZIP_BYTES {
+        return Err(format!("the archive has {} bytes; the maximum is {MAX_ZIP_BYTES}", bytes.len()));
+    }
+    let unreadable = |e: zip::result::ZipError| format!("this is not a zip archive that can be read: {e}");
+    let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
+    if zip.len() > MAX_FILES {
+        return Err(format!("the archive has {} entries; the maximum is {MAX_FILES}", zip.len()));
+    }
+    if zip.has_overlapping_files().map_err(unreadable)? {
+        return Err("entries of the archive overlap; pack it again".to_owned());
+    }
+    let (mut total, mut seen) = (0u64, BTreeSet::new());
+    for i in 0..zip.len() {
+        let mut file = zip.by_index(i).map_err(unreadable)?;
+        let name = String::from_utf8(file.name_raw().to_vec())
+            .map_err(|_| format!("entry {i}: the name is not UTF-8"))?;
+        let shown: String = name.chars().take(200).collect();
+        let path = enclosed(&name)
+            .ok_or_else(|| format!("`{shown}`: the name leads out of the package or is not plain"))?;
+        let kind = file.unix_mode().unwrap_or(0) & 0o170_000;
+        if file.is_symlink() || !matches!(kind, 0 | 0o100_000 | 0o040_000) {
+            return Err(format!("`{shown}`: only files and folders may be packed, no links or devices"));
+        }
+        let at = target.join(&path);
+        if file.is_dir() {
+            make_folder(&at).map_err(|e| format!("`{shown}`: {e}"))?;
+            continue;
+        }
+        if !seen.insert(path) {
+            return Err(format!("`{shown}` is packed twice"));
+        }
+        let budget =
+            MAX_FILE_BYTES.min(MAX_TOTAL_BYTES - total).min((1 << 20) + file.compressed_size() * MAX_RATIO);
+        let executable = file.unix_mode().is_some_and(|m| m & 0o100 != 0);
+        let written =
+            write_file(&mut file, &at, executable, budget).map_err(|e| format!("`{shown}`: {e}"))?;
+        total += written;
+    }
+    Ok(package_folder(target))
+}
+
+/// A relative path of plain components only; `./` in front is forgiven.
+fn enclosed(name: &str) -> Option<PathBuf> {
+    if name.is_empty() || name.contains(['\0', '\\']) {
+        return None;
+    }
+    let parts: Vec<_> = Path::new(name).components().filter(|c| *c != Component::CurDir).collect();
+    let plain = parts.iter().all(|c| matches!(c, Component::Normal(_))) && parts.len() <= 32;
+    plain.then(|| parts.into_iter().collect())
+}
+
+fn make_folder(at: &Path) -> Result<(), String> {
+    fs::create_dir_all(at).map_err(|e| format!("the folder cannot be made: {e}"))
+}
+
+fn write_file(from: &mut impl Read, at: &Path, executable: bool, budget: u64) -> Result<u64, String> {
+    if let Some(folder) = at.parent() {
+        make_folder(folder)?;
+    }
+    let mode = if executable { 0o755 } else { 0o644 };
+    let cannot = |e: io::Error| format!("the file cannot be written: {e}");
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(at).map_err(cannot)?;
+    let written = io::copy(&mut from.take(budget + 1), &mut file)
+        .map_err(|e| format!("the entry cannot be unpacked: {e}"))?;
+    if written > budget {
+        return Err(format!("unpacks to more than {budget} bytes, which is all it may"));
+    }
+    file.flush().map_err(cannot)?;
+    Ok(written)
+}
+
+fn package_folder(target: &Path) -> PathBuf {
+    let entries: Vec<_> = fs::read_dir(target).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    match entries.as_slice() {
+        [only] if only.join("problem.yaml").is_file() => only.clone(),
+        _ => target.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zip_of(entries: &[(&str, &[u8], u32)]) -> Vec<u8> {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes, mode) in entries {
+            zip.start_file(*name, SimpleFileOptions::default().unix_permissions(*mode)).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn names_that_lead_out_are_refused_and_write_nothing() {
+        for name in ["../x", "/etc/x", "a/../../x", "a\\..\\x", "./x/../../y", ""] {
+            let dir = tempfile::tempdir().unwrap();
+            let target = dir.path().join("in");
+            fs::create_dir(&target).unwrap();
+            assert!(unpack(&zip_of(&[(name, b"x", 0o644)]), &target).is_err(), "{name}");
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn links_are_refused() {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        zip.add_symlink("p/link", "/etc/passwd", SimpleFileOptions::default()).unwrap();
+        let bytes = zip.finish().unwrap().into_inner();
+        let dir = tempfile::tempdir().unwrap();
+        assert!(unpack(&bytes, dir.path()).unwrap_err().contains("links"));
+    }
+
+    #[test]
+    fn garbage_and_cut_archives_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let good = zip_of(&[("problem.yaml", &[b'x'; 5000], 0o644)]);
+        for bytes in [&b""[..], b"PK", b"not a zip", &good[..good.len() / 2]] {
+            assert!(unpack(bytes, dir.path()).is_err());
+        }
+    }
+
+    #[test]
+    fn a_file_and_a_folder_of_one_name_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(unpack(&zip_of(&[("a", b"x", 0o644), ("a/b", b"x", 0o644)]), dir.path()).is_err());
+    }
+
+    #[test]
+    fn one_top_folder_is_the_package() {
+        let dir = tempfile::tempdir().unwrap();
+        let at =
+            unpack(&zip_of(&[("p/problem.yaml", b"", 0o644), ("p/x.sh", b"", 0o755)]), dir.path()).unwrap();
+        assert_eq!(at, dir.path().join("p"));
+        let mode = |p: &str| {
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(at.join(p)).unwrap().permissions())
+        };
+        assert_eq!((mode("x.sh") & 0o777, mode("problem.yaml") & 0o777), (0o755, 0o644));
+    }
+}

@@ -1,0 +1,122 @@
+//! What is wrong with a package: file, line, and what would be right.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Whether a package can be judged in spite of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The package is refused.
+    Error,
+    /// The package is judged; somebody should look.
+    Warning,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// File or folder below the package, `/` between components; `.` is the package itself.
+    pub path: String,
+    /// Line in that file, from 1, when it is known.
+    pub line: Option<u32>,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        match self.line {
+            Some(line) => write!(f, "{severity}: {}:{line}: {}", self.path, self.message),
+            None => write!(f, "{severity}: {}: {}", self.path, self.message),
+        }
+    }
+}
+
+/// A package that cannot be judged. Its text lists every error, one a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageError {
+    /// Name of the package, for messages.
+    pub package: String,
+    /// Every finding, warnings included; at least one is an error.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl PackageError {
+    /// A package refused for one reason.
+    pub fn single(package: &str, path: &str, message: impl Into<String>) -> Self {
+        let mut findings = Findings::default();
+        findings.error(path, None, message);
+        Self { package: package.to_owned(), diagnostics: findings.list }
+    }
+
+    /// The findings that refuse the package.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().filter(|d| d.severity == Severity::Error)
+    }
+}
+
+impl fmt::Display for PackageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "problem package `{}` cannot be used", self.package)?;
+        for d in self.errors() {
+            write!(f, "\n{d}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for PackageError {}
+
+/// Findings kept of one package. More say nothing new and would let a hostile package fill memory.
+const MAX_FINDINGS: usize = 200;
+
+/// The findings so far.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) list: Vec<Diagnostic>,
+    failed: bool,
+}
+
+impl Findings {
+    /// Records something that refuses the package.
+    pub(crate) fn error(&mut self, path: &str, line: Option<u32>, message: impl Into<String>) {
+        self.failed = true;
+        self.push(Severity::Error, path, line, message.into());
+    }
+
+    /// Records something worth a look.
+    pub(crate) fn warning(&mut self, path: &str, line: Option<u32>, message: impl Into<String>) {
+        self.push(Severity::Warning, path, line, message.into());
+    }
+
+    /// Records a part of the format that would be judged wrongly if it were ignored.
+    pub(crate) fn unsupported(&mut self, path: &str, line: Option<u32>, what: &str) {
+        self.error(
+            path,
+            line,
+            format!("not supported yet: {what}; such a package is refused rather than misjudged"),
+        );
+    }
+
+    fn push(&mut self, severity: Severity, path: &str, line: Option<u32>, message: String) {
+        // An error always finds room: a refused package without a reason helps nobody.
+        let first_error =
+            severity == Severity::Error && !self.list.iter().any(|d| d.severity == Severity::Error);
+        if self.list.len() < MAX_FINDINGS || first_error {
+            self.list.push(Diagnostic { severity, path: path.to_owned(), line, message });
+        }
+    }
+
+    /// Whether the package is refused.
+    pub(crate) fn failed(&self) -> bool {
+        self.failed
+    }
+}
