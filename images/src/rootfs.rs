@@ -38,3 +38,6 @@ pub struct Rootfs {
     /// Environment from the image's configuration, `PATH` at least.
     pub env: Vec<(String, String)>,
 }
+
+/// `PATH` where an image names none, and in the host image.
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

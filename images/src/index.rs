@@ -1,0 +1,134 @@
+//! `index.json`: which names the store knows, as an OCI image index. With `oci-layout` beside it the store
+//! is an OCI image layout that other tools can read.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use oci_spec::image::{Descriptor, ImageIndex, ImageIndexBuilder, MediaType};
+use proto::id::Digest;
+
+use crate::blobs::{JSON_BYTES_MAX, sync_dir};
+use crate::error::{Doing, ImageError, Result};
+
+/// Name of an image.
+pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// Ids of the languages an image serves, separated by commas.
+pub(crate) const LANGUAGES: &str = "org.tribunal.languages";
+
+/// The file.
+#[derive(Debug, Clone)]
+pub(crate) struct IndexFile {
+    folder: PathBuf,
+}
+
+/// One named image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub name: String,
+    pub digest: Digest,
+    pub size: u64,
+    pub languages: Vec<String>,
+}
+
+impl IndexFile {
+    /// Makes an empty one when there is none.
+    pub(crate) fn open(images: &Path) -> Result<Self> {
+        let file = Self { folder: images.to_path_buf() };
+        let layout = images.join("oci-layout");
+        if !layout.exists() {
+            file.replace("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+        }
+        if !file.path().exists() {
+            file.write(&[])?;
+        }
+        Ok(file)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join("index.json")
+    }
+
+    /// All images in order of their names.
+    pub(crate) fn read(&self) -> Result<Vec<Named>> {
+        let path = self.path();
+        let damaged = |problem: String| ImageError::Damaged { what: path.display().to_string(), problem };
+        if std::fs::metadata(&path).doing("look at", &path)?.len() > JSON_BYTES_MAX {
+            return Err(damaged("is far too large".to_owned()));
+        }
+        let text = std::fs::read(&path).doing("read", &path)?;
+        let index: ImageIndex = serde_json::from_slice(&text)
+            .map_err(|error| damaged(format!("is not an image index ({error})")))?;
+        let mut named = Vec::new();
+        for descriptor in index.manifests() {
+            let note =
+                |key: &str| descriptor.annotations().as_ref().and_then(|notes| notes.get(key).cloned());
+            let Some(name) = note(REF_NAME) else { continue };
+            let digest = descriptor
+                .digest()
+                .to_string()
+                .parse()
+                .map_err(|error| damaged(format!("has a digest that is not one ({error})")))?;
+            let languages = note(LANGUAGES).unwrap_or_default();
+            let languages = languages.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect();
+            named.push(Named { name, digest, size: descriptor.size(), languages });
+        }
+        named.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(named)
+    }
+
+    /// Names an image, or moves its name. The caller holds the store's lock.
+    pub(crate) fn put(&self, image: Named) -> Result<()> {
+        let mut all = self.read()?;
+        all.retain(|other| other.name != image.name);
+        all.push(image);
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        self.write(&all)
+    }
+
+    /// Replaces the whole list. The caller holds the store's lock.
+    pub(crate) fn write(&self, images: &[Named]) -> Result<()> {
+        let mut manifests = Vec::with_capacity(images.len());
+        for image in images {
+            let mut notes = HashMap::from([(REF_NAME.to_owned(), image.name.clone())]);
+            if !image.languages.is_empty() {
+                notes.insert(LANGUAGES.to_owned(), image.languages.join(","));
+            }
+            let mut descriptor = descriptor(MediaType::ImageManifest, &image.digest, image.size);
+            descriptor.set_annotations(Some(notes));
+            manifests.push(descriptor);
+        }
+        let index = ImageIndexBuilder::default()
+            .schema_version(2u32)
+            .media_type(MediaType::ImageIndex)
+            .manifests(manifests)
+            .build()
+            .map_err(std::io::Error::other)
+            .doing("encode", self.path())?;
+        let text =
+            serde_json::to_vec_pretty(&index).map_err(std::io::Error::other).doing("encode", self.path())?;
+        self.replace("index.json", &text)
+    }
+
+    fn replace(&self, name: &str, content: &[u8]) -> Result<()> {
+        let path = self.folder.join(name);
+        let mut file = tempfile::Builder::new()
+            .prefix(".tmp-")
+            .tempfile_in(&self.folder)
+            .doing("create a file in", &self.folder)?;
+        file.write_all(content).doing("write", &path)?;
+        rustix::fs::fchmod(file.as_file(), rustix::fs::Mode::from_raw_mode(0o644))
+            .doing("set the mode of", &path)?;
+        file.as_file().sync_all().doing("write", &path)?;
+        file.persist(&path).map_err(|error| error.error).doing("write", &path)?;
+        sync_dir(&self.folder)
+    }
+}
+
+/// A descriptor of a blob.
+pub(crate) fn descriptor(media_type: MediaType, digest: &Digest, size: u64) -> Descriptor {
+    // Both digests are checked by construction: ours has the OCI form.
+    let oci: oci_spec::image::Digest =
+        digest.as_str().parse().unwrap_or_else(|error| panic!("{digest} is not an OCI digest: {error}"));
+    Descriptor::new(media_type, size, oci)
+}
