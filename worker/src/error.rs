@@ -42,6 +42,9 @@ pub enum Rejected {
     /// `--only` names nothing.
     #[error("there is no test case called `{0}`")]
     UnknownCase(String),
+    /// The default validator does not know these flags.
+    #[error("{0}")]
+    Flags(String),
     /// The package needs what this judge does not do yet.
     #[error("problem `{problem}` cannot be judged: {what}")]
     Unsupported {

@@ -27,6 +27,25 @@ pub async fn describe_all(engine: &Engine) -> Vec<LanguageInfo> {
     futures::future::join_all(asked).await
 }
 
+/// The same when no box can be had: nothing is usable, and `why` says so.
+pub fn describe_without_boxes(why: &str, languages: &[Language]) -> Vec<LanguageInfo> {
+    languages
+        .iter()
+        .map(|language| LanguageInfo {
+            id: language.id.clone(),
+            name: language.name.clone(),
+            version: None,
+            extensions: language.extensions.clone(),
+            image: None,
+            image_kind: None,
+            compile: language.compile.clone(),
+            run: language.run.clone(),
+            usable: false,
+            reason: Some(why.to_owned()),
+        })
+        .collect()
+}
+
 async fn describe(engine: &Engine, language: &Arc<Language>) -> LanguageInfo {
     let (toolchains, looked_up) = (Arc::clone(engine.toolchains()), Arc::clone(language));
     let told = blocking(move || (toolchains.describe(&looked_up), toolchains.get(&looked_up.id))).await;

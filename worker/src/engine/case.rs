@@ -210,8 +210,8 @@ async fn check(
             let (input, answer) = (case.input.clone(), answer.clone());
             let (input, answer) =
                 blocking(move || -> Result<_, JudgeError> { Ok((load(&input)?, load(&answer)?)) }).await??;
-            let question = validator::Question { input, answer, output, args };
-            validator::ask_all(runner, plan, validators, &question).await
+            let asked = validator::Asked { input, answer, output, args };
+            validator::ask_all(runner, &plan.validator, validators, &asked).await
         }
     }
 }

@@ -7,6 +7,7 @@
 //! consumed in order, so the first failure is the same however many run at once.
 
 mod case;
+mod check;
 mod compile;
 mod decide;
 mod plan;
@@ -32,6 +33,8 @@ use case::CaseDone;
 use compile::{Compiled, Program};
 use plan::Plan;
 use validator::Validators;
+
+pub use check::{Checked, Question, check_default};
 
 /// One submission, as it came.
 #[derive(Debug, Clone)]
@@ -163,7 +166,7 @@ impl Engine {
             judgement.timing.total_ms = round_ms(started.elapsed());
             return Ok(judgement);
         };
-        match self.validators.prepare(&*self.runner, &self.toolchains, &plan).await? {
+        match self.validators.prepare(&*self.runner, &self.toolchains, &plan.validator).await? {
             Ok(validators) => {
                 self.run_cases(submission, &plan, &program, &validators, &mut judgement, on_progress).await?;
             }

@@ -229,7 +229,7 @@ fn base_compile_limits() -> Limits {
     Limits { output: Bytes::mib(64), ..Limits::compile_defaults() }
 }
 
-fn validator_plan(problem: &Problem) -> ValidatorPlan {
+pub(super) fn validator_plan(problem: &Problem) -> ValidatorPlan {
     let mut limits = Limits::compile_defaults();
     limits.cpu_time = problem.limits.validation_time;
     limits.wall_time = limits.cpu_time * 2;

@@ -19,7 +19,7 @@ use tokio::sync::OnceCell;
 use super::blocking;
 use super::compile::{self, Compiled, Program};
 use super::decide::{self, Word};
-use super::plan::{Plan, ValidatorPlan};
+use super::plan::ValidatorPlan;
 use crate::error::JudgeError;
 use crate::runner::{RunError, Runner, run_twice};
 use crate::toolchains::{Toolchain, Toolchains};
@@ -48,15 +48,14 @@ impl Validators {
         &self,
         runner: &dyn Runner,
         toolchains: &Arc<Toolchains>,
-        plan: &Plan,
+        plan: &ValidatorPlan,
     ) -> Result<Prepared, JudgeError> {
-        let Some(package) = plan.validator.package.as_ref().filter(|_| !plan.validator.programs.is_empty())
-        else {
+        let Some(package) = plan.package.as_ref().filter(|_| !plan.programs.is_empty()) else {
             return Ok(Ok(Vec::new()));
         };
         let cell = self.cell(package);
         // A failure of ours leaves the cell empty, so the next submission tries again.
-        cell.get_or_try_init(|| compile_all(runner, toolchains, &plan.validator)).await.cloned()
+        cell.get_or_try_init(|| compile_all(runner, toolchains, plan)).await.cloned()
     }
 
     fn cell(&self, package: &Digest) -> Arc<OnceCell<Prepared>> {
@@ -150,7 +149,7 @@ fn read_files(files: &[(String, PathBuf)]) -> Result<Vec<BoxFile>, JudgeError> {
 
 /// What a validator is asked.
 #[derive(Debug)]
-pub(super) struct Question<'a> {
+pub(super) struct Asked<'a> {
     pub input: Arc<[u8]>,
     pub answer: Arc<[u8]>,
     pub output: Arc<[u8]>,
@@ -160,13 +159,13 @@ pub(super) struct Question<'a> {
 /// Asks every validator of the package; all must accept, the first that does not decides.
 pub(super) async fn ask_all(
     runner: &dyn Runner,
-    plan: &Plan,
+    plan: &ValidatorPlan,
     validators: &[Arc<Program>],
-    question: &Question<'_>,
+    asked: &Asked<'_>,
 ) -> Result<Word, JudgeError> {
     let mut accepted = None;
-    for (program, named) in validators.iter().zip(&plan.validator.programs) {
-        let word = ask(runner, &plan.validator, program, &named.path, question).await?;
+    for (program, named) in validators.iter().zip(&plan.programs) {
+        let word = ask(runner, plan, program, &named.path, asked).await?;
         if word.verdict != Verdict::AC {
             return Ok(word);
         }
@@ -180,9 +179,9 @@ async fn ask(
     plan: &ValidatorPlan,
     program: &Program,
     name: &str,
-    question: &Question<'_>,
+    asked: &Asked<'_>,
 ) -> Result<Word, JudgeError> {
-    let spec = spec_of(plan, program, question);
+    let spec = spec_of(plan, program, asked);
     let mut last = String::new();
     for _ in 0..2 {
         match run_twice(runner, spec.clone()).await {
@@ -207,21 +206,21 @@ fn je(reason: String) -> Word {
 }
 
 /// `validator input answer feedback_dir/ args < output`, in the same order for every version of the format.
-fn spec_of(plan: &ValidatorPlan, program: &Program, question: &Question<'_>) -> RunSpec {
+fn spec_of(plan: &ValidatorPlan, program: &Program, asked: &Asked<'_>) -> RunSpec {
     let given = |name: &str, content: &Arc<[u8]>| BoxFile {
         path: format!("{FOLDER}/{name}"),
         content: Arc::clone(content),
         executable: false,
     };
     let mut files = program.files.clone();
-    files.push(given("input.in", &question.input));
-    files.push(given("answer.ans", &question.answer));
+    files.push(given("input.in", &asked.input));
+    files.push(given("answer.ans", &asked.answer));
     // A box makes folders only on the way to files.
     files.push(given("feedback/.keep", &Arc::from(&b""[..])));
 
     let mut argv = program.argv.clone();
     argv.extend(["input.in", "answer.ans", "feedback/"].map(|name| format!("{FOLDER}/{name}")));
-    argv.extend(question.args.iter().cloned());
+    argv.extend(asked.args.iter().cloned());
 
     let given_bytes: u64 = files.iter().map(|f| f.content.len() as u64).sum();
     let mut limits = plan.limits.clone();
@@ -233,7 +232,7 @@ fn spec_of(plan: &ValidatorPlan, program: &Program, question: &Question<'_>) -> 
         argv,
         env: program.env.clone(),
         files,
-        stdin: Stdin::Bytes(Arc::clone(&question.output)),
+        stdin: Stdin::Bytes(Arc::clone(&asked.output)),
         keep_stdout: 0,
         keep_stderr: 4 << 10,
         limits,
