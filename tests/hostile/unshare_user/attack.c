@@ -1,0 +1,4 @@
+#define _GNU_SOURCE
+#include <sched.h>
+#include <stdio.h>
+int main(void) { unshare(CLONE_NEWUSER); puts("survived"); return 0; }

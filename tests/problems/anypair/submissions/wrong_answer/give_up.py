@@ -1,0 +1,2 @@
+# Never finds anything.
+print("impossible")

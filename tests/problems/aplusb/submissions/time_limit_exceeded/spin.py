@@ -1,0 +1,4 @@
+# Never stops computing.
+n = 0
+while True:
+    n += 1

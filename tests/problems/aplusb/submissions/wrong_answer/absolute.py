@@ -1,0 +1,3 @@
+# Loses the signs.
+a, b = map(int, input().split())
+print(abs(a) + abs(b))

@@ -1,0 +1,4 @@
+// No number at all.
+#include <cstdio>
+
+int main() { std::puts("inf"); }
