@@ -63,7 +63,11 @@ mod tests {
         let end = std::time::Instant::now() + Duration::from_secs(10);
         let child = loop {
             let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-            let resident = |p: &i32| stat(*p).is_some_and(|(_, pages)| pages > 0);
+            // Between fork and exec its memory comes and goes; as `sleep` it stays.
+            let resident = |p: &i32| {
+                let name = std::fs::read_to_string(format!("/proc/{p}/comm")).unwrap_or_default();
+                name.trim() == "sleep" && stat(*p).is_some_and(|(_, pages)| pages > 0)
+            };
             match children.split_whitespace().find_map(|p| p.parse::<i32>().ok()).filter(resident) {
                 Some(child) => break child,
                 None => assert!(std::time::Instant::now() < end, "the shell has no child"),
