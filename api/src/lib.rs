@@ -1,1 +1,42 @@
-//! Placeholder: filled in by its first commit.
+//! The HTTP service and its store.
+//!
+//! ```text
+//!  clients ──> routes ──> store (truth) ──> embedded queue ──> worker in this process
+//!                 ^          ^   │
+//!             watchers       │   └──> dispatch ──> broker ──> workers elsewhere
+//!                 ^          │                        │
+//!               events <── ingest <───────────────────┘  reports, events
+//! ```
+//! A submission, its judgement and its waiting job are written in one transaction before the client hears
+//! 201. Workers ask for claims; only the report that carries the current fence is stored. Nothing here runs or
+//! unpacks anything, knows a language that no worker registered, or reads the environment; SQL is written in
+//! `store` alone.
+
+#![forbid(unsafe_code)]
+
+mod app;
+mod auth;
+mod config;
+mod dispatch;
+mod embedded;
+mod error;
+mod events;
+mod ingest;
+mod metrics;
+mod package;
+mod redact;
+mod routes;
+mod service;
+mod store;
+mod time;
+mod ui;
+mod watch;
+
+pub use config::{Broker, ServiceConfig};
+pub use redact::redact;
+pub use routes::openapi_json;
+pub use service::{InstallError, Service, StartError};
+pub use store::{Scope, Store, StoreError};
+
+/// What a worker has to be able to do; the machine architecture of this service until languages name theirs.
+pub(crate) const CAPABILITY: &str = std::env::consts::ARCH;

@@ -17,6 +17,7 @@ use std::sync::Mutex;
 use language::Language;
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest, MediaType};
 use proto::id::Digest;
+use proto::language::LanguageInfo;
 
 use crate::blobs::Blobs;
 use crate::error::{Doing, ImageError, Result};
@@ -133,6 +134,33 @@ impl Store {
         Ok((self.host()?.digest, RootfsKind::Host))
     }
 
+    /// What a worker registers and `tribunal languages` shows of a language. The version is left open: only
+    /// a run in a box can ask for it.
+    ///
+    /// # Errors
+    /// Only when the store itself cannot be read; a language that cannot run says so in the answer.
+    pub fn describe(&self, language: &Language) -> Result<LanguageInfo> {
+        let (image, reason) = match self.digest_for_language(language) {
+            Ok(found) => (Some(found), None),
+            Err(error @ (ImageError::NoImage { .. } | ImageError::HostUnusable { .. })) => {
+                (None, Some(error.to_string()))
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(LanguageInfo {
+            id: language.id.clone(),
+            name: language.name.clone(),
+            version: None,
+            extensions: language.extensions.clone(),
+            image_kind: image.as_ref().map(|(_, kind)| kind.name().to_owned()),
+            usable: image.is_some(),
+            image: image.map(|(digest, _)| digest),
+            compile: language.compile.clone(),
+            run: language.run.clone(),
+            reason,
+        })
+    }
+
     /// The root file system of an image by name, by digest of its manifest, or `host`.
     ///
     /// # Errors
@@ -148,17 +176,27 @@ impl Store {
     /// All named images in order of their names, without `host`.
     pub fn list(&self) -> Result<Vec<ImageInfo>> {
         let infos = self.index.read()?.into_iter().map(|named| {
-            let image = self.load(&named.digest)?;
-            let parts = image.manifest.layers().iter().map(Descriptor::size).sum::<u64>();
-            Ok(ImageInfo {
-                size_bytes: named.size + image.manifest.config().size() + parts,
-                created: image.config.created().clone(),
+            let (parts, created) = match self.load(&named.digest) {
+                Ok(image) => (
+                    image.manifest.config().size()
+                        + image.manifest.layers().iter().map(Descriptor::size).sum::<u64>(),
+                    image.config.created().clone(),
+                ),
+                Err(error) => {
+                    // A list that fails as a whole would hide what there is to remove.
+                    tracing::warn!(image = named.name, %error, "an image cannot be read");
+                    (0, None)
+                }
+            };
+            ImageInfo {
+                size_bytes: named.size.saturating_add(parts),
+                created,
                 name: named.name,
                 digest: named.digest,
                 languages: named.languages,
-            })
+            }
         });
-        infos.collect()
+        Ok(infos.collect())
     }
 
     /// Forgets an image by name or digest, and removes what no other image needs. Runs that still use its
@@ -167,11 +205,23 @@ impl Store {
     /// # Errors
     /// [`ImageError::UnknownImage`] when there is none.
     pub fn remove(&self, wanted: &str) -> Result<()> {
+        // A build has blobs that no name holds yet.
+        let _no_build = self.lock_build()?;
         let _lock = self.lock()?;
         let gone = self.find(wanted)?;
         let mut left = self.index.read()?;
         left.retain(|image| image.name != gone.name);
         self.index.write(&left)?;
+        self.collect_garbage()
+    }
+
+    /// Removes blobs and unpacked layers that no named image needs.
+    ///
+    /// # Errors
+    /// [`ImageError::Io`] when something cannot be removed.
+    pub fn gc(&self) -> Result<()> {
+        let _no_build = self.lock_build()?;
+        let _lock = self.lock()?;
         self.collect_garbage()
     }
 
@@ -310,7 +360,13 @@ impl Store {
             layers.push(plan.skeleton);
         }
         for named in self.index.read()? {
-            let image = self.load(&named.digest)?;
+            let image = match self.load(&named.digest) {
+                Ok(image) => image,
+                Err(error) => {
+                    tracing::warn!(image = named.name, %error, "nothing is cleaned up: what this image needs is not known");
+                    return Ok(());
+                }
+            };
             blobs.push(plain_digest(image.manifest.config())?);
             for layer in image.manifest.layers() {
                 blobs.push(plain_digest(layer)?);
@@ -390,3 +446,6 @@ fn env_of(config: &ImageConfiguration) -> Vec<(String, String)> {
     }
     env
 }
+
+#[cfg(test)]
+mod tests;

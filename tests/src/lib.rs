@@ -1,1 +1,3 @@
-//! Placeholder: filled in by its first commit.
+//! End-to-end tests and what they share. Nothing depends on this crate.
+
+#![forbid(unsafe_code)]

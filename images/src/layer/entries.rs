@@ -234,9 +234,10 @@ impl Pending {
             path,
             kind,
             mode: header.mode().map_err(broken)? & 0o7777,
-            uid: header.uid().map_err(broken)?,
-            gid: header.gid().map_err(broken)?,
-            mtime: header.mtime().map_err(broken)?,
+            // Blank in archives of some writers; unpacking gives everything to root anyway.
+            uid: header.uid().unwrap_or(0),
+            gid: header.gid().unwrap_or(0),
+            mtime: header.mtime().unwrap_or(0),
         })
     }
 }

@@ -8,3 +8,6 @@ pub(crate) mod entries;
 pub(crate) mod tree;
 pub(crate) mod unpack;
 pub(crate) mod write;
+
+#[cfg(test)]
+mod tests;

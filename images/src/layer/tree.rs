@@ -24,6 +24,7 @@ pub(crate) enum Found {
     Nothing,
     Dir,
     File,
+    Symlink,
     Other,
 }
 
@@ -72,7 +73,8 @@ impl Tree {
     }
 
     fn open_dir(&self, parts: &[Vec<u8>]) -> Result<OwnedFd, Errno> {
-        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        // Not O_NOFOLLOW: RESOLVE_NO_SYMLINKS covers the last component too, and tells a link as ELOOP.
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let joined = if parts.is_empty() { b".".to_vec() } else { parts.join(&b'/') };
         rustix::fs::openat2(&self.root, joined, flags, Mode::empty(), BENEATH)
     }
@@ -90,6 +92,7 @@ impl Tree {
             Ok(stat) => Ok(match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => Found::Dir,
                 FileType::RegularFile => Found::File,
+                FileType::Symlink => Found::Symlink,
                 _ => Found::Other,
             }),
         }
@@ -100,7 +103,9 @@ impl Tree {
         match Self::look(parent, name)? {
             Found::Nothing => Ok(()),
             Found::Dir => Ok(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?),
-            Found::File | Found::Other => Ok(rustix::fs::unlinkat(parent, name, AtFlags::empty())?),
+            Found::File | Found::Symlink | Found::Other => {
+                Ok(rustix::fs::unlinkat(parent, name, AtFlags::empty())?)
+            }
         }
     }
 
@@ -108,7 +113,7 @@ impl Tree {
     pub(crate) fn make_dir(&self, parent: &OwnedFd, name: &[u8]) -> io::Result<()> {
         rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o755))?;
         if self.as_root {
-            rustix::fs::chownat(parent, name, root_uid(), root_gid(), AtFlags::SYMLINK_NOFOLLOW)?;
+            rustix::fs::chownat(parent, name, Some(Uid::ROOT), Some(Gid::ROOT), AtFlags::SYMLINK_NOFOLLOW)?;
         }
         Ok(())
     }
@@ -142,13 +147,14 @@ impl Tree {
     ) -> io::Result<()> {
         rustix::fs::symlinkat(target, parent, name)?;
         if self.as_root {
-            rustix::fs::chownat(parent, name, root_uid(), root_gid(), AtFlags::SYMLINK_NOFOLLOW)?;
+            rustix::fs::chownat(parent, name, Some(Uid::ROOT), Some(Gid::ROOT), AtFlags::SYMLINK_NOFOLLOW)?;
         }
         rustix::fs::utimensat(parent, name, &times(mtime), AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(())
     }
 
-    /// Gives `name` in `parent` to the regular file `target` of this same tree.
+    /// Gives `name` in `parent` to the file or symbolic link `target` of this same tree; `None` when it is
+    /// neither.
     pub(crate) fn make_hardlink(
         &self,
         parent: &OwnedFd,
@@ -157,7 +163,8 @@ impl Tree {
     ) -> io::Result<Option<()>> {
         let Some((target_name, above)) = target.split_last() else { return Ok(None) };
         let target_parent = self.open_dir(above)?;
-        if Self::look(&target_parent, target_name)? != Found::File {
+        // A link to a symbolic link is one more name of the link itself; nothing is followed.
+        if !matches!(Self::look(&target_parent, target_name)?, Found::File | Found::Symlink) {
             return Ok(None);
         }
         rustix::fs::linkat(&target_parent, target_name, parent, name, AtFlags::empty())?;
@@ -168,9 +175,13 @@ impl Tree {
     /// form of Linux 6.7, which its directory has to announce (Documentation/filesystems/overlayfs.rst).
     pub(crate) fn make_whiteout(&self, parent: &OwnedFd, name: &[u8]) -> io::Result<()> {
         match rustix::fs::mknodat(parent, name, FileType::CharacterDevice, Mode::empty(), 0) {
-            Err(Errno::PERM) => {}
-            other => return Ok(other?),
+            Err(Errno::PERM) => self.make_xattr_whiteout(parent, name),
+            other => Ok(other?),
         }
+    }
+
+    /// The attribute form of a whiteout.
+    pub(crate) fn make_xattr_whiteout(&self, parent: &OwnedFd, name: &[u8]) -> io::Result<()> {
         let mut nothing = io::empty();
         self.make_file(parent, name, 0o600, 0, &mut nothing)?;
         let fd = rustix::fs::openat2(
@@ -201,27 +212,14 @@ impl Tree {
         Ok(())
     }
 
-    /// Waits until everything of this file system is on the disk.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(&self.root)?)
-    }
-
     /// Owner root, and the mode without setuid and setgid; the owner can always read.
     fn settle(&self, fd: &impl AsFd, mode: u32) -> io::Result<()> {
         if self.as_root {
-            rustix::fs::fchown(fd, root_uid(), root_gid())?;
+            rustix::fs::fchown(fd, Some(Uid::ROOT), Some(Gid::ROOT))?;
         }
         rustix::fs::fchmod(fd, Mode::from_raw_mode(mode & 0o1777 | 0o400))?;
         Ok(())
     }
-}
-
-fn root_uid() -> Option<Uid> {
-    Some(Uid::ROOT)
-}
-
-fn root_gid() -> Option<Gid> {
-    Some(Gid::ROOT)
 }
 
 fn times(mtime: u64) -> Timestamps {

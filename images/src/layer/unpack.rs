@@ -3,8 +3,8 @@
 //! The rules of OCI layers (image-spec, layer.md) under the suspicion of sandbox.md R18: names stay beneath
 //! the root, links are never followed, devices are dropped, setuid bits and extended attributes too, and caps
 //! bound entries and bytes. `.wh.x` becomes an overlay whiteout, `.wh..wh..opq` an opaque directory. Both the
-//! digest of the compressed bytes and the diff_id of the archive are computed on the way; the caller keeps
-//! the directory only when this function returns.
+//! digest of the compressed bytes and the diff_id of the archive are computed on the way; the caller syncs
+//! and keeps the directory only when this function returns.
 //!
 //! It runs in the process that asks. The unprivileged, network-less helper of R18 can call it unchanged: it
 //! needs a directory and a reader, nothing else.
@@ -41,12 +41,14 @@ pub(crate) struct Caps {
     pub entries: u64,
     /// Bytes of the uncompressed archive, which bounds what lands on the disk.
     pub bytes: u64,
+    /// Bytes of all names together, which bounds what is kept in memory.
+    pub name_bytes: u64,
 }
 
 impl Default for Caps {
     /// Twenty times a large compiler: a bomb stops long before it fills a disk.
     fn default() -> Self {
-        Self { entries: 1_000_000, bytes: 16 << 30 }
+        Self { entries: 1_000_000, bytes: 16 << 30, name_bytes: 256 << 20 }
     }
 }
 
@@ -118,6 +120,7 @@ fn unpack_stream(stream: impl Read, caps: Caps, dir: &Path) -> Result<(Unpacked,
         caps,
         dirs: Vec::new(),
         whiteouts: HashSet::new(),
+        name_bytes: 0,
         done: Unpacked::default(),
     };
     entries::for_each(&mut inner, |entry, content| unpacker.place(entry, content))?;
@@ -134,6 +137,7 @@ struct Unpacker<'a> {
     /// Directories with their final mode and time, given when everything is in them.
     dirs: Vec<(EntryPath, u32, u64)>,
     whiteouts: HashSet<EntryPath>,
+    name_bytes: u64,
     done: Unpacked,
 }
 
@@ -144,6 +148,13 @@ impl Unpacker<'_> {
             return Err(hostile(
                 &entry.path.bytes(),
                 format!("the layer has more than {} entries", self.caps.entries),
+            ));
+        }
+        self.name_bytes += entry.path.bytes().len() as u64;
+        if self.name_bytes > self.caps.name_bytes {
+            return Err(hostile(
+                &entry.path.bytes(),
+                format!("the names of the layer have more than {} bytes together", self.caps.name_bytes),
             ));
         }
         if entry.kind == Kind::Special {
@@ -227,7 +238,7 @@ impl Unpacker<'_> {
         // A whiteout speaks of lower layers only: what this layer has itself stays.
         match Tree::look(parent, hidden)? {
             Found::Dir => Tree::make_opaque(&self.tree.existing_dir(&path)?)?,
-            Found::File | Found::Other => {}
+            Found::File | Found::Symlink | Found::Other => {}
             Found::Nothing => {
                 self.tree.make_whiteout(parent, hidden)?;
                 self.whiteouts.insert(path);
@@ -256,7 +267,7 @@ impl Unpacker<'_> {
                 }
             }
         }
-        self.tree.sync().doing("sync", self.root)
+        Ok(())
     }
 
     fn explain(&self, entry: &Entry, source: io::Error) -> ImageError {

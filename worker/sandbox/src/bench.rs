@@ -63,8 +63,12 @@ pub fn noop(dir: &Path) -> Result<(RootSpec, PathBuf), SandboxError> {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
             .map_err(SandboxError::host("open a directory for the benchmark"))?;
     }
-    let compiled =
-        Command::new("cc").args(["-static", "-O2", "-o"]).arg(&program).arg(&source).stdin(Stdio::null()).output();
+    let compiled = Command::new("cc")
+        .args(["-static", "-O2", "-o"])
+        .arg(&program)
+        .arg(&source)
+        .stdin(Stdio::null())
+        .output();
     match compiled {
         Ok(output) if output.status.success() => {
             Ok((RootSpec { lower: vec![layer], binds: Vec::new() }, program))
@@ -158,5 +162,9 @@ fn series(mut times: Vec<Duration>) -> Series {
     times.sort();
     let total: Duration = times.iter().sum();
     let at = |share: f64| micros(times[((times.len() - 1) as f64 * share) as usize]);
-    Series { p50_us: at(0.5), p99_us: at(0.99), per_second: (times.len() as f64 / total.as_secs_f64()).round() }
+    Series {
+        p50_us: at(0.5),
+        p99_us: at(0.99),
+        per_second: (times.len() as f64 / total.as_secs_f64()).round(),
+    }
 }

@@ -109,7 +109,8 @@ fn in_box(text: &str) -> Vec<Probe> {
     let mount = |point: &str, kind: &str| {
         text.lines().any(|l| l.contains(&format!(" {point} ")) && l.contains(&format!(" - {kind} ")))
     };
-    let row = |name, present, seen: String, lost, how| Probe { name, present, required: true, seen, lost, how };
+    let row =
+        |name, present, seen: String, lost, how| Probe { name, present, required: true, seen, lost, how };
     vec![
         row(
             "pid namespace",
@@ -120,14 +121,17 @@ fn in_box(text: &str) -> Vec<Probe> {
         ),
         row(
             "user namespace",
-            text.lines().any(|l| l.split_whitespace().next() == Some("1000")) && !field("Uid:").starts_with("0"),
+            text.lines().any(|l| l.split_whitespace().next() == Some("1000"))
+                && !field("Uid:").starts_with("0"),
             format!("uid {}", field("Uid:").split_whitespace().next().unwrap_or("?")),
             "a kernel bug that needs capabilities in a namespace is one step nearer",
             "kernel with CONFIG_USER_NS; sysctl user.max_user_namespaces above 0",
         ),
         row(
             "no capabilities",
-            ["CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"].iter().all(|f| field(f).trim_matches('0').is_empty()),
+            ["CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"]
+                .iter()
+                .all(|f| field(f).trim_matches('0').is_empty()),
             format!("bounding set {}", field("CapBnd:")),
             "the program could use powers of root over its box",
             "the worker needs CAP_SETPCAP to drop the bounding set",
@@ -184,7 +188,8 @@ fn host() -> Vec<Probe> {
     let swaps = read("/proc/swaps").lines().count().saturating_sub(1);
     let governor = read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
     let smt = read("/sys/devices/system/cpu/smt/active");
-    let row = |name, present, seen: String, lost, how| Probe { name, present, required: false, seen, lost, how };
+    let row =
+        |name, present, seen: String, lost, how| Probe { name, present, required: false, seen, lost, how };
     vec![
         row(
             "no swap",

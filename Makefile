@@ -1,0 +1,18 @@
+# The front door. Each target is one line; what it does stands in the script it calls.
+.PHONY: help up test lint bench
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## install what is missing, build, and serve API and page on http://127.0.0.1:8080
+	@.ci/up
+
+test: ## install what the tests need and run all of them (cargo test --workspace, then the page in Chromium)
+	@.ci/test
+
+lint: ## formatting, clippy on the whole workspace, dependency rules
+	@.ci/lint
+
+bench: ## a fresh box beside a bare fork and exec, in one interleaved run
+	@.ci/bench

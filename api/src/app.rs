@@ -1,0 +1,100 @@
+//! What every part of the service shares.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, WorkerRegistration};
+use proto::id::{JudgementId, SubmissionId, WorkerId};
+use proto::limits::Limits;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::events::Hub;
+use crate::metrics::Metrics;
+use crate::store::{Store, StoreError};
+use crate::time::now_ms;
+
+/// The service's shared state.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) hub: Hub,
+    pub(crate) metrics: Metrics,
+    /// Rung when a job may be waiting.
+    pub(crate) wake: Arc<Notify>,
+    /// Whether the service listens on loopback only.
+    pub(crate) loopback: bool,
+    /// The operator's maxima.
+    pub(crate) maxima: Limits,
+    /// Where the page comes from instead of the executable.
+    pub(crate) web_dir: Option<PathBuf>,
+    /// Whether jobs go through a broker.
+    pub(crate) brokered: bool,
+    /// Whether the last publish reached it.
+    pub(crate) broker_ok: AtomicBool,
+    /// Cancelled when the service stops.
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl App {
+    /// A worker tells who it is.
+    pub(crate) async fn register(&self, registration: &WorkerRegistration) -> Result<(), StoreError> {
+        self.store.register_worker(registration, now_ms()).await?;
+        tracing::info!(
+            worker.id = %registration.id, worker.name = %registration.name, slots = registration.slots,
+            languages = registration.languages.iter().filter(|l| l.usable).count(), "a worker registered"
+        );
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// A worker is alive.
+    pub(crate) async fn heartbeat(
+        &self,
+        worker: WorkerId,
+        beat: &Heartbeat,
+    ) -> Result<HeartbeatReply, StoreError> {
+        self.store.heartbeat(worker, beat, now_ms()).await
+    }
+
+    /// A worker asks for the right to judge.
+    pub(crate) async fn claim(
+        &self,
+        judgement: JudgementId,
+        request: &ClaimRequest,
+    ) -> Result<ClaimReply, StoreError> {
+        let reply = self.store.claim(judgement, request, now_ms()).await?;
+        self.metrics.claimed(&reply);
+        let submission = self.store.submission_of(judgement).await?;
+        match (&reply, submission) {
+            (ClaimReply::Granted { attempt, fence, .. }, Some(submission)) => {
+                tracing::debug!(submission.id = %submission, attempt, worker.id = %request.worker_id, "claimed");
+                self.hub.running(submission, *attempt, *fence);
+            }
+            (ClaimReply::TryElsewhere, _) => self.wake.notify_one(),
+            (ClaimReply::Refused { reason }, Some(submission)) => {
+                tracing::info!(submission.id = %submission, worker.id = %request.worker_id, reason, "claim refused");
+                // It may have been given up by this very claim.
+                self.hub.changed(submission);
+            }
+            _ => {}
+        }
+        Ok(reply)
+    }
+
+    /// Wakes whoever watches these submissions.
+    pub(crate) fn touched(&self, submissions: &[SubmissionId]) {
+        for id in submissions {
+            self.hub.changed(*id);
+        }
+        if !submissions.is_empty() {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Notes whether the broker could be reached.
+    pub(crate) fn broker_reached(&self, ok: bool) {
+        self.broker_ok.store(ok, Ordering::Relaxed);
+    }
+}

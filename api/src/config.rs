@@ -1,0 +1,73 @@
+//! What a service is started with. Values come resolved from the command line; nothing here reads the
+//! environment.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use proto::limits::Limits;
+
+/// How jobs get to workers.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Broker {
+    /// Through the store, to a worker in the same process.
+    Embedded,
+    /// Through RabbitMQ at this `amqp://…` URL.
+    Amqp(String),
+}
+
+impl std::fmt::Debug for Broker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Broker::Embedded => f.write_str("Embedded"),
+            Broker::Amqp(url) => write!(f, "Amqp({})", crate::redact::redact(url)),
+        }
+    }
+}
+
+/// What a service is started with.
+#[derive(Clone)]
+pub struct ServiceConfig {
+    /// `sqlite://FILE` or `postgres://…`; `None` is `tribunal.db` in `data`.
+    pub database: Option<String>,
+    /// The folder of everything that is kept; made when missing.
+    pub data: PathBuf,
+    /// `file://DIR`; `None` is `blobs` in `data`.
+    pub blobs: Option<String>,
+    /// Where to listen. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How jobs get to workers.
+    pub broker: Broker,
+    /// The operator's maxima: a request above them is refused.
+    pub maxima: Limits,
+    /// Serves the page from here instead of from the executable.
+    pub web_dir: Option<PathBuf>,
+    /// How many unfinished judgements the broker holds at a time. More slots than this would idle.
+    pub window: u32,
+}
+
+impl ServiceConfig {
+    /// Everything in `data`, on 127.0.0.1:8080, in one process.
+    pub fn new(data: PathBuf) -> Self {
+        Self {
+            database: None,
+            data,
+            blobs: None,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            broker: Broker::Embedded,
+            maxima: Limits::default_maxima(),
+            web_dir: None,
+            window: 64,
+        }
+    }
+}
+
+impl std::fmt::Debug for ServiceConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServiceConfig")
+            .field("database", &self.database.as_deref().map(crate::redact::redact))
+            .field("data", &self.data)
+            .field("listen", &self.listen)
+            .field("broker", &self.broker)
+            .finish_non_exhaustive()
+    }
+}

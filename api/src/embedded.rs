@@ -1,0 +1,313 @@
+//! The queue inside one process: the store's `jobs` table handed out under leases, and channels for reports
+//! and events.
+//!
+//! A submission and its waiting job are one transaction, so nothing can be lost between them, and a restart
+//! finds every job where it was. A report counts as published when whoever takes reports has settled it,
+//! which is when the store has it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use proto::event::EventMessage;
+use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, WorkerRegistration};
+use proto::id::{Digest, JudgementId, WorkerId};
+use proto::job::Job;
+use proto::report::ReportMessage;
+use queue::{
+    Coordinator, Delivery, EventSink, EventSource, JobSink, JobSource, QueueError, ReportSink, ReportSource,
+    Route, Settle,
+};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::app::App;
+use crate::store::{LeasedJob, Store, StoreError};
+use crate::time::now_ms;
+
+/// How long a job in hand stays so before it is claimed; from then on heartbeats keep it.
+const LEASE_MS: i64 = 30_000;
+/// How often the table is looked at when no bell rings: a lease may have run out.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Reports on their way to the store; a worker waits when there are more.
+const REPORTS_WAITING: usize = 64;
+/// Events on their way to watchers; more are dropped, they are hints.
+const EVENTS_WAITING: usize = 4096;
+
+fn unavailable(error: &StoreError) -> QueueError {
+    QueueError::Unavailable { what: "the store".into(), cause: error.to_string() }
+}
+
+type Answer = oneshot::Sender<Result<(), QueueError>>;
+
+/// The in-process queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Embedded {
+    store: Store,
+    wake: Arc<Notify>,
+    reports: mpsc::Sender<(ReportMessage, bool, Answer)>,
+    events: mpsc::Sender<EventMessage>,
+}
+
+impl Embedded {
+    /// Makes the queue over `store`; `wake` is rung whenever a job may be waiting. Also returns the ends the
+    /// API takes reports and events from.
+    pub(crate) fn new(
+        store: Store,
+        wake: Arc<Notify>,
+    ) -> (Self, Box<dyn ReportSource>, Box<dyn EventSource>) {
+        let (reports, reports_out) = mpsc::channel(REPORTS_WAITING);
+        let (events, events_out) = mpsc::channel(EVENTS_WAITING);
+        let again = reports.downgrade();
+        let embedded = Self { store, wake, reports, events };
+        (embedded, Box::new(Reports { from: reports_out, again }), Box::new(Events { from: events_out }))
+    }
+
+    /// Jobs for a worker with this many slots.
+    pub(crate) fn jobs(&self, slots: usize, capability: &str) -> Box<dyn JobSource> {
+        Box::new(Jobs {
+            queue: self.clone(),
+            capability: capability.to_owned(),
+            slots: Arc::new(Semaphore::new(slots.max(1))),
+            fetch: None,
+        })
+    }
+}
+
+struct Jobs {
+    queue: Embedded,
+    capability: String,
+    slots: Arc<Semaphore>,
+    /// The task that waits for a job. It outlives a cancelled `next`, so that no leased job is lost with it.
+    fetch: Option<JoinHandle<Result<Delivery<Job>, QueueError>>>,
+}
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        if let Some(fetch) = &self.fetch {
+            fetch.abort();
+        }
+    }
+}
+
+#[async_trait]
+impl JobSource for Jobs {
+    async fn next(&mut self) -> Result<Delivery<Job>, QueueError> {
+        let fetch = self.fetch.get_or_insert_with(|| {
+            tokio::spawn(fetch(self.queue.clone(), self.capability.clone(), self.slots.clone()))
+        });
+        let result = fetch.await;
+        self.fetch = None;
+        match result {
+            Ok(delivery) => delivery,
+            Err(_) => Err(QueueError::Closed),
+        }
+    }
+}
+
+async fn fetch(
+    queue: Embedded,
+    capability: String,
+    slots: Arc<Semaphore>,
+) -> Result<Delivery<Job>, QueueError> {
+    let Ok(permit) = slots.acquire_owned().await else { return Err(QueueError::Closed) };
+    loop {
+        let leased = queue.store.lease_jobs(Some(&capability), 1, LEASE_MS, now_ms()).await;
+        let Some(leased) = leased.map_err(|e| unavailable(&e))?.into_iter().next() else {
+            let _ = tokio::time::timeout(pause(&queue.store).await, queue.wake.notified()).await;
+            continue;
+        };
+        let job = queue.store.job(leased.judgement).await.map_err(|e| unavailable(&e))?;
+        let settle = Lease { queue: queue.clone(), job: leased, settled: false, _permit: permit };
+        return match job {
+            Some(job) => {
+                let redelivered = settle.job.deliveries > 1;
+                Ok(Delivery::new(job, redelivered, Box::new(settle)))
+            }
+            // Cancelled in between: take it from the waiting and tell the caller to ask again.
+            None => {
+                Box::new(settle).ack().await?;
+                Err(QueueError::Unavailable { what: "a job".into(), cause: "it was cancelled".into() })
+            }
+        };
+    }
+}
+
+/// How long to wait for the bell: until the next row becomes visible, at most [`LOOK_EVERY`].
+async fn pause(store: &Store) -> Duration {
+    match store.next_visible_ms().await {
+        Ok(Some(at)) => Duration::from_millis((at - now_ms()).max(1) as u64).min(LOOK_EVERY),
+        Ok(None) | Err(_) => LOOK_EVERY,
+    }
+}
+
+struct Lease {
+    queue: Embedded,
+    job: LeasedJob,
+    settled: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+#[async_trait]
+impl Settle for Lease {
+    async fn ack(mut self: Box<Self>) -> Result<(), QueueError> {
+        self.settled = true;
+        self.queue.store.drop_job(self.job.judgement, &self.job.lease).await.map_err(|e| unavailable(&e))
+    }
+
+    async fn retry(mut self: Box<Self>) -> Result<(), QueueError> {
+        self.settled = true;
+        let released = self.queue.store.release_job(self.job.judgement, &self.job.lease).await;
+        self.queue.wake.notify_one();
+        released.map_err(|e| unavailable(&e))
+    }
+
+    async fn reject(mut self: Box<Self>, reason: &str) -> Result<(), QueueError> {
+        self.settled = true;
+        // There is nobody to look after dead letters here: the judgement says at once what happened.
+        let cause = format!("no worker could take the job: {reason}");
+        let dead = self.queue.store.abandon(self.job.judgement, &cause, now_ms()).await;
+        dead.map(drop).map_err(|e| unavailable(&e))
+    }
+}
+
+impl Drop for Lease {
+    /// A delivery dropped unsettled goes back at once instead of waiting for its lease to run out.
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (queue, job) = (self.queue.clone(), self.job.clone());
+            runtime.spawn(async move {
+                let _ = queue.store.release_job(job.judgement, &job.lease).await;
+                queue.wake.notify_one();
+            });
+        }
+    }
+}
+
+#[async_trait]
+impl JobSink for Embedded {
+    /// The store made the row when it took the submission; this makes sure it is there and visible.
+    async fn publish(&self, route: &Route, job: &Job) -> Result<(), QueueError> {
+        self.store
+            .make_waiting(job.judgement_id, route.priority, &route.capability, now_ms())
+            .await
+            .map_err(|e| unavailable(&e))?;
+        self.wake.notify_one();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ReportSink for Embedded {
+    async fn publish(&self, report: &ReportMessage) -> Result<(), QueueError> {
+        let gone = || QueueError::Unavailable { what: "the service".into(), cause: "it has stopped".into() };
+        let (answer, settled) = oneshot::channel();
+        self.reports.send((report.clone(), false, answer)).await.map_err(|_| gone())?;
+        settled.await.map_err(|_| gone())?
+    }
+}
+
+#[async_trait]
+impl EventSink for Embedded {
+    async fn publish(&self, event: &EventMessage) {
+        if self.events.try_send(event.clone()).is_err() {
+            tracing::debug!(submission.id = %event.submission_id, "an event was dropped: too many are waiting");
+        }
+    }
+}
+
+struct Reports {
+    from: mpsc::Receiver<(ReportMessage, bool, Answer)>,
+    again: mpsc::WeakSender<(ReportMessage, bool, Answer)>,
+}
+
+#[async_trait]
+impl ReportSource for Reports {
+    async fn next(&mut self) -> Result<Delivery<ReportMessage>, QueueError> {
+        let (report, redelivered, answer) = self.from.recv().await.ok_or(QueueError::Closed)?;
+        let settle = ReportSettle { report: report.clone(), answer: Some(answer), again: self.again.clone() };
+        Ok(Delivery::new(report, redelivered, Box::new(settle)))
+    }
+}
+
+struct ReportSettle {
+    report: ReportMessage,
+    answer: Option<Answer>,
+    again: mpsc::WeakSender<(ReportMessage, bool, Answer)>,
+}
+
+impl ReportSettle {
+    fn give_back(&mut self) {
+        let (Some(answer), Some(again)) = (self.answer.take(), self.again.upgrade()) else { return };
+        // A full channel drops the answer: the publisher sees a failure and publishes again.
+        let _ = again.try_send((self.report.clone(), true, answer));
+    }
+}
+
+#[async_trait]
+impl Settle for ReportSettle {
+    async fn ack(mut self: Box<Self>) -> Result<(), QueueError> {
+        if let Some(answer) = self.answer.take() {
+            let _ = answer.send(Ok(()));
+        }
+        Ok(())
+    }
+
+    async fn retry(mut self: Box<Self>) -> Result<(), QueueError> {
+        self.give_back();
+        Ok(())
+    }
+
+    async fn reject(mut self: Box<Self>, reason: &str) -> Result<(), QueueError> {
+        if let Some(answer) = self.answer.take() {
+            let refused = QueueError::Refused { what: "the service".into(), cause: reason.to_owned() };
+            let _ = answer.send(Err(refused));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for ReportSettle {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+struct Events {
+    from: mpsc::Receiver<EventMessage>,
+}
+
+#[async_trait]
+impl EventSource for Events {
+    async fn next(&mut self) -> Result<EventMessage, QueueError> {
+        self.from.recv().await.ok_or(QueueError::Closed)
+    }
+}
+
+/// The store, called directly.
+#[derive(Debug)]
+pub(crate) struct Local(pub(crate) Arc<App>);
+
+#[async_trait]
+impl Coordinator for Local {
+    async fn register(&self, registration: &WorkerRegistration) -> Result<(), QueueError> {
+        self.0.register(registration).await.map_err(|e| unavailable(&e))
+    }
+
+    async fn heartbeat(&self, worker: WorkerId, beat: &Heartbeat) -> Result<HeartbeatReply, QueueError> {
+        self.0.heartbeat(worker, beat).await.map_err(|e| unavailable(&e))
+    }
+
+    async fn claim(&self, judgement: JudgementId, request: &ClaimRequest) -> Result<ClaimReply, QueueError> {
+        self.0.claim(judgement, request).await.map_err(|e| unavailable(&e))
+    }
+
+    async fn blob(&self, digest: &Digest) -> Result<bytes::Bytes, QueueError> {
+        let refused =
+            || QueueError::Refused { what: "the store".into(), cause: format!("there is no blob {digest}") };
+        self.0.store.blob(digest).await.map_err(|e| unavailable(&e))?.ok_or_else(refused)
+    }
+}

@@ -1,0 +1,107 @@
+//! An uploaded package: read and checked by `problem`, its bytes kept as a blob, its face as a view.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use problem::model::{Case, Problem};
+use proto::http::{ProblemView, SampleView};
+use proto::units::round_ms;
+
+use crate::error::{ApiError, Code};
+use crate::store::{NewProblem, Store};
+use crate::time::{now_ms, rfc3339};
+
+/// Sample cases shown.
+const SAMPLES_MAX: usize = 8;
+/// Bytes shown of a sample's input and answer.
+const SAMPLE_BYTES_MAX: u64 = 4096;
+/// Bytes shown of a statement.
+const STATEMENT_MAX: usize = 256 << 10;
+
+/// How a package gets its short name: from the request, else from the folder in the zip, else from the file.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Naming<'a> {
+    pub(crate) asked: Option<&'a str>,
+    pub(crate) file: Option<&'a str>,
+}
+
+/// The name of a package that nobody named.
+const NAMELESS: &str = "nameless-package";
+
+/// Checks a package zip and installs it as the active revision of its problem. Returns its view and whether
+/// the revision is new.
+pub(crate) async fn install(
+    store: &Store,
+    zip: Bytes,
+    naming: Naming<'_>,
+) -> Result<(ProblemView, bool), ApiError> {
+    let fallback = naming.file.unwrap_or(NAMELESS).to_owned();
+    let bytes = zip.clone();
+    let read = tokio::task::spawn_blocking(move || read(&bytes, &fallback)).await;
+    let (mut view, languages) = read.map_err(|e| {
+        tracing::error!(error = %e, "reading a package ended early");
+        ApiError::new(Code::Internal, "the service failed; its log has the cause")
+    })??;
+    if let Some(name) = naming.asked {
+        name.clone_into(&mut view.name);
+    }
+    short_name(&view.name)?;
+    let blob = store.put_blob(zip, now_ms()).await?;
+    let new = store.install_problem(&NewProblem { view: view.clone(), blob, languages }, now_ms()).await?;
+    Ok((view, new))
+}
+
+fn short_name(name: &str) -> Result<(), ApiError> {
+    let first = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let rest = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    if name == NAMELESS {
+        let detail = "the zip has no folder at its top to name the problem: send `?name=`";
+        return Err(ApiError::new(Code::InvalidParameter, detail));
+    }
+    if first && rest && name.len() <= 100 {
+        return Ok(());
+    }
+    let detail =
+        "a problem's name is made of letters, digits and `_.-`, at most 100, starting with a letter or digit";
+    Err(ApiError::new(Code::InvalidParameter, detail))
+}
+
+fn view(problem: &Problem) -> ProblemView {
+    let shown = |path: &Path| {
+        use std::io::Read as _;
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(path).and_then(|f| f.take(SAMPLE_BYTES_MAX).read_to_end(&mut bytes));
+        file.map(|_| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    };
+    let sample = |case: &Case| SampleView { input: shown(&case.input), answer: shown(&case.answer) };
+    let statement = problem.statement.as_ref().map(|s| {
+        let end = (0..=STATEMENT_MAX.min(s.len())).rev().find(|at| s.is_char_boundary(*at)).unwrap_or(0);
+        s[..end].to_owned()
+    });
+    ProblemView {
+        name: problem.name.clone(),
+        title: problem.title.clone(),
+        digest: problem.digest.clone(),
+        created_at: rfc3339(now_ms()),
+        kind: problem.kind.name().to_owned(),
+        tests: problem.cases.len() as u32,
+        cpu_time_ms: problem.limits.cpu_time.map_or(0.0, round_ms),
+        memory_bytes: problem.limits.memory.get(),
+        statement,
+        samples: problem.cases.iter().filter(|c| c.sample).take(SAMPLES_MAX).map(sample).collect(),
+    }
+}
+
+type Read = (ProblemView, Option<Vec<String>>);
+
+fn read(zip: &[u8], fallback: &str) -> Result<Read, ApiError> {
+    let scratch = tempfile::tempdir().map_err(|e| {
+        tracing::error!(error = %e, "no temporary folder for a package");
+        ApiError::new(Code::Unavailable, "the package cannot be looked at now; try again later")
+    })?;
+    let loaded = problem::open_zip(zip, fallback, scratch.path()).map_err(|e| {
+        let diagnostics = serde_json::to_value(&e.diagnostics).unwrap_or_default();
+        ApiError::new(Code::InvalidPackage, e.to_string()).with("diagnostics", diagnostics)
+    })?;
+    Ok((view(&loaded.problem), loaded.problem.languages.clone()))
+}

@@ -1,0 +1,340 @@
+//! From what a client sent to what is stored: every check of a new submission, in one place.
+//!
+//! Pure but for two lookups (problem, languages), which come in as values.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use proto::http::{FileBody, NewSubmission, TestBody};
+use proto::job::{InlineTest, Priority, SourceFile};
+use proto::language::LanguageInfo;
+use proto::limits::Limits;
+use serde_json::Value;
+
+use crate::error::{ApiError, Code};
+use crate::store::{Content, ProblemRow};
+
+/// Largest source file (commands.md, "Defaults").
+const FILE_MAX: usize = 256 << 10;
+/// All source files together.
+const FILES_MAX: usize = 1 << 20;
+/// How many source files.
+const FILES_COUNT_MAX: usize = 100;
+/// Tests of a request together: with the sources they have to fit into one queue message as base64.
+const TESTS_MAX: usize = 1 << 20;
+/// How many tests of a request.
+const TESTS_COUNT_MAX: usize = 256;
+/// Arguments of one test.
+const ARGS_MAX: usize = 64;
+/// Bytes of `external_id`, `participant` and each label.
+const WORD_MAX: usize = 256;
+/// How many labels.
+const LABELS_MAX: usize = 32;
+
+/// Reads the JSON body. `limits` is read on its own, so that what is wrong with it is `invalid_limit`.
+pub(crate) fn read_json(bytes: &[u8]) -> Result<NewSubmission, ApiError> {
+    let value: Value = super::parse(bytes)?;
+    if let Some(limits) = value.get("limits").filter(|l| !l.is_null()) {
+        serde_json::from_value::<proto::limits::LimitsRequest>(limits.clone()).map_err(|e| {
+            let text = format!("limits: {e}");
+            let unknown = e.to_string().starts_with("unknown field");
+            ApiError::new(if unknown { Code::UnknownKey } else { Code::InvalidLimit }, text)
+        })?;
+    }
+    serde_json::from_value(value).map_err(|e| super::json_error(&e))
+}
+
+/// Decodes and checks the sources, tests and limits.
+pub(crate) fn content(body: &NewSubmission, maxima: &Limits) -> Result<Content, ApiError> {
+    if let Some(url) = &body.callback_url {
+        let detail = format!(
+            "`callback_url` must be null: calling back to {} bytes of URL is not built yet",
+            url.len()
+        );
+        return Err(ApiError::new(Code::NotSupported, detail));
+    }
+    if body.problem.is_some() == body.tests.is_some() {
+        return Err(ApiError::new(Code::InvalidTarget, "exactly one of `problem` and `tests` is needed"));
+    }
+    words(body)?;
+    let limits = body.limits.clone().unwrap_or_default();
+    limits
+        .resolve(&Limits::run_defaults(), maxima)
+        .map_err(|e| ApiError::new(Code::InvalidLimit, e.to_string()).with("key", e.key().into()))?;
+    Ok(Content {
+        files: files(&body.files)?,
+        tests: body.tests.as_deref().map(tests).transpose()?,
+        limits,
+        all: body.all,
+    })
+}
+
+fn words(body: &NewSubmission) -> Result<(), ApiError> {
+    let too_long =
+        |key: &str| ApiError::new(Code::InvalidBody, format!("`{key}` may have at most {WORD_MAX} bytes"));
+    for (key, value) in [("external_id", &body.external_id), ("participant", &body.participant)] {
+        if value.as_ref().is_some_and(|v| v.len() > WORD_MAX) {
+            return Err(too_long(key));
+        }
+    }
+    if body.labels.len() > LABELS_MAX {
+        return Err(ApiError::new(Code::InvalidBody, format!("at most {LABELS_MAX} labels are taken")));
+    }
+    if body.labels.iter().any(|l| l.len() > WORD_MAX) { Err(too_long("labels")) } else { Ok(()) }
+}
+
+fn files(files: &[FileBody]) -> Result<Vec<SourceFile>, ApiError> {
+    if files.is_empty() {
+        return Err(ApiError::new(Code::NoSource, "`files` must hold at least one source file"));
+    }
+    if files.len() > FILES_COUNT_MAX {
+        let detail = format!("{} files were sent; at most {FILES_COUNT_MAX} are taken", files.len());
+        return Err(ApiError::new(Code::SourceTooLarge, detail));
+    }
+    let mut names = std::collections::HashSet::new();
+    let mut total = 0;
+    let mut decoded = Vec::with_capacity(files.len());
+    for file in files {
+        file_name(&file.name)?;
+        if !names.insert(file.name.as_str()) {
+            let detail = format!("the file name `{}` stands twice", file.name);
+            return Err(ApiError::new(Code::InvalidFileName, detail));
+        }
+        let what = format!("file `{}`", file.name);
+        let bytes = bytes(&what, "content", file.content.as_deref(), file.content_base64.as_deref())?
+            .ok_or_else(|| {
+                ApiError::new(Code::InvalidContent, format!("{what} needs `content` or `content_base64`"))
+            })?;
+        total += bytes.len();
+        if bytes.len() > FILE_MAX {
+            let detail = format!("{what} has {} bytes; at most {FILE_MAX} are taken", bytes.len());
+            return Err(ApiError::new(Code::SourceTooLarge, detail));
+        }
+        decoded.push(SourceFile { name: file.name.clone(), content: bytes });
+    }
+    if total > FILES_MAX {
+        let detail = format!("the sources have {total} bytes together; at most {FILES_MAX} are taken");
+        return Err(ApiError::new(Code::SourceTooLarge, detail));
+    }
+    if decoded.iter().all(|f| f.content.is_empty()) {
+        return Err(ApiError::new(Code::NoSource, "every source file is empty"));
+    }
+    Ok(decoded)
+}
+
+/// A relative path of plain names. A leading `-` would be an option to a compiler, a leading `.` hides.
+fn file_name(name: &str) -> Result<(), ApiError> {
+    let part = |part: &str| {
+        part.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+            && part.chars().all(|c| c.is_alphanumeric() || "_.-+@ ".contains(c))
+    };
+    if !name.is_empty() && name.len() <= 255 && name.split('/').count() <= 8 && name.split('/').all(part) {
+        return Ok(());
+    }
+    let shown: String = name.chars().take(80).collect();
+    let detail = format!(
+        "`{}` is not a file name: letters, digits and `_.-+@` are needed, starting with a letter, digit or `_`, \
+         with at most 8 parts divided by `/`",
+        shown.escape_debug()
+    );
+    Err(ApiError::new(Code::InvalidFileName, detail))
+}
+
+fn tests(tests: &[TestBody]) -> Result<Vec<InlineTest>, ApiError> {
+    if tests.is_empty() {
+        return Err(ApiError::new(Code::InvalidTarget, "`tests` must hold at least one test"));
+    }
+    if tests.len() > TESTS_COUNT_MAX {
+        let detail = format!("{} tests were sent; at most {TESTS_COUNT_MAX} are taken", tests.len());
+        return Err(ApiError::new(Code::TestsTooLarge, detail));
+    }
+    let mut total = 0;
+    let mut decoded = Vec::with_capacity(tests.len());
+    for (number, test) in (1..).zip(tests) {
+        let what = format!("test {number}");
+        let stdin = bytes(&what, "stdin", test.stdin.as_deref(), test.stdin_base64.as_deref())?;
+        let expected = bytes(
+            &what,
+            "expected_output",
+            test.expected_output.as_deref(),
+            test.expected_output_base64.as_deref(),
+        )?;
+        if test.args.len() > ARGS_MAX || test.args.iter().any(|a| a.contains('\0')) {
+            let detail = format!("{what}: at most {ARGS_MAX} arguments without NUL are taken");
+            return Err(ApiError::new(Code::InvalidBody, detail));
+        }
+        total += stdin.as_ref().map_or(0, Vec::len) + expected.as_ref().map_or(0, Vec::len);
+        total += test.args.iter().map(String::len).sum::<usize>();
+        decoded.push(InlineTest {
+            stdin: stdin.unwrap_or_default(),
+            expected_output: expected,
+            args: test.args.clone(),
+        });
+    }
+    if total > TESTS_MAX {
+        let detail = format!(
+            "the tests have {total} bytes together; at most {TESTS_MAX} are taken: make a problem package of them"
+        );
+        return Err(ApiError::new(Code::TestsTooLarge, detail));
+    }
+    Ok(decoded)
+}
+
+/// At most one of the two forms of a byte field.
+fn bytes(
+    what: &str,
+    key: &str,
+    text: Option<&str>,
+    base64: Option<&str>,
+) -> Result<Option<Vec<u8>>, ApiError> {
+    match (text, base64) {
+        (None, None) => Ok(None),
+        (Some(text), None) => Ok(Some(text.as_bytes().to_vec())),
+        (None, Some(base64)) => STANDARD.decode(base64).map(Some).map_err(|e| {
+            ApiError::new(Code::InvalidContent, format!("{what}: `{key}_base64` is not base64: {e}"))
+        }),
+        (Some(_), Some(_)) => Err(ApiError::new(
+            Code::InvalidContent,
+            format!("{what} has both `{key}` and `{key}_base64`; one is needed"),
+        )),
+    }
+}
+
+/// Holds the language against what workers can do and what the problem allows.
+pub(crate) fn language(
+    id: &str,
+    known: &[LanguageInfo],
+    problem: Option<&ProblemRow>,
+) -> Result<(), ApiError> {
+    let well_formed = !id.is_empty()
+        && id.len() <= 32
+        && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_+-.".contains(&b));
+    // Before the first worker registered nobody knows the languages: the submission waits for one.
+    let usable = known.iter().filter(|l| l.usable).map(|l| l.id.as_str()).collect::<Vec<_>>();
+    if !well_formed || (!known.is_empty() && !usable.contains(&id)) {
+        let shown: String = id.chars().take(40).collect();
+        let why = known.iter().find(|l| l.id == id).and_then(|l| l.reason.as_deref());
+        let detail = match why {
+            Some(why) => format!("no worker can run `{}` now: {why}", shown.escape_debug()),
+            None if usable.is_empty() => format!("`{}` is not a language", shown.escape_debug()),
+            None => {
+                format!("`{}` is not a language here; there are {}", shown.escape_debug(), usable.join(", "))
+            }
+        };
+        return Err(ApiError::new(Code::UnknownLanguage, detail).with("languages", usable.into()));
+    }
+    if let Some(allowed) = problem.and_then(|p| p.languages.as_ref())
+        && !allowed.iter().any(|code| code == id)
+    {
+        let detail = format!("the problem does not allow `{id}`; it allows {}", allowed.join(", "));
+        return Err(ApiError::new(Code::LanguageNotAllowed, detail));
+    }
+    Ok(())
+}
+
+/// The class asked for. Every tenant may have every class until tokens carry a cap.
+pub(crate) fn priority(asked: Option<Priority>) -> Priority {
+    asked.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests_of_accept {
+    use super::*;
+
+    fn code(json: &str) -> Result<Content, Code> {
+        read_json(json.as_bytes())
+            .and_then(|body| content(&body, &Limits::default_maxima()))
+            .map_err(|e| e.code)
+    }
+
+    #[test]
+    fn each_bad_body_has_its_own_code() {
+        let big = "x".repeat(FILE_MAX + 1);
+        let many = (0..=FILES_COUNT_MAX)
+            .map(|n| format!(r#"{{"name":"f{n}.c","content":"x"}}"#))
+            .collect::<Vec<_>>()
+            .join(",");
+        let file = r#"{"name":"a.cpp","content":"x"}"#;
+        let fifth = format!(r#""content":"{}""#, "x".repeat(FILE_MAX - 10));
+        let together =
+            (0..5).map(|n| format!(r#"{{"name":"f{n}.c",{fifth}}}"#)).collect::<Vec<_>>().join(",");
+        let big_test = "x".repeat(TESTS_MAX + 1);
+        let table: Vec<(String, Code)> = vec![
+            ("{".into(), Code::InvalidJson),
+            (String::new(), Code::InvalidJson),
+            ("[]".into(), Code::InvalidBody),
+            (r#"{"language":"cpp"}"#.into(), Code::InvalidBody),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"colour":1}}"#), Code::UnknownKey),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"limits":{{"cpu":1}}}}"#), Code::UnknownKey),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"limits":{{"cpu_time_ms":0}}}}"#), Code::InvalidLimit),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"limits":{{"cpu_time_ms":-1}}}}"#), Code::InvalidLimit),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"limits":{{"memory_bytes":9e18}}}}"#), Code::InvalidLimit),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"limits":{{"memory_bytes":99999999999999}}}}"#), Code::InvalidLimit),
+            (format!(r#"{{"language":"cpp","files":[{file}]}}"#), Code::InvalidTarget),
+            (format!(r#"{{"problem":"a","tests":[{{}}],"language":"cpp","files":[{file}]}}"#), Code::InvalidTarget),
+            (format!(r#"{{"tests":[],"language":"cpp","files":[{file}]}}"#), Code::InvalidTarget),
+            (format!(r#"{{"tests":[{{"stdin":"{big_test}"}}],"language":"cpp","files":[{file}]}}"#), Code::TestsTooLarge),
+            (r#"{"problem":"a","language":"cpp","files":[]}"#.into(), Code::NoSource),
+            (r#"{"problem":"a","language":"cpp","files":[{"name":"a.c","content":""}]}"#.into(), Code::NoSource),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{{"name":"a.c","content":"{big}"}}]}}"#), Code::SourceTooLarge),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{many}]}}"#), Code::SourceTooLarge),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{together}]}}"#), Code::SourceTooLarge),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{file},{file}]}}"#), Code::InvalidFileName),
+            (r#"{"problem":"a","language":"cpp","files":[{"name":"a.c"}]}"#.into(), Code::InvalidContent),
+            (r#"{"problem":"a","language":"cpp","files":[{"name":"a.c","content":"x","content_base64":"eA=="}]}"#.into(), Code::InvalidContent),
+            (r#"{"problem":"a","language":"cpp","files":[{"name":"a.c","content_base64":"*"}]}"#.into(), Code::InvalidContent),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"callback_url":"http://x"}}"#), Code::NotSupported),
+        ];
+        for (json, expected) in table {
+            let shown: String = json.chars().take(120).collect();
+            assert_eq!(code(&json).map(drop), Err(expected), "{shown}");
+        }
+    }
+
+    #[test]
+    fn names_that_leave_the_folder_or_look_like_options_are_refused() {
+        for bad in [
+            "",
+            "/etc/passwd",
+            "../a",
+            "a/../b",
+            "a//b",
+            "-o",
+            ".hidden",
+            "a\0b",
+            "a\\b",
+            "a/",
+            "a\nb",
+            "x/-o",
+        ] {
+            assert!(file_name(bad).is_err(), "{bad:?}");
+        }
+        for good in ["a.cpp", "src/main.rs", "Main.java", "_x.py", "lösung.py", "a-b_c.h", "a+b.cc"] {
+            assert!(file_name(good).is_ok(), "{good}");
+        }
+    }
+
+    fn info(id: &str, usable: bool) -> LanguageInfo {
+        LanguageInfo {
+            id: id.into(),
+            name: id.into(),
+            version: None,
+            extensions: vec![],
+            image: None,
+            image_kind: None,
+            compile: None,
+            run: vec![],
+            usable,
+            reason: (!usable).then(|| "no image".into()),
+        }
+    }
+
+    #[test]
+    fn a_language_nobody_has_is_refused_once_somebody_registered() {
+        let known = [info("cpp", true), info("python3", false)];
+        assert!(language("cpp", &known, None).is_ok());
+        assert_eq!(language("python3", &known, None).unwrap_err().code, Code::UnknownLanguage);
+        assert_eq!(language("cobol", &known, None).unwrap_err().code, Code::UnknownLanguage);
+        assert!(language("cobol", &[], None).is_ok(), "nobody registered yet");
+        assert_eq!(language("../x", &[], None).unwrap_err().code, Code::UnknownLanguage);
+    }
+}

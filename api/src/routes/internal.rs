@@ -1,0 +1,118 @@
+//! `/internal/v1`: what a worker needs of the store, with a token of scope `worker` and no other.
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, ProblemDocument, WorkerRegistration};
+use proto::id::{Digest, JudgementId, WorkerId};
+
+use super::{Id, Json, body};
+use crate::app::App;
+use crate::auth::Caller;
+use crate::error::{ApiError, Code};
+use crate::store::Scope;
+use crate::time::now_ms;
+
+/// Largest blob a worker may bring.
+const BLOB_MAX: usize = 64 << 20;
+
+/// A worker tells who it is and what it can do. Idempotent.
+#[utoipa::path(post, path = "/internal/v1/workers", tag = "internal", request_body = WorkerRegistration,
+    responses(
+        (status = 204, description = "Noted"),
+        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn register(
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    Json(registration): Json<WorkerRegistration>,
+) -> Result<StatusCode, ApiError> {
+    caller.need(Scope::Worker)?;
+    app.register(&registration).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A worker is alive; the leases of what it is working on are renewed.
+#[utoipa::path(post, path = "/internal/v1/workers/{id}/heartbeat", tag = "internal", request_body = Heartbeat,
+    params(("id" = WorkerId, Path, description = "The worker")),
+    responses(
+        (status = 200, body = HeartbeatReply),
+        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn heartbeat(
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    Id(id): Id<WorkerId>,
+    Json(beat): Json<Heartbeat>,
+) -> Result<axum::Json<HeartbeatReply>, ApiError> {
+    caller.need(Scope::Worker)?;
+    Ok(axum::Json(app.heartbeat(id, &beat).await?))
+}
+
+/// A worker asks for the right to judge. 409 with the same kind of body when it may not.
+#[utoipa::path(post, path = "/internal/v1/judgements/{id}/claim", tag = "internal", request_body = ClaimRequest,
+    params(("id" = JudgementId, Path, description = "The judgement")),
+    responses(
+        (status = 200, description = "Granted", body = ClaimReply),
+        (status = 409, description = "Refused, or to be tried elsewhere", body = ClaimReply),
+        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn claim(
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    Id(id): Id<JudgementId>,
+    Json(request): Json<ClaimRequest>,
+) -> Result<(StatusCode, axum::Json<ClaimReply>), ApiError> {
+    caller.need(Scope::Worker)?;
+    let reply = app.claim(id, &request).await?;
+    let status = match reply {
+        ClaimReply::Granted { .. } => StatusCode::OK,
+        ClaimReply::Refused { .. } | ClaimReply::TryElsewhere => StatusCode::CONFLICT,
+    };
+    Ok((status, axum::Json(reply)))
+}
+
+/// The bytes of a blob.
+#[utoipa::path(get, path = "/internal/v1/blobs/{digest}", tag = "internal",
+    params(("digest" = Digest, Path, description = "Its digest")),
+    responses(
+        (status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn get_blob(
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    Id(digest): Id<Digest>,
+) -> Result<Response, ApiError> {
+    caller.need(Scope::Worker)?;
+    let bytes = app.store.blob(&digest).await?.ok_or_else(|| ApiError::missing("such blob"))?;
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+}
+
+/// Keeps a blob. The bytes must be those of the digest.
+#[utoipa::path(put, path = "/internal/v1/blobs/{digest}", tag = "internal",
+    params(("digest" = Digest, Path, description = "Its digest")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses(
+        (status = 204, description = "Kept"),
+        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn put_blob(
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    Id(digest): Id<Digest>,
+    mut request: Request,
+) -> Result<StatusCode, ApiError> {
+    caller.need(Scope::Worker)?;
+    DefaultBodyLimit::max(BLOB_MAX).apply(&mut request);
+    let bytes = body(request, &app).await?;
+    let found = Digest::of(&bytes);
+    if found != digest {
+        let detail = format!("the bytes have digest {found}, not {digest}");
+        return Err(ApiError::new(Code::InvalidContent, detail));
+    }
+    app.store.put_blob(bytes, now_ms()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,183 @@
+//! The HTTP surface: one row per route, collected with its OpenAPI description.
+
+mod accept;
+mod catalog;
+mod health;
+mod internal;
+mod multipart;
+mod problems;
+mod submissions;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{
+    DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, Path, Query, Request, State,
+};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::error::{ApiError, Code};
+
+/// Largest body of a route that names no other, in bytes.
+const BODY_MAX: usize = 1 << 20;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tribunal",
+        description = "Judges untrusted code. Errors are RFC 9457 problem documents with a stable `code`.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    components(schemas(proto::http::ProblemDocument)),
+    servers((url = "/"))
+)]
+struct ApiDoc;
+
+fn described() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(ApiDoc::openapi())
+        .routes(routes!(submissions::create, submissions::list))
+        .routes(routes!(submissions::get))
+        .routes(routes!(submissions::events))
+        .routes(routes!(submissions::cancel))
+        .routes(routes!(problems::upload, problems::list))
+        .routes(routes!(problems::get))
+        .routes(routes!(problems::activate))
+        .routes(routes!(catalog::languages))
+        .routes(routes!(catalog::workers))
+        .routes(routes!(catalog::queue))
+        .routes(routes!(catalog::openapi))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        .routes(routes!(internal::register))
+        .routes(routes!(internal::heartbeat))
+        .routes(routes!(internal::claim))
+        .routes(routes!(internal::get_blob, internal::put_blob))
+}
+
+/// The OpenAPI document, generated from the code.
+pub fn openapi_json() -> String {
+    let (_, document) = described().split_for_parts();
+    let mut text = document.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Every route, over the service's state.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let (router, _) = described().split_for_parts();
+    router
+        .fallback(crate::ui::page)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), observe))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(app)
+}
+
+async fn method_not_allowed() -> ApiError {
+    ApiError::new(Code::MethodNotAllowed, "this path does not take this method")
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a request handler panicked");
+    ApiError::new(Code::Internal, "the service failed; its log has the cause").into_response()
+}
+
+/// Counts and logs each request. Only the route's pattern is kept: a path may hold what a client wrote.
+async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("page", MatchedPath::as_str).to_owned();
+    let method = request.method().as_str().to_owned();
+    let started = Instant::now();
+    let mut response = next.run(request).await;
+    let seconds = started.elapsed().as_secs_f64();
+    let status = response.status().as_u16();
+    response
+        .headers_mut()
+        .entry("x-content-type-options")
+        .or_insert(axum::http::HeaderValue::from_static("nosniff"));
+    app.metrics.request(&method, &route, status, seconds);
+    tracing::debug!(method, route, status, latency_ms = (seconds * 1e3) as u64, "answered");
+    response
+}
+
+/// A JSON body whose refusals are problem documents.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let bytes = body(request, app).await?;
+        Ok(Json(parse(&bytes)?))
+    }
+}
+
+/// Reads the whole body up to the route's cap.
+pub(crate) async fn body(request: Request, app: &Arc<App>) -> Result<Bytes, ApiError> {
+    Bytes::from_request(request, app).await.map_err(|e| {
+        if e.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
+            ApiError::new(Code::BodyTooLarge, "the body is larger than this route takes")
+        } else {
+            ApiError::new(Code::InvalidBody, "the body could not be read to its end")
+        }
+    })
+}
+
+/// Reads JSON and says which of three things is wrong: no JSON, an unknown key, or the wrong shape.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes).map_err(|e| json_error(&e))
+}
+
+pub(crate) fn json_error(error: &serde_json::Error) -> ApiError {
+    let text = error.to_string();
+    match error.classify() {
+        serde_json::error::Category::Data if text.starts_with("unknown field") => {
+            ApiError::new(Code::UnknownKey, text)
+        }
+        serde_json::error::Category::Data => ApiError::new(Code::InvalidBody, text),
+        _ => ApiError::new(Code::InvalidJson, format!("the body is not JSON: {text}")),
+    }
+}
+
+/// Query parameters whose refusals are problem documents.
+pub(crate) struct Params<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        match Query::<T>::from_request_parts(parts, app).await {
+            Ok(Query(value)) => Ok(Params(value)),
+            Err(e) => {
+                let e: QueryRejection = e;
+                Err(ApiError::new(Code::InvalidParameter, e.body_text()))
+            }
+        }
+    }
+}
+
+/// A path segment that has to be an id; what is none is not there.
+pub(crate) struct Id<T>(pub(crate) T);
+
+impl<T: std::str::FromStr> FromRequestParts<Arc<App>> for Id<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let missing = || ApiError::missing("such thing: the id is not one");
+        let text: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, app).await;
+        let Ok(Path(text)) = text else { return Err(missing()) };
+        text.parse().map(Id).map_err(|_| missing())
+    }
+}

@@ -1,0 +1,286 @@
+//! `/api/v1/submissions`: send, read, watch, take back.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt};
+use proto::http::{NewSubmission, ProblemDocument, SubmissionView};
+use proto::id::{Digest, SubmissionId};
+use serde::Deserialize;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::{Id, Params, accept, body, multipart};
+use crate::app::App;
+use crate::auth::Caller;
+use crate::error::{ApiError, Code};
+use crate::store::{Filter, NewRow, ProblemRow, Scope, SubmissionRow};
+use crate::time::now_ms;
+use crate::watch;
+
+/// Largest body: sources and tests at their caps, as base64 in JSON.
+const BODY_MAX: usize = 4 << 20;
+/// `?wait=true` waits this long; nobody may wait longer.
+const WAIT_MAX: Duration = Duration::from_secs(300);
+/// A comment keeps idle connections open through proxies.
+const COMMENT_EVERY: Duration = Duration::from_secs(15);
+/// Default and largest length of a list.
+const LIST: (u32, u32) = (50, 500);
+
+/// `?wait`.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Wait {
+    /// `true`, or seconds: answer when done, or 202 when the time is over.
+    wait: Option<String>,
+}
+
+impl Wait {
+    fn patience(&self) -> Result<Option<Duration>, ApiError> {
+        match self.wait.as_deref() {
+            None | Some("false" | "0") => Ok(None),
+            Some("true" | "") => Ok(Some(WAIT_MAX)),
+            Some(text) => match text.parse::<f64>() {
+                Ok(seconds) if seconds > 0.0 && seconds.is_finite() => {
+                    Ok(Some(Duration::from_secs_f64(seconds.min(WAIT_MAX.as_secs_f64()))))
+                }
+                _ => {
+                    Err(ApiError::new(Code::InvalidParameter, "`wait` must be `true` or a number of seconds"))
+                }
+            },
+        }
+    }
+}
+
+/// Sends a submission. With `?wait` the answer comes when it is done (201), or with 202 when the time is over.
+#[utoipa::path(post, path = "/api/v1/submissions", tag = "submissions", params(Wait),
+    request_body(content(
+        (NewSubmission = "application/json"),
+        (String = "multipart/form-data"),
+    )),
+    responses(
+        (status = 201, description = "Stored; with ?wait also judged", body = SubmissionView),
+        (status = 202, description = "Stored; the time to wait is over", body = SubmissionView),
+        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+#[axum::debug_handler(state = Arc<App>)]
+pub(crate) async fn create(
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    Params(wait): Params<Wait>,
+    mut request: Request,
+) -> Result<Response, ApiError> {
+    caller.need(Scope::Submit)?;
+    let patience = wait.patience()?;
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let form = content_type.is_some_and(|t| t.starts_with("multipart/form-data"));
+    if !form && !content_type.is_some_and(is_json) {
+        let detail = "send `application/json` or `multipart/form-data`";
+        return Err(ApiError::new(Code::UnsupportedMediaType, detail));
+    }
+    DefaultBodyLimit::max(BODY_MAX).apply(&mut request);
+    let sent = if form {
+        multipart::read(request, &app).await?
+    } else {
+        accept::read_json(&body(request, &app).await?)?
+    };
+    let new = checked(&app, &caller, sent).await?;
+    let id = app.store.submit(&new, now_ms()).await?;
+    app.metrics.submitted();
+    app.wake.notify_one();
+    tracing::info!(
+        submission.id = %id, language.id = %new.language, files = new.content.files.len(),
+        priority = new.priority.name(), "accepted"
+    );
+    let location = format!("/api/v1/submissions/{id}");
+    let row = match patience {
+        Some(patience) => watch::wait(&app, id, None, patience).await?,
+        None => app.store.submission(id, None).await?,
+    };
+    let row = row.ok_or_else(|| ApiError::missing("such submission"))?;
+    let status = if patience.is_some() && !row.view.state.is_final() {
+        StatusCode::ACCEPTED
+    } else {
+        StatusCode::CREATED
+    };
+    Ok((status, [(header::LOCATION, location)], shown(row, &caller)).into_response())
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+fn shown(row: SubmissionRow, caller: &Caller) -> axum::Json<SubmissionView> {
+    axum::Json(watch::view_for(row.view, caller.is_judge()))
+}
+
+async fn checked(app: &App, caller: &Caller, sent: NewSubmission) -> Result<NewRow, ApiError> {
+    let content = accept::content(&sent, &app.maxima)?;
+    let problem = match &sent.problem {
+        Some(name) => Some(problem(app, name).await?),
+        None => None,
+    };
+    accept::language(&sent.language, &app.store.languages(now_ms()).await?, problem.as_ref())?;
+    Ok(NewRow {
+        tenant: caller.tenant().to_owned(),
+        problem: problem.map(|p| (p.view.name, p.view.digest, p.blob)),
+        language: sent.language,
+        priority: accept::priority(sent.priority),
+        capability: crate::CAPABILITY.to_owned(),
+        external_id: sent.external_id,
+        participant: sent.participant,
+        labels: sent.labels,
+        content,
+    })
+}
+
+/// `name` is its active revision, `name@sha256:…` a fixed one.
+async fn problem(app: &App, text: &str) -> Result<ProblemRow, ApiError> {
+    let unknown = || {
+        let shown: String = text.chars().take(120).collect();
+        let detail =
+            format!("there is no problem `{}`; GET /api/v1/problems lists them", shown.escape_debug());
+        ApiError::new(Code::UnknownProblem, detail)
+    };
+    let (name, digest) = match text.split_once('@') {
+        Some((name, digest)) => (name, Some(digest.parse::<Digest>().map_err(|_| unknown())?)),
+        None => (text, None),
+    };
+    app.store.problem(name, digest.as_ref()).await?.ok_or_else(unknown)
+}
+
+/// One submission. With `?wait` the answer comes when it is final, or with 202 when the time is over.
+#[utoipa::path(get, path = "/api/v1/submissions/{id}", tag = "submissions",
+    params(("id" = SubmissionId, Path, description = "Its id"), Wait),
+    responses(
+        (status = 200, body = SubmissionView),
+        (status = 202, description = "The time to wait is over", body = SubmissionView),
+        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn get(
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    Id(id): Id<SubmissionId>,
+    Params(wait): Params<Wait>,
+) -> Result<Response, ApiError> {
+    caller.need(Scope::Read)?;
+    let patience = wait.patience()?;
+    let row = match patience {
+        Some(patience) => watch::wait(&app, id, caller.sees(), patience).await?,
+        None => app.store.submission(id, caller.sees()).await?,
+    };
+    let row = row.ok_or_else(|| ApiError::missing("such submission"))?;
+    let late = patience.is_some() && !row.view.state.is_final();
+    let status = if late { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok((status, shown(row, &caller)).into_response())
+}
+
+/// Which submissions to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// How many, at most 500; 50 without it.
+    limit: Option<u32>,
+    /// Only those older than this id: the last one of the page before.
+    before: Option<SubmissionId>,
+    /// Only those of this problem.
+    problem: Option<String>,
+    /// Only those with this `external_id`.
+    external_id: Option<String>,
+    /// Only those of this participant.
+    participant: Option<String>,
+}
+
+/// Submissions, newest first.
+#[utoipa::path(get, path = "/api/v1/submissions", tag = "submissions", params(ListQuery),
+    responses(
+        (status = 200, body = Vec<SubmissionView>),
+        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn list(
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    Params(query): Params<ListQuery>,
+) -> Result<axum::Json<Vec<SubmissionView>>, ApiError> {
+    caller.need(Scope::Read)?;
+    let limit = query.limit.unwrap_or(LIST.0);
+    if limit == 0 || limit > LIST.1 {
+        let detail = format!("`limit` must be between 1 and {}", LIST.1);
+        return Err(ApiError::new(Code::InvalidParameter, detail));
+    }
+    let filter = Filter {
+        tenant: caller.sees().map(str::to_owned),
+        before: query.before,
+        problem: query.problem,
+        external_id: query.external_id,
+        participant: query.participant,
+        limit,
+    };
+    let rows = app.store.list_submissions(&filter).await?;
+    let judge = caller.is_judge();
+    Ok(axum::Json(rows.into_iter().map(|r| watch::view_for(r.view, judge)).collect()))
+}
+
+/// Server-sent events `state`, `compile`, `test`, `done`. The stream ends after `done`; `Last-Event-ID`
+/// continues where a lost connection ended; those who come late hear the whole story.
+#[utoipa::path(get, path = "/api/v1/submissions/{id}/events", tag = "submissions",
+    params(
+        ("id" = SubmissionId, Path, description = "Its id"),
+        ("Last-Event-ID" = Option<i64>, Header, description = "Only events after this one"),
+    ),
+    responses(
+        (status = 200, description = "Events", body = String, content_type = "text/event-stream"),
+        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn events(
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    Id(id): Id<SubmissionId>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+    caller.need(Scope::Read)?;
+    if app.store.submission(id, caller.sees()).await?.is_none() {
+        return Err(ApiError::missing("such submission"));
+    }
+    let after = match headers.get("last-event-id").map(|v| v.to_str().unwrap_or_default().trim()) {
+        None | Some("") => -1,
+        Some(text) => text.parse::<i64>().map_err(|_| {
+            ApiError::new(Code::InvalidParameter, "`Last-Event-ID` must be an id this stream gave")
+        })?,
+    };
+    let tenant = caller.sees().map(str::to_owned);
+    let sent = watch::follow(app.clone(), id, tenant, caller.is_judge(), after);
+    let stream = ReceiverStream::new(sent)
+        .map(|e| Ok(Event::default().id(e.id.to_string()).event(e.event).data(e.data.to_string())));
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(COMMENT_EVERY)))
+}
+
+/// Takes a submission back. A run that has begun is stopped.
+#[utoipa::path(post, path = "/api/v1/submissions/{id}/cancel", tag = "submissions",
+    params(("id" = SubmissionId, Path, description = "Its id")),
+    responses(
+        (status = 200, body = SubmissionView),
+        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn cancel(
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    Id(id): Id<SubmissionId>,
+) -> Result<axum::Json<SubmissionView>, ApiError> {
+    caller.need(Scope::Submit)?;
+    if app.store.submission(id, caller.sees()).await?.is_none() {
+        return Err(ApiError::missing("such submission"));
+    }
+    app.store.cancel(id, now_ms()).await?;
+    app.hub.finished(id);
+    tracing::info!(submission.id = %id, "cancelled");
+    let row = app.store.submission(id, caller.sees()).await?;
+    Ok(shown(row.ok_or_else(|| ApiError::missing("such submission"))?, &caller))
+}

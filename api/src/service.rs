@@ -1,0 +1,304 @@
+//! Starts, runs and stops the service.
+//!
+//! [`Service::start`] opens everything that can fail (folder, database, port, URLs) and says what was wrong;
+//! [`Service::run`] serves until it is told to stop. A broker that cannot be reached is no failure:
+//! submissions wait in the store. Stop the workers first, then the service: it takes their last reports.
+
+use std::fs::{File, TryLockError};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use bytes::Bytes;
+use proto::http::ProblemView;
+use queue::{ApiLink, EventSource, JobSink, QueueError, ReportSource, WorkerLink};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::auth::LOCAL;
+use crate::config::{Broker, ServiceConfig};
+use crate::embedded::{Embedded, Local};
+use crate::events::Hub;
+use crate::metrics::Metrics;
+use crate::store::{Scope, Store, StoreError};
+use crate::time::now_ms;
+use crate::{dispatch, ingest, package, routes};
+
+/// How long open requests may take after the service was told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be made or written.
+    #[error("could not write the data folder {path}; choose another one with --data")]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another service uses the data folder.
+    #[error(
+        "the data folder {path} is in use by another tribunal; stop it or choose another one with --data"
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The place for blobs is of no known kind.
+    #[error("`{0}` is no place for blobs: write `file:///DIRECTORY`")]
+    Blobs(String),
+    /// The database cannot be opened.
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    /// The address cannot be listened on.
+    #[error("could not listen on {listen}; choose another address with --listen")]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The broker's URL is of no known kind.
+    #[error("the broker cannot be used")]
+    Broker(#[from] QueueError),
+}
+
+/// A problem that was not installed.
+#[derive(Debug, thiserror::Error)]
+#[error("the package is refused ({code}): {detail}")]
+pub struct InstallError {
+    /// The stable code.
+    pub code: &'static str,
+    /// What was wrong.
+    pub detail: String,
+}
+
+/// A service that is ready to run. It holds its port and its data folder from here on.
+pub struct Service {
+    app: Arc<App>,
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    first_token: Option<String>,
+    worker_token_file: PathBuf,
+    embedded: Option<Embedded>,
+    jobs: Option<Arc<dyn JobSink>>,
+    reports: Box<dyn ReportSource>,
+    events: Box<dyn EventSource>,
+    window: u32,
+    _lock: File,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("local_addr", &self.local_addr).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// Opens the folder, the store, the port and the queue.
+    pub async fn start(config: ServiceConfig) -> Result<Self, StartError> {
+        let lock = lock_data(&config.data)?;
+        let store = open_store(&config).await?;
+        let (first_token, worker_token_file) = first_tokens(&store, &config.data).await?;
+        let listen = config.listen;
+        let failed = |source| StartError::Listen { listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let local_addr = listener.local_addr().map_err(failed)?;
+        let wake = Arc::new(Notify::new());
+        let brokered = matches!(config.broker, Broker::Amqp(_));
+        let app = Arc::new(App {
+            store: store.clone(),
+            hub: Hub::default(),
+            metrics: Metrics::new(),
+            wake: wake.clone(),
+            loopback: local_addr.ip().is_loopback(),
+            maxima: config.maxima,
+            web_dir: config.web_dir,
+            brokered,
+            broker_ok: AtomicBool::new(false),
+            shutdown: CancellationToken::new(),
+        });
+        let (embedded, jobs, reports, events) = match &config.broker {
+            Broker::Embedded => {
+                store.release_all_jobs().await?;
+                let touched = store.end_all_claims(now_ms()).await?;
+                if !touched.is_empty() {
+                    tracing::warn!(
+                        count = touched.len(),
+                        "submissions that were being judged are judged again"
+                    );
+                }
+                let (queue, reports, events) = Embedded::new(store, wake);
+                (Some(queue), None, reports, events)
+            }
+            Broker::Amqp(url) => {
+                let ApiLink { jobs, reports, events } = queue::amqp::connect_api(url)?;
+                (None, Some(jobs), reports, events)
+            }
+        };
+        Ok(Self {
+            app,
+            listener,
+            local_addr,
+            first_token,
+            worker_token_file,
+            embedded,
+            jobs,
+            reports,
+            events,
+            window: config.window.max(1),
+            _lock: lock,
+        })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The first admin token, when this start made it: the only time its text is known.
+    pub fn first_token(&self) -> Option<&str> {
+        self.first_token.as_deref()
+    }
+
+    /// The file, readable by its owner only, that holds a token for workers.
+    pub fn worker_token_file(&self) -> &Path {
+        &self.worker_token_file
+    }
+
+    /// What a worker in this process needs; `None` when jobs go through a broker.
+    pub fn embedded_link(&self, slots: usize) -> Option<WorkerLink> {
+        let queue = self.embedded.as_ref()?;
+        Some(WorkerLink {
+            jobs: queue.jobs(slots, crate::CAPABILITY),
+            reports: Arc::new(queue.clone()),
+            events: Arc::new(queue.clone()),
+            coordinator: Arc::new(Local(self.app.clone())),
+        })
+    }
+
+    /// Installs a package zip as the active revision of its problem. Does nothing new when this revision is
+    /// installed. Returns its view and whether it is new.
+    pub async fn install_problem(
+        &self,
+        zip: Bytes,
+        name: Option<&str>,
+    ) -> Result<(ProblemView, bool), InstallError> {
+        package::install(&self.app.store, zip, package::Naming { asked: name, file: None })
+            .await
+            .map_err(|e| InstallError { code: e.code.name(), detail: e.detail })
+    }
+
+    /// The store, for tests and tools.
+    pub fn store(&self) -> &Store {
+        &self.app.store
+    }
+
+    /// Serves until `shutdown` is cancelled; then takes no more requests, ends streams and waits, finishes
+    /// open requests for at most 10 s, and closes the store.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), std::io::Error> {
+        let Self { app, listener, reports, events, jobs, window, .. } = self;
+        let mut loops = tokio::task::JoinSet::new();
+        loops.spawn(ingest::reports(app.clone(), reports));
+        loops.spawn(ingest::events(app.clone(), events));
+        loops.spawn(dispatch::sweep(app.clone()));
+        if let Some(jobs) = jobs {
+            loops.spawn(dispatch::publish(app.clone(), jobs, window));
+        }
+        let stop = app.shutdown.clone();
+        let relay = {
+            let stop = stop.clone();
+            tokio::spawn(async move {
+                shutdown.cancelled().await;
+                stop.cancel();
+            })
+        };
+        tracing::info!(listen = %self.local_addr, "serving");
+        let server = axum::serve(listener, routes::router(app.clone()))
+            .with_graceful_shutdown(stop.clone().cancelled_owned());
+        let late = async {
+            stop.cancelled().await;
+            tokio::time::sleep(DRAIN).await;
+        };
+        let result = tokio::select! {
+            result = server.into_future() => result,
+            () = late => {
+                tracing::warn!("requests were still open when the time to drain was over");
+                Ok(())
+            }
+        };
+        stop.cancel();
+        relay.abort();
+        while loops.join_next().await.is_some() {}
+        app.store.close().await;
+        tracing::info!("stopped");
+        result
+    }
+}
+
+/// Makes the data folder and takes it for this process.
+fn lock_data(data: &Path) -> Result<File, StartError> {
+    let failed = |source| StartError::Data { path: data.to_owned(), source };
+    std::fs::create_dir_all(data).map_err(failed)?;
+    let lock = File::create(data.join("lock")).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse { path: data.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+async fn open_store(config: &ServiceConfig) -> Result<Store, StartError> {
+    let blobs = match &config.blobs {
+        None => config.data.join("blobs"),
+        Some(url) => match url.strip_prefix("file://") {
+            Some(folder) if !folder.is_empty() => PathBuf::from(folder),
+            _ => return Err(StartError::Blobs(crate::redact::redact(url))),
+        },
+    };
+    let database = match &config.database {
+        Some(url) => url.clone(),
+        None => format!("sqlite://{}", config.data.join("tribunal.db").display()),
+    };
+    Ok(Store::open(&database, &blobs).await?)
+}
+
+/// Makes the first admin token and the workers' token file where they are missing.
+async fn first_tokens(store: &Store, data: &Path) -> Result<(Option<String>, PathBuf), StartError> {
+    let now = now_ms();
+    let first = match store.has_token(Scope::Admin).await? {
+        true => None,
+        false => {
+            let scopes = [Scope::Submit, Scope::Read, Scope::Judge, Scope::Problems, Scope::Admin];
+            Some(store.create_token("admin", LOCAL, &scopes, now).await?)
+        }
+    };
+    let path = data.join("worker.token");
+    let known = match std::fs::read_to_string(&path) {
+        Ok(text) => store.token(text.trim()).await?.is_some_and(|t| t.scopes.contains(&Scope::Worker)),
+        Err(_) => false,
+    };
+    if !known {
+        let token = store.create_token("worker", LOCAL, &[Scope::Worker], now).await?;
+        write_secret(&path, &token).map_err(|source| StartError::Data { path: path.clone(), source })?;
+    }
+    Ok((first, path))
+}
+
+/// Writes a file that only its owner may read, whole or not at all.
+fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+    let fresh = path.with_extension("token.new");
+    let _ = std::fs::remove_file(&fresh);
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, path)
+}

@@ -1,0 +1,104 @@
+//! Bytes by digest, on disk: `<folder>/<first two digits>/<64 digits>`.
+//!
+//! A blob is written to a temporary file, made durable and then renamed, so a name always stands for whole
+//! bytes; writing the same bytes twice is one blob.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use proto::id::Digest;
+
+use super::db::args;
+use super::{Millis, Store, StoreError};
+
+/// The folder.
+#[derive(Debug, Clone)]
+pub(crate) struct BlobDir {
+    root: PathBuf,
+}
+
+impl BlobDir {
+    pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
+        let failed = |source| StoreError::Blob { path: root.display().to_string(), source };
+        std::fs::create_dir_all(root).map_err(failed)?;
+        // Finding out now that nothing can be written beats finding out with the first upload.
+        tempfile::NamedTempFile::new_in(root).map_err(failed)?;
+        Ok(Self { root: root.to_owned() })
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.root.join(&digest.hex()[..2]).join(digest.hex())
+    }
+
+    fn write(&self, digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.path(digest);
+        let failed = |source| StoreError::Blob { path: path.display().to_string(), source };
+        if path.exists() {
+            return Ok(());
+        }
+        let folder = path.parent().unwrap_or(&self.root);
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        file.write_all(bytes).map_err(failed)?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(&path).map_err(|e| failed(e.error))?;
+        std::fs::File::open(folder).and_then(|dir| dir.sync_all()).map_err(failed)
+    }
+
+    fn read(&self, digest: &Digest) -> Result<Option<Bytes>, StoreError> {
+        let path = self.path(digest);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StoreError::Blob { path: path.display().to_string(), source }),
+        }
+    }
+}
+
+impl Store {
+    /// Keeps `bytes` and returns their digest. Idempotent; durable when it returns.
+    pub async fn put_blob(&self, bytes: Bytes, now: Millis) -> Result<Digest, StoreError> {
+        let blobs = self.blobs.clone();
+        let size = bytes.len() as i64;
+        let digest = blocking(move || {
+            let digest = Digest::of(&bytes);
+            blobs.write(&digest, &bytes).map(|()| digest)
+        })
+        .await?;
+        self.db
+            .exec(
+                "INSERT INTO blobs (digest, size, created_ms) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING",
+                args![&digest, size, now],
+            )
+            .await?;
+        Ok(digest)
+    }
+
+    /// Reads a blob; `None` when there is none.
+    ///
+    /// # Errors
+    /// `Digest` when the file on disk was changed: it is never handed out.
+    pub async fn blob(&self, digest: &Digest) -> Result<Option<Bytes>, StoreError> {
+        let (blobs, digest) = (self.blobs.clone(), digest.clone());
+        blocking(move || {
+            let Some(bytes) = blobs.read(&digest)? else { return Ok(None) };
+            let found = Digest::of(&bytes);
+            if found == digest {
+                Ok(Some(bytes))
+            } else {
+                Err(StoreError::Digest { expected: digest.to_string(), found: found.to_string() })
+            }
+        })
+        .await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(e) => Err(StoreError::corrupt(format!("a file task ended early: {e}"))),
+    }
+}

@@ -1,0 +1,229 @@
+//! Waiting jobs: a leased queue for the worker in the same process, an outbox for the broker's dispatcher.
+//!
+//! A row lives from acceptance until its judgement is done. Whoever takes one gets a lease; a lease that ran
+//! out hands the row to the next.
+
+use proto::id::JudgementId;
+use proto::job::Priority;
+
+use super::db::{Tx, args};
+use super::{Millis, Store, StoreError};
+
+/// A row in hand.
+#[derive(Debug, Clone)]
+pub(crate) struct LeasedJob {
+    pub(crate) judgement: JudgementId,
+    pub(crate) capability: String,
+    /// How often it was handed out, this time included.
+    pub(crate) deliveries: i64,
+    /// Names this lease.
+    pub(crate) lease: String,
+}
+
+/// Waiting and running judgements of one class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct QueueCount {
+    pub(crate) priority: Priority,
+    pub(crate) waiting: i64,
+    pub(crate) running: i64,
+    /// When the oldest waiting one was accepted.
+    pub(crate) oldest_ms: Option<Millis>,
+}
+
+fn rank(priority: Priority) -> i64 {
+    priority as i64
+}
+
+/// Puts a judgement among the waiting, or back there; it is handed out from `visible_ms` on.
+pub(super) async fn enqueue(
+    tx: &mut Tx,
+    judgement: JudgementId,
+    priority: Priority,
+    capability: &str,
+    created_ms: Millis,
+    visible_ms: Millis,
+) -> Result<(), StoreError> {
+    tx.exec(
+        "INSERT INTO jobs (judgement_id, priority, capability, created_ms, visible_ms, deliveries, lease_until_ms) \
+         VALUES ($1, $2, $3, $4, $5, 0, 0) ON CONFLICT (judgement_id) DO UPDATE SET \
+         visible_ms = excluded.visible_ms, lease_owner = NULL, lease_until_ms = 0, published_ms = NULL",
+        args![judgement, rank(priority), capability, created_ms, visible_ms],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Takes a judgement from the waiting for good.
+pub(super) async fn remove(tx: &mut Tx, judgement: JudgementId) -> Result<(), StoreError> {
+    tx.exec("DELETE FROM jobs WHERE judgement_id = $1", args![judgement]).await?;
+    Ok(())
+}
+
+impl Store {
+    /// Leases up to `count` visible rows that no broker holds, most urgent and then oldest first.
+    /// `capability` is `None` for any.
+    pub(crate) async fn lease_jobs(
+        &self,
+        capability: Option<&str>,
+        count: u32,
+        lease_ms: Millis,
+        now: Millis,
+    ) -> Result<Vec<LeasedJob>, StoreError> {
+        let lease = uuid::Uuid::new_v4().to_string();
+        // The condition stands twice: a second process may take a row between choice and change.
+        let rows = self
+            .db
+            .returning(
+                "UPDATE jobs SET lease_owner = $1, lease_until_ms = $2, deliveries = deliveries + 1 \
+                 WHERE judgement_id IN (SELECT judgement_id FROM jobs WHERE lease_until_ms <= $3 \
+                 AND visible_ms <= $3 AND published_ms IS NULL AND ($4 IS NULL OR capability = $4) \
+                 ORDER BY priority, created_ms, judgement_id LIMIT $5) AND lease_until_ms <= $3 \
+                 RETURNING judgement_id, capability, deliveries, priority, created_ms",
+                args![lease.as_str(), now + lease_ms, now, capability.map(str::to_owned), count],
+            )
+            .await?;
+        let mut taken = Vec::with_capacity(rows.len());
+        for row in rows {
+            let job = LeasedJob {
+                judgement: row.parse(0, "jobs.judgement_id")?,
+                capability: row.text(1)?,
+                deliveries: row.int(2)?,
+                lease: lease.clone(),
+            };
+            taken.push(((row.int(3)?, row.int(4)?, job.judgement), job));
+        }
+        taken.sort_by_key(|(key, _)| *key);
+        Ok(taken.into_iter().map(|(_, job)| job).collect())
+    }
+
+    /// When the next row that nobody holds becomes visible, if one will.
+    pub(crate) async fn next_visible_ms(&self) -> Result<Option<Millis>, StoreError> {
+        let row = self
+            .db
+            .row(
+                "SELECT MIN(CASE WHEN visible_ms > lease_until_ms THEN visible_ms ELSE lease_until_ms END) \
+                 FROM jobs WHERE published_ms IS NULL",
+                args![],
+            )
+            .await?;
+        row.map_or(Ok(None), |r| r.opt_int(0))
+    }
+
+    /// Ends a lease: the message was handled. The row stays only if somebody put it back meanwhile.
+    pub(crate) async fn drop_job(&self, judgement: JudgementId, lease: &str) -> Result<(), StoreError> {
+        self.db
+            .exec("DELETE FROM jobs WHERE judgement_id = $1 AND lease_owner = $2", args![judgement, lease])
+            .await?;
+        Ok(())
+    }
+
+    /// Ends a lease: anybody may take the row now.
+    pub(crate) async fn release_job(&self, judgement: JudgementId, lease: &str) -> Result<(), StoreError> {
+        self.db
+            .exec(
+                "UPDATE jobs SET lease_owner = NULL, lease_until_ms = 0 WHERE judgement_id = $1 AND lease_owner = $2",
+                args![judgement, lease],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Makes sure a judgement is among the waiting and visible.
+    pub(crate) async fn make_waiting(
+        &self,
+        judgement: JudgementId,
+        priority: Priority,
+        capability: &str,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        enqueue(&mut tx, judgement, priority, capability, now, now).await?;
+        tx.commit().await
+    }
+
+    /// Stamps a row: the broker confirmed that it keeps the message.
+    pub(crate) async fn mark_published(
+        &self,
+        judgement: JudgementId,
+        lease: &str,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        self.db
+            .exec(
+                "UPDATE jobs SET published_ms = $1, lease_owner = NULL, lease_until_ms = 0 \
+                 WHERE judgement_id = $2 AND lease_owner = $3",
+                args![now, judgement, lease],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// How many judgements the broker holds that are not done.
+    pub(crate) async fn published_count(&self) -> Result<i64, StoreError> {
+        let row = self.db.row("SELECT COUNT(*) FROM jobs WHERE published_ms IS NOT NULL", args![]).await?;
+        row.map_or(Ok(0), |r| r.int(0))
+    }
+
+    /// Takes back what was published before `before_ms` and claimed by nobody, to be published again; what was
+    /// handed out more than `max_deliveries` times is returned instead. A second copy in the broker does no
+    /// harm: its claim is refused.
+    pub(crate) async fn unpublish_unclaimed(
+        &self,
+        before_ms: Millis,
+        max_deliveries: i64,
+    ) -> Result<Vec<JudgementId>, StoreError> {
+        self.db
+            .exec(
+                "UPDATE jobs SET published_ms = NULL WHERE published_ms <= $1 AND deliveries < $2 AND EXISTS \
+                 (SELECT 1 FROM judgements j WHERE j.id = jobs.judgement_id AND j.state = 'queued')",
+                args![before_ms, max_deliveries],
+            )
+            .await?;
+        let rows = self
+            .db
+            .rows(
+                "SELECT judgement_id FROM jobs WHERE published_ms <= $1 AND deliveries >= $2 AND EXISTS \
+                 (SELECT 1 FROM judgements j WHERE j.id = jobs.judgement_id AND j.state = 'queued')",
+                args![before_ms, max_deliveries],
+            )
+            .await?;
+        rows.iter().map(|r| r.parse(0, "jobs.judgement_id")).collect()
+    }
+
+    /// Ends every lease and takes every row back from a broker: for the start of a service whose worker lives
+    /// in the same process.
+    pub(crate) async fn release_all_jobs(&self) -> Result<(), StoreError> {
+        self.db
+            .exec("UPDATE jobs SET lease_owner = NULL, lease_until_ms = 0, published_ms = NULL", args![])
+            .await?;
+        Ok(())
+    }
+
+    /// Counts by class, every class in order.
+    pub(crate) async fn queue_counts(&self) -> Result<Vec<QueueCount>, StoreError> {
+        let rows = self
+            .db
+            .rows(
+                "SELECT s.priority, j.state, COUNT(*), MIN(s.created_ms) FROM judgements j \
+                 JOIN submissions s ON s.id = j.submission_id \
+                 WHERE j.state IN ('queued', 'running') GROUP BY s.priority, j.state",
+                args![],
+            )
+            .await?;
+        let mut counts: Vec<QueueCount> = Priority::ALL
+            .into_iter()
+            .map(|priority| QueueCount { priority, waiting: 0, running: 0, oldest_ms: None })
+            .collect();
+        for row in rows {
+            let class = super::priority(&row.text(0)?)?;
+            let Some(count) = counts.iter_mut().find(|c| c.priority == class) else { continue };
+            if row.text(1)? == "queued" {
+                count.waiting = row.int(2)?;
+                count.oldest_ms = row.opt_int(3)?;
+            } else {
+                count.running = row.int(2)?;
+            }
+        }
+        Ok(counts)
+    }
+}

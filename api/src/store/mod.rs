@@ -1,0 +1,158 @@
+//! The truth: tokens, problems, submissions, judgements, attempts, waiting jobs, workers and blobs.
+//!
+//! Only this folder writes SQL. Functions take the current time as an argument; they hold no clock. States
+//! move in [`transition`] alone, which names from and to. Bytes of blobs lie on disk beside the database.
+
+mod blobs;
+pub(crate) mod db;
+mod jobs;
+mod judging;
+mod problems;
+mod submissions;
+mod tokens;
+mod workers;
+
+use std::path::Path;
+
+use proto::event::State;
+use proto::id::SubmissionId;
+
+pub(crate) use blobs::BlobDir;
+pub(crate) use jobs::{LeasedJob, QueueCount};
+pub(crate) use judging::Ingest;
+pub(crate) use problems::{NewProblem, ProblemRow};
+pub(crate) use submissions::{Content, Filter, NewRow, SubmissionRow};
+pub use tokens::Scope;
+pub(crate) use workers::WorkerRow;
+
+use db::{Db, Tx, args};
+
+/// Milliseconds since 1970, UTC.
+pub(crate) type Millis = i64;
+
+/// Why the store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The URL names no known kind of database.
+    #[error("`{0}` is not a database URL: write `sqlite://FILE` or `postgres://USER@HOST/NAME`")]
+    Url(String),
+    /// It cannot be opened or brought up to date.
+    #[error("could not open {what}: {cause}")]
+    Open {
+        /// Which database, without secrets.
+        what: String,
+        /// What it said.
+        cause: String,
+    },
+    /// A statement failed.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// What was read is not what was written.
+    #[error("the database holds something unexpected: {0}")]
+    Corrupt(String),
+    /// A file of the blob folder cannot be read or written.
+    #[error("could not use the blob file {path}: {source}")]
+    Blob {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A blob's bytes are not those of its name.
+    #[error("the bytes have digest {found}, not {expected}")]
+    Digest {
+        /// As named.
+        expected: String,
+        /// As computed.
+        found: String,
+    },
+    /// The name, revision or id is not there.
+    #[error("there is no {0}")]
+    Missing(String),
+    /// Somebody else moved the state first.
+    #[error("the submission is {found}, not {expected}")]
+    Moved {
+        /// The state it had to be in.
+        expected: &'static str,
+        /// The state it is in.
+        found: String,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn corrupt(what: impl Into<String>) -> Self {
+        Self::Corrupt(what.into())
+    }
+}
+
+/// The database and the blob folder.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: Db,
+    blobs: BlobDir,
+}
+
+impl Store {
+    /// Opens the database at `url` (`sqlite://FILE` or `postgres://…`) and the blob folder `blobs`, which is
+    /// made when missing; brings the tables up to date.
+    pub async fn open(url: &str, blobs: &Path) -> Result<Self, StoreError> {
+        let blobs = BlobDir::open(blobs)?;
+        Ok(Self { db: Db::open(url).await?, blobs })
+    }
+
+    /// Asks the database for a sign of life.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.db.row("SELECT 1", args![]).await.map(drop)
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}
+
+/// Moves a submission from one state to another. The only place where a state changes.
+///
+/// # Errors
+/// `Moved` when it is in none of `from`; the caller's transaction must then be dropped.
+async fn transition(
+    tx: &mut Tx,
+    id: SubmissionId,
+    from: &'static [State],
+    to: State,
+) -> Result<(), StoreError> {
+    for state in from {
+        let changed = tx
+            .exec(
+                "UPDATE submissions SET state = $1 WHERE id = $2 AND state = $3",
+                args![to.name(), id, state.name()],
+            )
+            .await?;
+        if changed == 1 {
+            return Ok(());
+        }
+    }
+    let found = tx.row("SELECT state FROM submissions WHERE id = $1", args![id]).await?;
+    let found = found.map_or_else(|| Ok("missing".to_owned()), |row| row.text(0))?;
+    Err(StoreError::Moved { expected: from.first().map_or("", |s| s.name()), found })
+}
+
+/// Parses a state column.
+fn state(text: &str) -> Result<State, StoreError> {
+    [State::Queued, State::Running, State::Held, State::Done, State::Cancelled]
+        .into_iter()
+        .find(|s| s.name() == text)
+        .ok_or_else(|| StoreError::corrupt(format!("state `{text}`")))
+}
+
+/// Parses a priority column.
+fn priority(text: &str) -> Result<proto::job::Priority, StoreError> {
+    proto::job::Priority::ALL
+        .into_iter()
+        .find(|p| p.name() == text)
+        .ok_or_else(|| StoreError::corrupt(format!("priority `{text}`")))
+}
+
+fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|e| StoreError::corrupt(e.to_string()))
+}

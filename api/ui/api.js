@@ -1,0 +1,77 @@
+// The only module that talks to the server: the public native API, nothing else.
+
+import { readEvents } from './sse.js';
+
+const TOKEN = 'tribunal.token';
+
+/** The token of this tab, or null. */
+export const token = () => sessionStorage.getItem(TOKEN);
+
+/** Keeps a token until the tab closes; an empty one is forgotten. */
+export function setToken(text) {
+  if (text) sessionStorage.setItem(TOKEN, text);
+  else sessionStorage.removeItem(TOKEN);
+}
+
+/** A request the server refused, with the status and the stable code of its problem document. */
+export class ApiError extends Error {
+  constructor(status, code, detail) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+function headers(more = {}) {
+  const held = token();
+  return held ? { ...more, Authorization: `Bearer ${held}` } : more;
+}
+
+async function request(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers: headers(options.headers), credentials: 'omit', cache: 'no-store' });
+  } catch (cause) {
+    if (cause.name === 'AbortError') throw cause;
+    throw new ApiError(0, 'unreachable', 'The server does not answer. Is it running?');
+  }
+  if (!response.ok) throw await refusal(response);
+  return response;
+}
+
+async function refusal(response) {
+  const document = await response.json().catch(() => ({}));
+  const detail = document.detail || document.title || `The server answered ${response.status}.`;
+  return new ApiError(response.status, document.code || 'unknown', detail);
+}
+
+// A list is a JSON array, or stands under its own name in an object.
+const list = (body, key) => (Array.isArray(body) ? body : (body?.[key] ?? []));
+
+/** Every language any worker knows. */
+export const languages = async () => list(await (await request('api/v1/languages')).json(), 'languages');
+
+/** Every installed problem. */
+export const problems = async () => list(await (await request('api/v1/problems')).json(), 'problems');
+
+/** One submission. */
+export const submission = async (id, signal) =>
+  (await request(`api/v1/submissions/${encodeURIComponent(id)}`, { signal })).json();
+
+/** Sends a submission; answers `{id, state}`. */
+export const submit = async (body) =>
+  (
+    await request('api/v1/submissions', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  ).json();
+
+/** The server-sent events of a submission after `lastId`, as an async iterator of {id, event, data}. */
+export async function* events(id, lastId, signal) {
+  const more = { Accept: 'text/event-stream' };
+  if (lastId) more['Last-Event-ID'] = lastId;
+  const response = await request(`api/v1/submissions/${encodeURIComponent(id)}/events`, { headers: more, signal });
+  yield* readEvents(response.body);
+}

@@ -1,0 +1,208 @@
+use std::io::Write as _;
+
+use super::*;
+use crate::blobs::Written;
+use crate::index::descriptor;
+
+/// A store in a fresh data directory over a host that has nothing but an empty `/usr`.
+struct Fixture {
+    folder: tempfile::TempDir,
+    store: Store,
+}
+
+fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("host/usr/bin")).unwrap();
+    let store = Store::open_with_host(&folder.path().join("data"), &folder.path().join("host")).unwrap();
+    Fixture { folder, store }
+}
+
+fn layer_of(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, content.as_bytes()).unwrap();
+    }
+    tar.into_inner().unwrap()
+}
+
+fn blob(store: &Store, content: &[u8]) -> Written {
+    let mut writer = store.blobs.writer().unwrap();
+    writer.write_all(content).unwrap();
+    writer.finish().unwrap()
+}
+
+/// An image of plain layers; `diff_ids` when they are to be wrong.
+fn image(
+    store: &Store,
+    name: &str,
+    language: &str,
+    layers: &[Vec<u8>],
+    diff_ids: Option<Vec<Digest>>,
+) -> Digest {
+    let blobs: Vec<Written> = layers.iter().map(|layer| blob(store, layer)).collect();
+    let diff_ids = diff_ids.unwrap_or_else(|| blobs.iter().map(|blob| blob.digest.clone()).collect());
+    let config = store
+        .blobs
+        .write_json(&serde_json::json!({
+            "architecture": "amd64", "os": "linux", "config": {"Env": ["LANG=C", "PATH=/x"]},
+            "rootfs": {"type": "layers", "diff_ids": diff_ids},
+        }))
+        .unwrap();
+    let packed: Vec<Descriptor> =
+        blobs.iter().map(|blob| descriptor(MediaType::ImageLayer, &blob.digest, blob.size)).collect();
+    let manifest = store
+        .blobs
+        .write_json(&serde_json::json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": descriptor(MediaType::ImageConfig, &config.digest, config.size),
+            "layers": packed,
+        }))
+        .unwrap();
+    store
+        .index
+        .put(Named {
+            name: name.to_owned(),
+            digest: manifest.digest.clone(),
+            size: manifest.size,
+            languages: vec![language.to_owned()],
+        })
+        .unwrap();
+    manifest.digest
+}
+
+#[test]
+fn layers_are_given_topmost_first_under_the_skeleton() {
+    let Fixture { folder: _folder, store } = fixture();
+    let digest = image(&store, "x", "cpp", &[layer_of(&[("low", "1")]), layer_of(&[("high", "2")])], None);
+    for wanted in ["x", digest.as_str()] {
+        let root = store.rootfs(wanted).unwrap();
+        assert_eq!((root.digest.clone(), root.kind, root.layers.len()), (digest.clone(), RootfsKind::Oci, 3));
+        assert!(root.layers[0].join("etc/passwd").is_file() && root.layers[0].join("w").is_dir());
+        assert!(root.layers[1].join("high").is_file() && root.layers[2].join("low").is_file());
+        assert!(root.layers.iter().all(|layer| layer.is_absolute()));
+        assert_eq!(root.env, [("LANG".into(), "C".into()), ("PATH".into(), "/x".into())]);
+    }
+    let cpp = language::by_id("cpp").unwrap();
+    assert_eq!(store.rootfs_for_language(cpp).unwrap().digest, digest);
+    assert_eq!(store.describe(cpp).unwrap().image_kind.as_deref(), Some("oci"));
+}
+
+#[test]
+fn a_half_unpacked_layer_is_never_given_out() {
+    let Fixture { folder: _folder, store } = fixture();
+    let layer = layer_of(&[("whole", "yes")]);
+    image(&store, "x", "cpp", std::slice::from_ref(&layer), None);
+    let place = store.path().join("layers").join(Digest::of(&layer).hex());
+    std::fs::create_dir_all(place.join("fs")).unwrap();
+    std::fs::write(place.join("fs/half"), "crash").unwrap();
+    std::fs::create_dir_all(store.path().join("layers/.tmp-crash/fs")).unwrap();
+    let root = store.rootfs("x").unwrap();
+    assert!(root.layers[1].join("whole").is_file() && !root.layers[1].join("half").exists());
+    assert!(!store.path().join("layers/.tmp-crash").exists());
+}
+
+#[test]
+fn a_layer_that_fails_leaves_nothing_behind() {
+    let Fixture { folder: _folder, store } = fixture();
+    image(&store, "x", "cpp", &[layer_of(&[("a", "1")])], Some(vec![Digest::of(b"other")]));
+    assert!(matches!(store.rootfs("x"), Err(ImageError::DigestMismatch { .. })));
+    assert_eq!(std::fs::read_dir(store.path().join("layers")).unwrap().count(), 0);
+}
+
+#[test]
+fn an_image_with_a_link_at_a_mount_point_is_refused() {
+    let Fixture { folder: _folder, store } = fixture();
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Symlink);
+    header.set_size(0);
+    header.set_mode(0o777);
+    tar.append_link(&mut header, "dev", "/etc").unwrap();
+    image(&store, "x", "cpp", &[tar.into_inner().unwrap()], None);
+    let error = store.rootfs("x").unwrap_err().to_string();
+    assert!(error.contains("/dev") && error.contains("symbolic link"), "{error}");
+}
+
+#[test]
+fn two_processes_at_once_unpack_a_layer_once() {
+    let Fixture { folder, store } = fixture();
+    let layer = layer_of(&[("a", &"x".repeat(100_000))]);
+    image(&store, "x", "cpp", &[layer], None);
+    let data = folder.path().join("data");
+    let roots: Vec<Rootfs> = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| Store::open(&data).unwrap().rootfs("x").unwrap())).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(roots.iter().all(|root| *root == roots[0]));
+    assert_eq!(std::fs::read_dir(store.path().join("layers")).unwrap().count(), 2);
+}
+
+#[test]
+fn removing_an_image_keeps_what_others_need() {
+    let Fixture { folder: _folder, store } = fixture();
+    let (shared, own) = (layer_of(&[("shared", "1")]), layer_of(&[("own", "2")]));
+    image(&store, "a", "cpp", &[shared.clone(), own.clone()], None);
+    image(&store, "b", "python3", std::slice::from_ref(&shared), None);
+    store.rootfs("a").unwrap();
+    store.remove("a").unwrap();
+    assert_eq!(store.list().unwrap().into_iter().map(|image| image.name).collect::<Vec<_>>(), ["b"]);
+    assert!(matches!(store.rootfs("a"), Err(ImageError::UnknownImage { .. })));
+    let left = |layer: &[u8]| {
+        let digest = Digest::of(layer);
+        (store.blobs.path(&digest).exists(), store.layers.find(&digest).is_some())
+    };
+    assert_eq!((left(&shared), left(&own)), ((true, true), (false, false)));
+    store.rootfs("b").unwrap();
+    assert!(matches!(store.remove("a"), Err(ImageError::UnknownImage { .. })));
+}
+
+#[test]
+fn verify_finds_a_changed_blob_and_lists_the_others() {
+    let Fixture { folder: _folder, store } = fixture();
+    let layer = layer_of(&[("a", "1")]);
+    image(&store, "bad", "cpp", std::slice::from_ref(&layer), None);
+    image(&store, "good", "python3", &[layer_of(&[("b", "2")])], None);
+    std::fs::write(store.blobs.path(&Digest::of(&layer)), "changed").unwrap();
+    let found = store.verify().unwrap();
+    assert!(
+        matches!(found[0].problem, Some(ImageError::DigestMismatch { .. })) && found[1].problem.is_none()
+    );
+}
+
+#[test]
+fn without_an_image_the_host_serves_what_it_has_and_says_what_it_lacks() {
+    let Fixture { folder, store } = fixture();
+    let cpp = language::by_id("cpp").unwrap();
+    let error = store.rootfs_for_language(cpp).unwrap_err().to_string();
+    assert!(error.contains("/usr/bin/g++") && error.contains("tribunal images build cpp"), "{error}");
+    let told = store.describe(cpp).unwrap();
+    assert!(!told.usable && told.reason.unwrap().contains("/usr/bin/g++"));
+    std::fs::write(folder.path().join("host/usr/bin/g++"), "").unwrap();
+    let root = store.rootfs_for_language(cpp).unwrap();
+    assert_eq!((root.kind, root.layers.len()), (RootfsKind::Host, 1));
+    assert_eq!(root.binds, [(folder.path().join("host/usr"), PathBuf::from("/usr"))]);
+    assert_eq!(store.rootfs(HOST).unwrap(), root);
+    assert!(store.describe(cpp).unwrap().usable);
+}
+
+#[test]
+fn unknown_names_are_told_with_what_there_is() {
+    let Fixture { folder: _folder, store } = fixture();
+    image(&store, "x", "cpp", &[layer_of(&[("a", "1")])], None);
+    for wanted in ["y", "../../etc", "", "sha256:00"] {
+        let error = store.rootfs(wanted).unwrap_err();
+        assert!(matches!(&error, ImageError::UnknownImage { known, .. } if known.contains('x')), "{error}");
+    }
+}
+
+#[test]
+fn a_broken_index_is_told_as_damage() {
+    let Fixture { folder: _folder, store } = fixture();
+    std::fs::write(store.path().join("index.json"), "{\"schemaVersion\":2}").unwrap();
+    assert!(matches!(store.list(), Err(ImageError::Damaged { .. })));
+}

@@ -1,0 +1,214 @@
+// The page in a real Chromium, against a running service: TRIBUNAL_URL=http://127.0.0.1:8080/ node page.test.mjs DIR
+// writes screenshots to DIR. Each test is a claim; the last line has the form of `cargo test`, so one counter reads both.
+
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const URL_BASE = process.env.TRIBUNAL_URL;
+const PICTURES = process.argv[2] ?? 'screenshots';
+const VERDICT_MS = 90_000; // a loaded machine compiles slowly; a verdict later than this is a failure
+const CPP_OK = '#include <iostream>\nint main() {\n    long long a, b;\n    while (std::cin >> a >> b) std::cout << a + b << "\\n";\n}\n';
+const PYTHON_WRONG = 'import sys\nfor line in sys.stdin:\n    print("wrong")\n';
+const CPP_BROKEN = 'int main() {\n    broken;\n    return 0\n}\n';
+
+const tests = [];
+const test = (name, body) => tests.push([name, body]);
+
+test('the_problem_shows_its_statement_limits_and_samples', async ({ page, shot }) => {
+  await open(page);
+  await page.getByTestId('problem').selectOption('aplusb');
+  await page.waitForURL(/#\/problems\/aplusb$/);
+  assert.match(await page.getByTestId('limits').innerText(), /CPU time[\s\S]*Memory/);
+  assert.ok(await page.getByTestId('sample').count() > 0, 'a sample is shown');
+  await shot('problem');
+});
+
+test('a_right_cpp_program_is_accepted_and_its_cases_arrive_one_by_one', async ({ page, shot, seen }) => {
+  await fillForm(page, 'cpp', CPP_OK);
+  await recordRows(page);
+  await page.getByTestId('submit').click();
+  await page.waitForURL(/#\/submissions\//);
+  await verdict(page, 'AC');
+  const decided = page.locator('[data-testid=test-row].decided');
+  assert.ok(await decided.count() >= 2, 'every case has a row');
+  for (const row of await decided.all()) assert.equal(await row.getAttribute('data-verdict'), 'AC');
+  assert.ok(await decided.first().getByRole('meter').count() >= 1, 'cpu time or memory stands against its limit');
+  const heights = await page.evaluate(() => window.rowsSeen);
+  assert.ok(seen.streams > 0, 'live events were used');
+  assert.ok(heights.length > 0 && heights[0] < await decided.count(), `a first case was shown before the last was known: ${heights}`);
+  for (const part of ['queue', 'compile', 'run', 'check']) assert.match(await page.getByTestId(`timing-${part}`).innerText(), /\d/);
+  await shot('accepted');
+});
+
+test('a_wrong_python_program_gets_wa_and_says_so_aloud', async ({ page, shot }) => {
+  await fillForm(page, 'python3', PYTHON_WRONG);
+  await page.getByTestId('code').press('Control+Enter');
+  await verdict(page, 'WA');
+  await page.waitForFunction(() => document.getElementById('announce').textContent.includes('wrong answer'));
+  assert.ok(await page.locator('[data-testid=test-row][data-verdict=WA]').count() >= 1);
+  await shot('wrong-answer');
+});
+
+test('a_compile_error_shows_the_compilers_words', async ({ page, shot }) => {
+  await fillForm(page, 'cpp', CPP_BROKEN);
+  await page.getByTestId('submit').click();
+  await verdict(page, 'CE');
+  await page.getByTestId('compile-log').waitFor({ state: 'visible' });
+  assert.match(await page.getByTestId('compile-log').innerText(), /broken/);
+  await shot('compile-error');
+});
+
+test('a_verdict_survives_a_reload_and_stands_in_the_recent_list', async ({ page }) => {
+  await page.reload();
+  await verdict(page, 'CE');
+  const recent = page.getByTestId('recent').locator('a');
+  assert.ok(await recent.count() >= 3, 'three submissions are listed');
+  await recent.nth(2).click();
+  await verdict(page, 'AC');
+});
+
+test('an_uploaded_file_chooses_its_language', async ({ page }) => {
+  await open(page, '#/problems/aplusb');
+  await page.getByTestId('language').selectOption('cpp');
+  await page.getByTestId('file').setInputFiles({ name: 'sum.py', mimeType: 'text/x-python', buffer: Buffer.from('print(sum(map(int, input().split())))\n') });
+  await page.waitForFunction(() => document.getElementById('language').value === 'python3');
+  assert.match(await page.getByTestId('code').inputValue(), /sum\(map/);
+});
+
+test('the_template_of_each_language_is_a_program_that_is_accepted', async ({ page }) => {
+  for (const language of ['cpp', 'python3']) {
+    await open(page, '#/problems/aplusb');
+    await page.getByTestId('language').selectOption(language);
+    await page.getByTestId('template').click();
+    await page.getByTestId('submit').click();
+    await verdict(page, 'AC');
+  }
+});
+
+test('what_a_program_writes_is_shown_as_text_and_never_as_markup', async ({ page }) => {
+  await fillForm(page, 'cpp', '#error <img src=x onerror="window.owned=1"><script>window.owned=1</script>\n');
+  await page.getByTestId('submit').click();
+  await verdict(page, 'CE');
+  assert.match(await page.getByTestId('compile-log').innerText(), /<img src=x/);
+  assert.equal(await page.getByTestId('view-result').locator('img, script').count(), 0);
+  assert.equal(await page.evaluate(() => window.owned), undefined);
+});
+
+test('every_control_has_a_name_and_the_form_works_by_keyboard', async ({ page }) => {
+  await open(page, '#/problems/aplusb');
+  const nameless = await page.evaluate(() => [...document.querySelectorAll('button, select, input, textarea, a[href]')]
+    .filter((node) => !(node.getAttribute('aria-label') || node.textContent.trim() || node.labels?.length)).map((node) => node.outerHTML));
+  assert.deepEqual(nameless, []);
+  const code = page.getByTestId('code');
+  await code.fill('x');
+  await code.press('Tab');
+  assert.equal(await code.inputValue(), 'x    ');
+  await code.press('Escape');
+  await code.press('Tab');
+  assert.notEqual(await page.evaluate(() => document.activeElement.id), 'code');
+});
+
+test('dark_and_narrow_screens_are_readable', async ({ page, shot }) => {
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.getByTestId('recent').locator('a').first().click();
+  await page.getByTestId('facts').waitFor();
+  await shot('dark');
+  await page.setViewportSize({ width: 390, height: 844 });
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(overflow <= 0, `the page is ${overflow} px too wide for a telephone`);
+  await open(page, '#/problems/aplusb');
+  await shot('narrow');
+});
+
+test('nothing_failed_and_nobody_else_was_asked', async ({ seen }) => {
+  assert.deepEqual(seen.console, [], 'console errors');
+  assert.deepEqual(seen.failed, [], 'failed requests');
+  assert.deepEqual(seen.foreign, [], 'requests to others');
+});
+
+async function open(page, hash = '') {
+  await page.goto(new URL(hash, URL_BASE).href);
+  // A worker may still be registering its languages.
+  await page.waitForFunction(() => [...document.querySelectorAll('#language option')].some((option) => !option.disabled), null, { timeout: 60_000 });
+}
+
+async function fillForm(page, language, source) {
+  await open(page, '#/problems/aplusb');
+  await page.getByTestId('language').selectOption(language);
+  await page.getByTestId('code').fill(source);
+}
+
+// Notes how many cases were decided each time the table changed.
+async function recordRows(page) {
+  await page.evaluate(() => {
+    window.rowsSeen = [];
+    new MutationObserver(() => {
+      const decided = document.querySelectorAll('[data-testid=test-row].decided').length;
+      if (decided > 0 && window.rowsSeen.at(-1) !== decided) window.rowsSeen.push(decided);
+    }).observe(document.getElementById('view-result'), { childList: true, subtree: true });
+  });
+}
+
+async function verdict(page, code) {
+  await page.waitForFunction(() => document.querySelector('[data-testid=verdict]')?.dataset.verdict, null, { timeout: VERDICT_MS });
+  await page.getByTestId('facts').waitFor();
+  assert.equal(await page.getByTestId('verdict').getAttribute('data-verdict'), code, await page.getByTestId('view-result').innerText());
+}
+
+function watchNetwork(page, seen) {
+  const origin = new URL(URL_BASE).origin;
+  page.on('console', (message) => { if (message.type() === 'error' || message.type() === 'warning') seen.console.push(message.text()); });
+  page.on('pageerror', (error) => seen.console.push(String(error)));
+  page.on('request', (request) => {
+    if (!/^(data|blob):/.test(request.url()) && new URL(request.url()).origin !== origin) seen.foreign.push(request.url());
+    if (request.url().endsWith('/events')) seen.streams += 1;
+  });
+  page.on('response', (response) => { if (response.status() >= 400) seen.failed.push(`${response.status()} ${response.url()}`); });
+  // A watch that is left, or a reload, ends its own stream: that is no failure.
+  page.on('requestfailed', (request) => {
+    if (request.failure()?.errorText !== 'net::ERR_ABORTED') seen.failed.push(`${request.failure()?.errorText} ${request.url()}`);
+  });
+}
+
+async function main() {
+  if (!URL_BASE) throw new Error('TRIBUNAL_URL is not set: the address of a running service is needed, such as http://127.0.0.1:8080/');
+  await mkdir(PICTURES, { recursive: true });
+  const profile = await mkdtemp(join(tmpdir(), 'tribunal-page.'));
+  const began = Date.now();
+  const failed = [];
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run'],
+    viewport: { width: 1280, height: 860 },
+  });
+  try {
+    const page = context.pages()[0] ?? await context.newPage();
+    const seen = { console: [], failed: [], foreign: [], streams: 0 };
+    watchNetwork(page, seen);
+    const shot = (name) => page.waitForTimeout(500).then(() => page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true }));
+    console.log(`suite page\n\nrunning ${tests.length} tests`);
+    for (const [name, body] of tests) {
+      try {
+        await body({ page, seen, shot });
+        console.log(`test page::${name} ... ok`);
+      } catch (error) {
+        failed.push([name, error]);
+        console.log(`test page::${name} ... FAILED`);
+        await page.screenshot({ path: join(PICTURES, `failed-${name}.png`), fullPage: true }).catch(() => {});
+        await writeFile(join(PICTURES, `failed-${name}.txt`), String(error.stack)).catch(() => {});
+      }
+    }
+  } finally {
+    await context.close();
+    await rm(profile, { recursive: true, force: true });
+  }
+  if (failed.length > 0) console.log('\nfailures:\n');
+  for (const [name, error] of failed) console.log(`---- page::${name}\n${error.stack}\n`);
+  console.log(`\ntest result: ${failed.length ? 'FAILED' : 'ok'}. ${tests.length - failed.length} passed; ${failed.length} failed; 0 ignored; 0 measured; 0 filtered out; finished in ${((Date.now() - began) / 1000).toFixed(2)}s`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+main().then((status) => { process.exitCode = status; }, (error) => { console.error(error); process.exitCode = 1; });
