@@ -186,7 +186,7 @@ impl Reader<'_> {
         let present = self.tree.files.contains_key(&file);
         let depth = path.split('/').count();
         if depth == 2 || (depth > 2 && (self.legacy() || present)) {
-            settings.group = path.strip_prefix("data/").unwrap_or(path).to_owned();
+            path.strip_prefix("data/").unwrap_or(path).clone_into(&mut settings.group);
         }
         if present && !self.legacy() && (depth == 1 || depth > 3) {
             findings.error(

@@ -31,9 +31,9 @@ pub(crate) fn defaults() -> ProblemLimits {
         memory: Bytes::mib(2048),
         output: Bytes::mib(8),
         code: Bytes::kib(128),
-        compilation_time: Duration::from_secs(60),
+        compilation_time: Duration::from_mins(1),
         compilation_memory: Bytes::mib(2048),
-        validation_time: Duration::from_secs(60),
+        validation_time: Duration::from_mins(1),
         validation_memory: Bytes::mib(2048),
         validation_output: Bytes::mib(8),
     }

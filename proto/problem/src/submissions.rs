@@ -64,16 +64,14 @@ fn by_folder(folder: &str, program: Program, findings: &mut Findings) -> Example
             ),
         }
     }
-    match known {
-        Some(f) => ExampleSubmission { program, expected: f.expected, verdict: f.verdict },
-        None => {
-            let message =
-                "the folder's name expects nothing; a known folder or @EXPECTED_RESULTS@ in the source does";
-            findings.warning(&program.path, None, message);
-            let expected = Expectation { permitted: Vec::new(), required: Vec::new() };
-            ExampleSubmission { program, expected, verdict: None }
-        }
+    if let Some(f) = known {
+        return ExampleSubmission { program, expected: f.expected, verdict: f.verdict };
     }
+    let message =
+        "the folder's name expects nothing; a known folder or @EXPECTED_RESULTS@ in the source does";
+    findings.warning(&program.path, None, message);
+    let expected = Expectation { permitted: Vec::new(), required: Vec::new() };
+    ExampleSubmission { program, expected, verdict: None }
 }
 
 /// The start of a source; empty when it cannot be read, which judging will report.

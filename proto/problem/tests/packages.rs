@@ -1,6 +1,8 @@
 //! Our own packages under `tests/problems/` are read as meant, and each broken one is refused with a
 //! diagnostic that names the file, and in YAML the line.
 
+#![allow(clippy::case_sensitive_file_extension_comparisons)]
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use std::time::Duration;
 use problem::model::{FormatVersion, Validator};
 use problem::{Severity, digest_dir, open, open_zip, pack_zip, read_dir};
 use proto::units::Bytes;
-use proto::verdict::Verdict;
+use proto::verdict::Verdict::{self, AC, CE, ILE, MLE, OLE, RTE, TLE, WA};
 
 fn packages() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/problems")
@@ -118,7 +120,6 @@ fn own_packages_are_read_without_warnings_and_cover_all_verdicts_in_both_languag
             }
         }
     }
-    use Verdict::{AC, CE, ILE, MLE, OLE, RTE, TLE, WA};
     for verdict in [AC, WA, TLE, ILE, MLE, OLE, RTE, CE] {
         assert!(seen.contains(&(verdict, true)) && seen.contains(&(verdict, false)), "{verdict}");
     }
@@ -271,7 +272,6 @@ fn submissions_yaml_replaces_by_folder_and_adds_by_glob() {
     let yaml = "submissions/submissions.yaml";
     let warnings = [("submissions/own/z.py", None, Severity::Warning), (yaml, Some(6), Severity::Warning)];
     assert_eq!(warned, warnings);
-    use Verdict::{AC, ILE, RTE, TLE};
     let view: Vec<_> = loaded
         .problem
         .submissions

@@ -146,7 +146,7 @@ impl<'a> Cursor<'a> {
     /// (line, byte column) of the cursor, both from 1.
     fn position(&self) -> (usize, usize) {
         let before = &self.bytes[..self.at];
-        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+        let line = before.split(|b| *b == b'\n').count();
         (line, before.iter().rev().take_while(|b| **b != b'\n').count() + 1)
     }
 }
@@ -185,8 +185,9 @@ fn near(answer: &[u8], token: &[u8], flags: &Flags) -> bool {
         if error + margin < bound {
             return true;
         }
-        // Also true for infinities and what they lead to.
-        unsure |= !(error - margin > bound);
+        // Infinities and what they lead to are never clear.
+        let clear = error - margin > bound;
+        unsure |= !clear;
     }
     (unsure || !error.is_finite()) && exactly_near(answer, token, flags)
 }

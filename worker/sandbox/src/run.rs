@@ -71,7 +71,7 @@ impl BoxServer {
     /// [`SandboxError::Exec`] and [`SandboxError::BadSpec`] are the requester's, everything else is ours.
     pub fn run(&self, spec: &RunSpec, cancel: &Cancel) -> Result<RunOutcome, SandboxError> {
         let begun = Instant::now();
-        let start = start_plan(spec)?;
+        let start = start_plan(spec, self.accounting())?;
         let stdin = files::stdin(&spec.stdin).map_err(SandboxError::host("make standard input"))?;
         let warm = self.take(&BoxKind::of(spec))?;
         let result = self.run_in(&warm, spec, &start, &stdin, cancel, begun);
@@ -471,7 +471,7 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     make().map_err(SandboxError::host("make a pipe"))
 }
 
-fn start_plan(spec: &RunSpec) -> Result<StartPlan, SandboxError> {
+fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<StartPlan, SandboxError> {
     let bad = |what: String| Err(SandboxError::BadSpec(what));
     let Some(program) = spec.argv.first().filter(|p| !p.is_empty()) else {
         return bad("the command is empty".into());
@@ -498,7 +498,7 @@ fn start_plan(spec: &RunSpec) -> Result<StartPlan, SandboxError> {
     };
     let l = &spec.limits;
     let cpu_backup = l.cpu_time.as_secs() + 2;
-    let rlimits = vec![
+    let mut rlimits = vec![
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_CPU, cpu_backup),
         (libc::RLIMIT_FSIZE, l.file_size.get()),
@@ -510,5 +510,10 @@ fn start_plan(spec: &RunSpec) -> Result<StartPlan, SandboxError> {
         (libc::RLIMIT_RTPRIO, 0),
         (libc::RLIMIT_NICE, 0),
     ];
+    if accounting == Accounting::Sampled {
+        // No group bounds the box, so the kernel's per-process limits have to: coarser, and no evidence.
+        rlimits.push((libc::RLIMIT_NPROC, u64::from(l.processes + TASKS_OVERHEAD)));
+        rlimits.push((libc::RLIMIT_DATA, l.memory.get() + MEMORY_OVERHEAD));
+    }
     Ok(StartPlan { candidates, argv: spec.argv.clone(), env, rlimits })
 }

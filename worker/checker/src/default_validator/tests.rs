@@ -156,7 +156,7 @@ mod reference {
                     error <= absolute || error * 1_000_000 <= relative * x.abs()
                 });
             }
-            if flags.case_sensitive { x == y } else { x.to_ascii_lowercase() == y.to_ascii_lowercase() }
+            if flags.case_sensitive { x == y } else { x.eq_ignore_ascii_case(y) }
         };
         let space_ok = !flags.space_change_sensitive
             || (spaces(answer) == spaces(output) && starts_with_space(answer) == starts_with_space(output));
