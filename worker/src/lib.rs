@@ -24,6 +24,8 @@ pub mod engine;
 pub mod error;
 pub mod packages;
 pub mod runner;
+#[cfg(test)]
+mod testing;
 pub mod toolchains;
 pub mod versions;
 

@@ -67,7 +67,7 @@ fn why(test: &TestReport) -> String {
 /// A plain table with these heads.
 pub(crate) fn table<const N: usize>(heads: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_preset(NOTHING);
+    table.load_style(NOTHING);
     table.set_header(heads);
     table
 }

@@ -88,8 +88,9 @@ pub(crate) fn main(args: WorkerArgs, settings: &Settings) -> Result<u8, Failure>
     let boxes = Settings::boxes(slots as usize)?;
     runtime()?.block_on(async {
         let stop = stop::on_signal()?;
-        let queue::amqp::WorkerQueue { jobs, reports, events } =
+        let (jobs, reports, events) =
             queue::amqp::connect_worker(&broker, slots as usize, std::env::consts::ARCH)
+                .await
                 .map_err(|e| Failure::usage(format!("--broker: {e}")))?;
         let worker = Worker::prepare(settings, boxes, WorkerId::new(), slots, drain).await?;
         print_line("working")?;

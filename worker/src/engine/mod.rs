@@ -288,3 +288,6 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .await
         .map_err(|e| JudgeError::failed(format!("a thread of ours ended early: {e}")))
 }
+
+#[cfg(test)]
+mod tests;
