@@ -197,6 +197,11 @@ impl Service {
             .map_err(|e| InstallError { code: e.code.name(), detail: e.detail })
     }
 
+    #[cfg(test)]
+    pub(crate) fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
     /// The store, for tests and tools.
     pub fn store(&self) -> &Store {
         &self.app.store

@@ -50,8 +50,7 @@ pub(crate) async fn upload(
     let form = content_type.is_some_and(|t| t.starts_with("multipart/form-data"));
     let (zip, file_name) = if form { part(request, &app).await? } else { (body(request, &app).await?, None) };
     let naming = package::Naming { asked: query.name.as_deref(), file: file_name.as_deref() };
-    let (view, new) =
-        package::install(&app.store, zip, naming).await?;
+    let (view, new) = package::install(&app.store, zip, naming).await?;
     tracing::info!(problem.name = %view.name, problem.digest = %view.digest, new, "a problem was installed");
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, axum::Json(view)).into_response())

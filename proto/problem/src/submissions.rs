@@ -83,7 +83,7 @@ fn head(path: &Path) -> Vec<u8> {
     bytes
 }
 
-/// Applies `submissions.yaml`. A key that is a folder's name replaces what the folder expects; any other
+/// Applies `submissions.yaml`. Under a folder's name, keys replace what the folder expects; any other
 /// glob adds to it: fewer verdicts permitted, and its own ones required.
 fn overrides(fields: Fields<'_>, all: &mut [ExampleSubmission], findings: &mut Findings) {
     for (key, node) in fields.rest() {
@@ -139,11 +139,8 @@ fn apply(
     required: Option<&[Verdict]>,
 ) {
     let expected = &mut submission.expected;
-    if replace {
-        *expected = Expectation { permitted: Vec::new(), required: Vec::new() };
-    }
     if let Some(list) = permitted {
-        if expected.permitted.is_empty() {
+        if replace || expected.permitted.is_empty() {
             expected.permitted = list.to_vec();
         } else {
             expected.permitted.retain(|v| list.contains(v));

@@ -264,13 +264,13 @@ fn submissions_yaml_replaces_by_folder_and_adds_by_glob() {
         ("submissions/own/z.py", ""),
         (
             "submissions/submissions.yaml",
-            "brute_force/*:\n  required: [TLE]\nown:\n  permitted: [AC, ILE]\n  language: python3\nnothing/*: {}\n",
+            "brute_force/*:\n  required: [TLE]\nown:\n  permitted: [AC, ILE]\n  required: [ILE]\n  language: python3\nnothing/*: {}\n",
         ),
     ]);
     let loaded = read_dir(dir.path()).unwrap_or_else(|e| panic!("{e}"));
     let warned: Vec<_> = loaded.diagnostics.iter().map(|d| (d.path.as_str(), d.line, d.severity)).collect();
     let yaml = "submissions/submissions.yaml";
-    let warnings = [("submissions/own/z.py", None, Severity::Warning), (yaml, Some(6), Severity::Warning)];
+    let warnings = [("submissions/own/z.py", None, Severity::Warning), (yaml, Some(7), Severity::Warning)];
     assert_eq!(warned, warnings);
     let view: Vec<_> = loaded
         .problem
@@ -279,6 +279,6 @@ fn submissions_yaml_replaces_by_folder_and_adds_by_glob() {
         .map(|s| (s.program.path.as_str(), &s.expected.permitted[..], &s.expected.required[..], s.verdict))
         .collect();
     assert_eq!(view[1], ("submissions/brute_force/x.cpp", &[AC, TLE, RTE][..], &[TLE][..], Some(TLE)));
-    assert_eq!(view[2], ("submissions/own/y.py", &[AC, ILE][..], &[][..], None));
+    assert_eq!(view[2], ("submissions/own/y.py", &[AC, ILE][..], &[ILE][..], Some(ILE)));
     assert_eq!(loaded.problem.submissions[2].program.language.as_deref(), Some("python3"));
 }

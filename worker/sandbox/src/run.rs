@@ -115,6 +115,7 @@ impl BoxServer {
             events: Vec::new(),
             violation: None,
             executed: false,
+            filtered: true,
             exit: None,
             max_rss: None,
             peak_used: 0,
@@ -169,6 +170,8 @@ struct Watch<'a> {
     violation: Option<Violation>,
     /// Whether execve happened.
     executed: bool,
+    /// Whether a process under the filters still lives; afterwards their listener only says so.
+    filtered: bool,
     exit: Option<Exit>,
     max_rss: Option<u64>,
     peak_used: u64,
@@ -188,6 +191,9 @@ impl Watch<'_> {
             }
             if ready.program && !self.executed {
                 self.hear_program(program)?;
+            }
+            if ready.unfiltered {
+                self.filtered = false;
             }
             if ready.listener && self.hear_listener() {
                 return Ok(self.end_now(None));
@@ -252,7 +258,7 @@ impl Watch<'_> {
             PollFd::new(self.cancel.0.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.warm.init.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.warm.pidfd.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.warm.listener.as_fd(), PollFlags::POLLIN),
+            PollFd::new(if self.filtered { self.warm.listener.as_fd() } else { gone }, PollFlags::POLLIN),
             PollFd::new(if self.executed { gone } else { self.warm.program.as_fd() }, PollFlags::POLLIN),
             PollFd::new(self.out.fd().unwrap_or(gone), PollFlags::POLLIN),
             PollFd::new(self.err.fd().unwrap_or(gone), PollFlags::POLLIN),
@@ -269,7 +275,8 @@ impl Watch<'_> {
             cancel: input(0),
             init: any(1),
             dead: any(2),
-            listener: input(3),
+            listener: self.filtered && input(3),
+            unfiltered: self.filtered && !input(3) && any(3),
             program: any(4),
             out: self.out.fd().is_some() && any(5),
             err: self.err.fd().is_some() && any(6),
@@ -446,6 +453,7 @@ struct Ready {
     init: bool,
     dead: bool,
     listener: bool,
+    unfiltered: bool,
     program: bool,
     out: bool,
     err: bool,
