@@ -28,6 +28,8 @@ mod redact;
 mod routes;
 mod service;
 mod store;
+#[cfg(test)]
+mod testing;
 mod time;
 mod ui;
 mod watch;

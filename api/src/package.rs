@@ -18,22 +18,34 @@ const SAMPLE_BYTES_MAX: u64 = 4096;
 /// Bytes shown of a statement.
 const STATEMENT_MAX: usize = 256 << 10;
 
-/// Checks a package zip and installs it as the active revision of its problem; `name` overrides the short
-/// name. Returns its view and whether the revision is new.
+/// How a package gets its short name: from the request, else from the folder in the zip, else from the file.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Naming<'a> {
+    pub(crate) asked: Option<&'a str>,
+    pub(crate) file: Option<&'a str>,
+}
+
+/// The name of a package that nobody named.
+const NAMELESS: &str = "nameless-package";
+
+/// Checks a package zip and installs it as the active revision of its problem. Returns its view and whether
+/// the revision is new.
 pub(crate) async fn install(
     store: &Store,
     zip: Bytes,
-    name: Option<&str>,
+    naming: Naming<'_>,
 ) -> Result<(ProblemView, bool), ApiError> {
-    if let Some(name) = name {
-        short_name(name)?;
-    }
-    let (bytes, name) = (zip.clone(), name.map(str::to_owned));
-    let read = tokio::task::spawn_blocking(move || read(&bytes, name.as_deref())).await;
-    let (view, languages) = read.map_err(|e| {
+    let fallback = naming.file.unwrap_or(NAMELESS).to_owned();
+    let bytes = zip.clone();
+    let read = tokio::task::spawn_blocking(move || read(&bytes, &fallback)).await;
+    let (mut view, languages) = read.map_err(|e| {
         tracing::error!(error = %e, "reading a package ended early");
         ApiError::new(Code::Internal, "the service failed; its log has the cause")
     })??;
+    if let Some(name) = naming.asked {
+        name.clone_into(&mut view.name);
+    }
+    short_name(&view.name)?;
     let blob = store.put_blob(zip, now_ms()).await?;
     let new = store.install_problem(&NewProblem { view: view.clone(), blob, languages }, now_ms()).await?;
     Ok((view, new))
@@ -42,6 +54,10 @@ pub(crate) async fn install(
 fn short_name(name: &str) -> Result<(), ApiError> {
     let first = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     let rest = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    if name == NAMELESS {
+        let detail = "the zip has no folder at its top to name the problem: send `?name=`";
+        return Err(ApiError::new(Code::InvalidParameter, detail));
+    }
     if first && rest && name.len() <= 100 {
         return Ok(());
     }
@@ -78,12 +94,12 @@ fn view(problem: &Problem) -> ProblemView {
 
 type Read = (ProblemView, Option<Vec<String>>);
 
-fn read(zip: &[u8], name: Option<&str>) -> Result<Read, ApiError> {
+fn read(zip: &[u8], fallback: &str) -> Result<Read, ApiError> {
     let scratch = tempfile::tempdir().map_err(|e| {
         tracing::error!(error = %e, "no temporary folder for a package");
         ApiError::new(Code::Unavailable, "the package cannot be looked at now; try again later")
     })?;
-    let loaded = problem::open_zip(zip, name.unwrap_or_default(), scratch.path()).map_err(|e| {
+    let loaded = problem::open_zip(zip, fallback, scratch.path()).map_err(|e| {
         let diagnostics = serde_json::to_value(&e.diagnostics).unwrap_or_default();
         ApiError::new(Code::InvalidPackage, e.to_string()).with("diagnostics", diagnostics)
     })?;

@@ -192,9 +192,14 @@ impl Service {
         zip: Bytes,
         name: Option<&str>,
     ) -> Result<(ProblemView, bool), InstallError> {
-        package::install(&self.app.store, zip, name)
+        package::install(&self.app.store, zip, package::Naming { asked: name, file: None })
             .await
             .map_err(|e| InstallError { code: e.code.name(), detail: e.detail })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn app(&self) -> &Arc<App> {
+        &self.app
     }
 
     /// The store, for tests and tools.

@@ -49,8 +49,8 @@ pub(crate) async fn upload(
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let form = content_type.is_some_and(|t| t.starts_with("multipart/form-data"));
     let (zip, file_name) = if form { part(request, &app).await? } else { (body(request, &app).await?, None) };
-    let (view, new) =
-        package::install(&app.store, zip, query.name.as_deref().or(file_name.as_deref())).await?;
+    let naming = package::Naming { asked: query.name.as_deref(), file: file_name.as_deref() };
+    let (view, new) = package::install(&app.store, zip, naming).await?;
     tracing::info!(problem.name = %view.name, problem.digest = %view.digest, new, "a problem was installed");
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, axum::Json(view)).into_response())

@@ -31,6 +31,11 @@ impl BlobDir {
         self.root.join(&digest.hex()[..2]).join(digest.hex())
     }
 
+    #[cfg(test)]
+    pub(super) fn path_for_tests(&self, digest: &Digest) -> PathBuf {
+        self.path(digest)
+    }
+
     fn write(&self, digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.path(digest);
         let failed = |source| StoreError::Blob { path: path.display().to_string(), source };

@@ -12,6 +12,9 @@ mod submissions;
 mod tokens;
 mod workers;
 
+#[cfg(test)]
+mod contract;
+
 use std::path::Path;
 
 use proto::event::State;

@@ -87,7 +87,8 @@ async fn declare(channel: &Channel, capability: Option<&str>) -> Result<(), lapi
 
 /// A private queue that gets everything of a fanout and goes with its channel's connection.
 async fn private_queue(channel: &Channel, exchange: &str, max: i64) -> Result<String, lapin::Error> {
-    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+    let options =
+        QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
     let mut arguments = FieldTable::default();
     arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(max));
     let queue = channel.queue_declare("".into(), options, arguments).await?;
@@ -132,6 +133,7 @@ pub async fn connect_worker(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::{self, Backend, WorkerEnd};
 
     #[test]
     fn there_is_one_queue_for_each_class_and_capability() {
@@ -153,5 +155,61 @@ mod tests {
     async fn a_url_of_another_kind_is_refused_without_its_password() {
         let error = connect_api("http://user:secret@host/").unwrap_err().to_string();
         assert!(error.contains("amqp://") && !error.contains("secret"), "{error}");
+    }
+
+    struct RabbitMq(String);
+
+    #[async_trait::async_trait]
+    impl Backend for RabbitMq {
+        async fn job(&self, priority: Priority) -> proto::job::Job {
+            contract::sample_job(priority)
+        }
+        async fn api(&self) -> ApiLink {
+            connect_api(&self.0).unwrap()
+        }
+        async fn worker(&self, slots: usize) -> WorkerEnd {
+            connect_worker(&self.0, slots, contract::CAPABILITY).await.unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn rabbitmq_keeps_the_contract() {
+        let Ok(url) = std::env::var("TRIBUNAL_TEST_AMQP") else {
+            println!("SKIPPED: TRIBUNAL_TEST_AMQP names no broker");
+            return;
+        };
+        purge(&url).await;
+        contract::suite(&RabbitMq(url)).await;
+    }
+
+    #[tokio::test]
+    async fn a_message_nobody_understands_goes_to_the_dead_letters() {
+        let Ok(url) = std::env::var("TRIBUNAL_TEST_AMQP") else {
+            println!("SKIPPED: TRIBUNAL_TEST_AMQP names no broker");
+            return;
+        };
+        let link = Link::new(&url, "test").unwrap();
+        let channel = link.channel().await.unwrap();
+        declare(&channel, Some("odd")).await.unwrap();
+        channel.queue_purge(DEAD.into(), Default::default()).await.unwrap();
+        let queue = job_queue(&Route { priority: Priority::Normal, capability: "odd".into() });
+        let properties = lapin::BasicProperties::default().with_content_type("text/plain".into());
+        let options = lapin::options::BasicPublishOptions::default();
+        channel.basic_publish("".into(), queue.as_str().into(), options, b"?", properties).await.unwrap();
+        let (mut jobs, ..) = connect_worker(&url, 1, "odd").await.unwrap();
+        let wait = std::time::Duration::from_secs(2);
+        assert!(tokio::time::timeout(wait, jobs.next()).await.is_err(), "it is no job");
+        let dead = channel.basic_get(DEAD.into(), lapin::options::BasicGetOptions { no_ack: true }).await;
+        assert_eq!(dead.unwrap().expect("a dead letter").delivery.data, b"?");
+    }
+
+    /// Empties what earlier runs left behind.
+    async fn purge(url: &str) {
+        let link = Link::new(url, "test").unwrap();
+        let channel = link.channel().await.unwrap();
+        declare(&channel, Some(contract::CAPABILITY)).await.unwrap();
+        for (queue, _) in durable_queues(Some(contract::CAPABILITY)) {
+            channel.queue_purge(queue.as_str().into(), Default::default()).await.unwrap();
+        }
     }
 }

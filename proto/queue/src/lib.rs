@@ -11,6 +11,8 @@
 #![forbid(unsafe_code)]
 
 pub mod amqp;
+pub mod contract;
+pub mod memory;
 
 use std::fmt;
 use std::sync::Arc;

@@ -71,7 +71,7 @@ impl BoxServer {
     /// [`SandboxError::Exec`] and [`SandboxError::BadSpec`] are the requester's, everything else is ours.
     pub fn run(&self, spec: &RunSpec, cancel: &Cancel) -> Result<RunOutcome, SandboxError> {
         let begun = Instant::now();
-        let start = start_plan(spec)?;
+        let start = start_plan(spec, self.accounting())?;
         let stdin = files::stdin(&spec.stdin).map_err(SandboxError::host("make standard input"))?;
         let warm = self.take(&BoxKind::of(spec))?;
         let result = self.run_in(&warm, spec, &start, &stdin, cancel, begun);
@@ -115,6 +115,7 @@ impl BoxServer {
             events: Vec::new(),
             violation: None,
             executed: false,
+            filtered: true,
             exit: None,
             max_rss: None,
             peak_used: 0,
@@ -169,6 +170,8 @@ struct Watch<'a> {
     violation: Option<Violation>,
     /// Whether execve happened.
     executed: bool,
+    /// Whether a process under the filters still lives; afterwards their listener only says so.
+    filtered: bool,
     exit: Option<Exit>,
     max_rss: Option<u64>,
     peak_used: u64,
@@ -188,6 +191,9 @@ impl Watch<'_> {
             }
             if ready.program && !self.executed {
                 self.hear_program(program)?;
+            }
+            if ready.unfiltered {
+                self.filtered = false;
             }
             if ready.listener && self.hear_listener() {
                 return Ok(self.end_now(None));
@@ -252,7 +258,7 @@ impl Watch<'_> {
             PollFd::new(self.cancel.0.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.warm.init.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.warm.pidfd.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.warm.listener.as_fd(), PollFlags::POLLIN),
+            PollFd::new(if self.filtered { self.warm.listener.as_fd() } else { gone }, PollFlags::POLLIN),
             PollFd::new(if self.executed { gone } else { self.warm.program.as_fd() }, PollFlags::POLLIN),
             PollFd::new(self.out.fd().unwrap_or(gone), PollFlags::POLLIN),
             PollFd::new(self.err.fd().unwrap_or(gone), PollFlags::POLLIN),
@@ -269,7 +275,8 @@ impl Watch<'_> {
             cancel: input(0),
             init: any(1),
             dead: any(2),
-            listener: input(3),
+            listener: self.filtered && input(3),
+            unfiltered: self.filtered && !input(3) && any(3),
             program: any(4),
             out: self.out.fd().is_some() && any(5),
             err: self.err.fd().is_some() && any(6),
@@ -446,6 +453,7 @@ struct Ready {
     init: bool,
     dead: bool,
     listener: bool,
+    unfiltered: bool,
     program: bool,
     out: bool,
     err: bool,
@@ -471,7 +479,7 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     make().map_err(SandboxError::host("make a pipe"))
 }
 
-fn start_plan(spec: &RunSpec) -> Result<StartPlan, SandboxError> {
+fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<StartPlan, SandboxError> {
     let bad = |what: String| Err(SandboxError::BadSpec(what));
     let Some(program) = spec.argv.first().filter(|p| !p.is_empty()) else {
         return bad("the command is empty".into());
@@ -498,7 +506,7 @@ fn start_plan(spec: &RunSpec) -> Result<StartPlan, SandboxError> {
     };
     let l = &spec.limits;
     let cpu_backup = l.cpu_time.as_secs() + 2;
-    let rlimits = vec![
+    let mut rlimits = vec![
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_CPU, cpu_backup),
         (libc::RLIMIT_FSIZE, l.file_size.get()),
@@ -510,5 +518,10 @@ fn start_plan(spec: &RunSpec) -> Result<StartPlan, SandboxError> {
         (libc::RLIMIT_RTPRIO, 0),
         (libc::RLIMIT_NICE, 0),
     ];
+    if accounting == Accounting::Sampled {
+        // No group bounds the box, so the kernel's per-process limits have to: coarser, and no evidence.
+        rlimits.push((libc::RLIMIT_NPROC, u64::from(l.processes + TASKS_OVERHEAD)));
+        rlimits.push((libc::RLIMIT_DATA, l.memory.get() + MEMORY_OVERHEAD));
+    }
     Ok(StartPlan { candidates, argv: spec.argv.clone(), env, rlimits })
 }

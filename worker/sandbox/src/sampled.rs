@@ -58,13 +58,26 @@ mod tests {
 
     #[test]
     fn a_tree_counts_its_children() {
-        let mut child = std::process::Command::new("sleep").arg("5").spawn().unwrap();
-        let me = std::process::id() as i32;
-        let both = tree(me);
-        let alone = stat(me).unwrap().1 * 4096;
-        assert!(both.rss > alone, "{} > {alone}", both.rss);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let mut shell = std::process::Command::new("sh").args(["-c", "sleep 30 & wait"]).spawn().unwrap();
+        let pid = shell.id() as i32;
+        let end = std::time::Instant::now() + Duration::from_secs(10);
+        let child = loop {
+            let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+            // Between fork and exec its memory comes and goes; as `sleep` it stays.
+            let resident = |p: &i32| {
+                let name = std::fs::read_to_string(format!("/proc/{p}/comm")).unwrap_or_default();
+                name.trim() == "sleep" && stat(*p).is_some_and(|(_, pages)| pages > 0)
+            };
+            match children.split_whitespace().find_map(|p| p.parse::<i32>().ok()).filter(resident) {
+                Some(child) => break child,
+                None => assert!(std::time::Instant::now() < end, "the shell has no child"),
+            }
+        };
+        // The shell waits and its child sleeps: neither grows any more.
+        let (alone, both) = (stat(pid).unwrap().1 * 4096, tree(pid).rss);
+        assert!(both > alone, "{both} > {alone}");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), nix::sys::signal::Signal::SIGKILL).unwrap();
+        shell.wait().unwrap();
         assert_eq!(tree(i32::MAX), Tree::default());
     }
 }

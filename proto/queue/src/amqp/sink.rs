@@ -71,9 +71,8 @@ impl Publisher {
             .with_message_id(id.as_str().into())
             .with_delivery_mode(PERSISTENT);
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let published = async {
-            channel.basic_publish("".into(), queue.into(), options, body, properties).await?.await
-        };
+        let published =
+            async { channel.basic_publish("".into(), queue.into(), options, body, properties).await?.await };
         match tokio::time::timeout(CONFIRM, published).await {
             Ok(Ok(Confirmation::Ack(None))) => Ok(()),
             Ok(Ok(Confirmation::Ack(Some(_)))) => {
@@ -143,9 +142,7 @@ impl JobSink for Jobs {
     async fn publish(&self, route: &Route, job: &Job) -> Result<(), QueueError> {
         let body = encode("a job", job)?;
         let id = job.judgement_id.to_string();
-        self.publisher
-            .publish(Some(&route.capability), &job_queue(route), JOB_MEDIA_TYPE, id, &body)
-            .await?;
+        self.publisher.publish(Some(&route.capability), &job_queue(route), JOB_MEDIA_TYPE, id, &body).await?;
         if let Err(e) = self.bell.tell(BELL, "text/plain", route.capability.as_bytes()).await {
             tracing::debug!(error = %e, "the bell was not rung; workers look by themselves");
         }

@@ -197,8 +197,10 @@ async fn take_jobs_once(
     declare(&channel, Some(capability)).await.map_err(lost)?;
     let bell = private_queue(&channel, BELL, 1).await.map_err(lost)?;
     let no_ack = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
-    let mut bell =
-        channel.basic_consume(bell.as_str().into(), "".into(), no_ack, FieldTable::default()).await.map_err(lost)?;
+    let mut bell = channel
+        .basic_consume(bell.as_str().into(), "".into(), no_ack, FieldTable::default())
+        .await
+        .map_err(lost)?;
     pauses.reset();
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { return Ok(()) };
