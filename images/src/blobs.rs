@@ -17,6 +17,9 @@ use crate::error::{Doing, ImageError, Result};
 /// Manifests and configurations beyond this are refused unread; honest ones have some KiB.
 pub(crate) const JSON_BYTES_MAX: u64 = 4 << 20;
 
+/// Start of the names of blobs being written.
+pub(crate) const TEMPORARY: &str = ".tmp-";
+
 /// The blob folder of one store.
 #[derive(Debug, Clone)]
 pub(crate) struct Blobs {
@@ -48,7 +51,7 @@ impl Blobs {
     /// Starts a blob; it does not exist until [`BlobWriter::finish`].
     pub(crate) fn writer(&self) -> Result<BlobWriter> {
         let file = tempfile::Builder::new()
-            .prefix(".tmp-")
+            .prefix(TEMPORARY)
             .tempfile_in(&self.folder)
             .doing("create a file in", &self.folder)?;
         Ok(BlobWriter { file, hash: Sha256::new(), size: 0, folder: self.folder.clone() })

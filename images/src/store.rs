@@ -215,6 +215,16 @@ impl Store {
         self.collect_garbage()
     }
 
+    /// Removes blobs and unpacked layers that no named image needs.
+    ///
+    /// # Errors
+    /// [`ImageError::Io`] when something cannot be removed.
+    pub fn gc(&self) -> Result<()> {
+        let _no_build = self.lock_build()?;
+        let _lock = self.lock()?;
+        self.collect_garbage()
+    }
+
     /// Hashes every blob of every image again. An image with a finding should be removed and made again.
     ///
     /// # Errors

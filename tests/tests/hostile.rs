@@ -198,7 +198,7 @@ impl Lab {
             }
         }
         let after = Host::look(self, alone)?;
-        ensure!(before == after, "the host changed:\n    before {before:?}\n    after  {after:?}");
+        ensure!(before == after, "the host changed: {}", before.difference(&after));
         ensure!((clock()? - clock_before).abs() < 5.0, "the host's clock jumped");
         ensure!(self.listener.accept().is_err(), "somebody reached the host's canary socket");
         self.hello()
@@ -345,6 +345,18 @@ struct Host {
 }
 
 impl Host {
+    /// What is only in one of both, for people.
+    fn difference(&self, after: &Host) -> String {
+        let lines = |h: &Host| h.mounts.lines().map(str::to_owned).collect::<Vec<_>>();
+        let (old, new) = (lines(self), lines(after));
+        let gone: Vec<_> = old.iter().filter(|l| !new.contains(l)).collect();
+        let come: Vec<_> = new.iter().filter(|l| !old.contains(l)).collect();
+        format!(
+            "mounts gone {gone:?}, mounts come {come:?}, (processes, groups, descriptors) {:?} -> {:?}, canary {:?} -> {:?}",
+            self.alone, after.alone, self.canary, after.canary
+        )
+    }
+
     fn look(lab: &Lab, alone: bool) -> Result<Self> {
         let meta = std::fs::metadata(&lab.canary)?;
         Ok(Self {

@@ -22,7 +22,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("checker", &["problem", "proto"]),
     ("worker", &["checker", "images", "language", "problem", "proto", "queue", "sandbox"]),
     ("api", &["checker", "problem", "proto", "queue"]),
-    ("cli", &["api", "checker", "images", "language", "problem", "proto", "queue", "sandbox", "worker"]),
+    ("tribunal", &["api", "checker", "images", "language", "problem", "proto", "queue", "sandbox", "worker"]),
     ("tests", &["api", "checker", "images", "language", "problem", "proto", "queue", "sandbox", "worker"]),
 ];
 
@@ -30,12 +30,12 @@ const DIRECTION: &[(&str, &[&str])] = &[
 const OWNED: &[(&str, &[&str], &str)] = &[
     ("lapin", &["queue"], "only `queue` knows a broker"),
     ("sqlx", &["api"], "only the store writes SQL"),
-    ("axum", &["api", "cli", "tests"], "only `api` serves HTTP"),
+    ("axum", &["api", "tribunal", "tests"], "only `api` serves HTTP"),
     ("seccompiler", &["sandbox"], "only the sandbox filters system calls"),
     ("caps", &["sandbox"], "only the sandbox drops capabilities"),
     ("cgroups-rs", &["sandbox"], "only the sandbox makes control groups"),
     ("oci-spec", &["images"], "only `images` knows OCI"),
-    ("clap", &["cli"], "only the executable reads a command line"),
+    ("clap", &["tribunal"], "only the executable reads a command line"),
 ];
 
 /// What may stand beside the folders of architecture.md.

@@ -1,1 +1,70 @@
-fn main() {}
+//! `tribunal`: every role of the service and every local command in one executable.
+//!
+//! The order in `main` is a promise the sandbox rests on: first the question whether this process was
+//! executed to be the box server, then arguments, then the start of the box server, and only then threads
+//! and the tokio runtime. One file per subcommand; each returns an exit status or a [`Failure`], and this
+//! file alone turns that into the end of the process.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod bench;
+mod check;
+mod config;
+mod context;
+mod doctor;
+mod images_cmd;
+mod judge;
+mod languages;
+mod openapi;
+mod output;
+mod report;
+mod run;
+mod serve;
+mod sources;
+mod stop;
+mod verify;
+mod worker_cmd;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use output::Failure;
+
+fn main() -> ExitCode {
+    if sandbox::is_box_server() {
+        sandbox::box_server_main();
+    }
+    let cli = Cli::parse();
+    output::start_log(&cli.log);
+    // Once for the process, before anything speaks TLS; a second provider cannot be there yet.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match dispatch(cli) {
+        Ok(status) => ExitCode::from(status),
+        Err(failure) => {
+            eprintln!("tribunal: {failure}");
+            ExitCode::from(failure.exit_status())
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    let config = config::load(cli.config.as_deref())?;
+    let settings = context::Settings::new(cli.data, config)?;
+    match cli.command {
+        Command::Judge(args) => judge::main(&args, &settings),
+        Command::Run(args) => run::main(args, &settings),
+        Command::Check(args) => check::main(&args, &settings),
+        Command::Verify(args) => verify::main(&args, &settings),
+        Command::Serve(args) => serve::serve(args, &settings),
+        Command::Api(args) => serve::api(args, &settings),
+        Command::Worker(args) => worker_cmd::main(args, &settings),
+        Command::Images(args) => images_cmd::main(args, &settings),
+        Command::Languages(args) => languages::main(&args, &settings),
+        Command::Doctor(args) => doctor::main(&args, &settings),
+        Command::Bench(args) => bench::main(&args, &settings),
+        Command::Openapi => openapi::main(),
+    }
+}

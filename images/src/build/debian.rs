@@ -34,7 +34,7 @@ const EXCLUDED: [&str; 8] = [
 
 /// One tree to make.
 #[derive(Debug, Clone)]
-pub struct Bootstrap {
+pub(crate) struct Bootstrap {
     image: String,
     suite: String,
     packages: Vec<String>,
@@ -276,6 +276,14 @@ mod tests {
             one_line_sources(lines, "bookworm"),
             ["deb http://mirror.example/debian-security/ bookworm-security main"]
         );
+    }
+
+    #[test]
+    fn a_missing_tool_is_told_with_the_command_that_installs_it() {
+        let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
+        assert!(missing_or(gone, Path::new("x")).to_string().contains("apt-get install mmdebstrap"));
+        let other = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        assert!(matches!(missing_or(other, Path::new("x")), ImageError::Io { .. }));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use oci_spec::image::{
 };
 use proto::id::Digest;
 
-use crate::blobs::Written;
+use crate::blobs::{TEMPORARY, Written};
 use crate::error::{Doing, ImageError, Result};
 use crate::index::{Named, descriptor};
 use crate::layer::write::{self, Listing, PackedLayer};
@@ -27,10 +27,13 @@ use crate::progress::{OnProgress, Progress};
 use crate::rootfs::PATH;
 use crate::store::Store;
 
-pub use debian::Bootstrap;
+use debian::Bootstrap;
 
 /// Date given to files that a build makes: 2026-01-01. Files of packages older than it keep theirs.
 const EPOCH_DEFAULT: u64 = 1_767_225_600;
+
+/// Start of the names of work directories.
+const WORK: &str = ".build-";
 
 /// How to build.
 #[derive(Debug, Clone)]
@@ -89,8 +92,9 @@ impl Store {
         let start = Instant::now();
         let languages = ids.iter().map(|id| language_of(id)).collect::<Result<Vec<_>>>()?;
         let _one_build = self.lock_build()?;
+        self.sweep()?;
         let work = tempfile::Builder::new()
-            .prefix(".build-")
+            .prefix(WORK)
             .tempdir_in(self.path())
             .doing("create a directory in", self.path())?;
         let mut suites: BTreeMap<&str, Vec<&Language>> = BTreeMap::new();
@@ -105,6 +109,23 @@ impl Store {
             built.extend(self.build_suite(suite, &members, options, work.path(), progress, start)?);
         }
         Ok(built)
+    }
+
+    /// Removes what builds left that were killed. The caller holds the build lock.
+    fn sweep(&self) -> Result<()> {
+        for (folder, prefix) in [(self.path(), WORK), (self.blobs.folder(), TEMPORARY)] {
+            for entry in std::fs::read_dir(folder).doing("list", folder)? {
+                let entry = entry.doing("list", folder)?;
+                if !entry.file_name().to_string_lossy().starts_with(prefix) {
+                    continue;
+                }
+                let path = entry.path();
+                let removed =
+                    if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+                removed.doing("remove", path)?;
+            }
+        }
+        Ok(())
     }
 
     fn build_suite(
@@ -147,13 +168,14 @@ impl Store {
             return Ok(None);
         };
         let manifest: ImageManifest = self.blobs.read_json(&named.digest)?;
-        let config: Digest = manifest.config().digest().to_string().parse().map_err(not_a_digest)?;
+        let config: Digest =
+            manifest.config().digest().to_string().parse().map_err(|error| not_a_digest(&error))?;
         let config: oci_spec::image::ImageConfiguration = self.blobs.read_json(&config)?;
         let ([layer], [diff_id]) = (&manifest.layers()[..], &config.rootfs().diff_ids()[..]) else {
             return Ok(None);
         };
-        let digest: Digest = layer.digest().to_string().parse().map_err(not_a_digest)?;
-        let diff_id = diff_id.parse().map_err(not_a_digest)?;
+        let digest: Digest = layer.digest().to_string().parse().map_err(|error| not_a_digest(&error))?;
+        let diff_id = diff_id.parse().map_err(|error| not_a_digest(&error))?;
         // Languages would be compared with whatever is in it, so a damaged one is built again.
         let whole = self.blobs.verify(&digest).is_ok();
         Ok(whole.then(|| PackedLayer { blob: Written { digest, size: layer.size() }, diff_id }))
@@ -298,7 +320,7 @@ fn language_of(id: &str) -> Result<&'static Language> {
     })
 }
 
-fn not_a_digest(error: proto::id::DigestError) -> ImageError {
+fn not_a_digest(error: &proto::id::DigestError) -> ImageError {
     ImageError::Damaged { what: "a base image".to_owned(), problem: error.to_string() }
 }
 
@@ -338,6 +360,20 @@ mod tests {
         ] {
             assert_eq!(rfc3339(seconds), text);
         }
+    }
+
+    #[test]
+    fn what_a_killed_build_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        std::fs::create_dir(store.path().join(".build-killed")).unwrap();
+        std::fs::write(store.path().join(".build-killed/cpp.tar"), "half").unwrap();
+        std::fs::write(store.blobs.folder().join(".tmp-killed"), "half").unwrap();
+        let kept = store.blobs.write_json(&1).unwrap();
+        store.build(&[], &BuildOptions::default(), &|_| ()).unwrap();
+        assert!(!store.path().join(".build-killed").exists());
+        assert_eq!(std::fs::read_dir(store.blobs.folder()).unwrap().count(), 1);
+        store.blobs.verify(&kept.digest).unwrap();
     }
 
     #[test]

@@ -63,7 +63,8 @@ impl Archive {
             while len != body.len() + len.to_string().len() {
                 len = body.len() + len.to_string().len();
             }
-            text.push_str(&format!("{len}{body}"));
+            text += &len.to_string();
+            text += &body;
         }
         self.raw(EntryType::XHeader, b"pax", b"", 0o644, text.as_bytes())
     }

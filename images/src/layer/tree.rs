@@ -113,7 +113,7 @@ impl Tree {
     pub(crate) fn make_dir(&self, parent: &OwnedFd, name: &[u8]) -> io::Result<()> {
         rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o755))?;
         if self.as_root {
-            rustix::fs::chownat(parent, name, root_uid(), root_gid(), AtFlags::SYMLINK_NOFOLLOW)?;
+            rustix::fs::chownat(parent, name, Some(Uid::ROOT), Some(Gid::ROOT), AtFlags::SYMLINK_NOFOLLOW)?;
         }
         Ok(())
     }
@@ -147,7 +147,7 @@ impl Tree {
     ) -> io::Result<()> {
         rustix::fs::symlinkat(target, parent, name)?;
         if self.as_root {
-            rustix::fs::chownat(parent, name, root_uid(), root_gid(), AtFlags::SYMLINK_NOFOLLOW)?;
+            rustix::fs::chownat(parent, name, Some(Uid::ROOT), Some(Gid::ROOT), AtFlags::SYMLINK_NOFOLLOW)?;
         }
         rustix::fs::utimensat(parent, name, &times(mtime), AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(())
@@ -215,19 +215,11 @@ impl Tree {
     /// Owner root, and the mode without setuid and setgid; the owner can always read.
     fn settle(&self, fd: &impl AsFd, mode: u32) -> io::Result<()> {
         if self.as_root {
-            rustix::fs::fchown(fd, root_uid(), root_gid())?;
+            rustix::fs::fchown(fd, Some(Uid::ROOT), Some(Gid::ROOT))?;
         }
         rustix::fs::fchmod(fd, Mode::from_raw_mode(mode & 0o1777 | 0o400))?;
         Ok(())
     }
-}
-
-fn root_uid() -> Option<Uid> {
-    Some(Uid::ROOT)
-}
-
-fn root_gid() -> Option<Gid> {
-    Some(Gid::ROOT)
 }
 
 fn times(mtime: u64) -> Timestamps {

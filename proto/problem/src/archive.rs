@@ -172,6 +172,45 @@ mod tests {
         }
     }
 
+    /// A package whose one file claims `claimed` bytes in both headers and holds `real` zeros, deflated.
+    fn bomb(real: usize, claimed: u32) -> Vec<u8> {
+        let mut bytes = zip_of(&[("zeros", &vec![0; real], 0o644)]);
+        let end = bytes.len();
+        for (mark, at) in [(b"PK\x03\x04", 22), (b"PK\x01\x02", 24)] {
+            let header = bytes[..end].windows(4).position(|w| w == mark).unwrap();
+            bytes[header + at..header + at + 4].copy_from_slice(&claimed.to_le_bytes());
+        }
+        bytes
+    }
+
+    #[test]
+    fn sizes_are_counted_and_never_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let honest = bomb(8 << 20, 8 << 20);
+        assert!(honest.len() < 64 << 10, "deflate packs zeros about a thousandfold");
+        assert!(unpack(&honest, dir.path()).is_ok());
+        let dir = tempfile::tempdir().unwrap();
+        let _ = unpack(&bomb(8 << 20, 10), dir.path());
+        let written = fs::metadata(dir.path().join("zeros")).map_or(0, |m| m.len());
+        assert!(written <= 8 << 20);
+        let mut budgeted = io::repeat(0);
+        let error = write_file(&mut budgeted, &dir.path().join("endless"), false, 1 << 20).unwrap_err();
+        assert!(error.contains("more than 1048576 bytes"));
+        assert_eq!(fs::metadata(dir.path().join("endless")).unwrap().len(), (1 << 20) + 1);
+    }
+
+    #[test]
+    fn too_many_entries_are_refused() {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for i in 0..=MAX_FILES {
+            zip.add_directory(format!("d{i}"), SimpleFileOptions::default()).unwrap();
+        }
+        let bytes = zip.finish().unwrap().into_inner();
+        let dir = tempfile::tempdir().unwrap();
+        assert!(unpack(&bytes, dir.path()).unwrap_err().contains("entries; the maximum is"));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
     #[test]
     fn a_file_and_a_folder_of_one_name_are_refused() {
         let dir = tempfile::tempdir().unwrap();

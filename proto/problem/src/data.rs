@@ -185,8 +185,8 @@ impl Reader<'_> {
         let file = format!("{path}/{}", Self::settings_file(self.legacy()));
         let present = self.tree.files.contains_key(&file);
         let depth = path.split('/').count();
-        if depth == 2 || (depth > 2 && (self.legacy() || present)) {
-            settings.group = path.strip_prefix("data/").unwrap_or(path).to_owned();
+        if depth == 2 || (depth > 2 && self.legacy()) || (depth == 3 && path.starts_with("data/secret/")) {
+            path.strip_prefix("data/").unwrap_or(path).clone_into(&mut settings.group);
         }
         if present && !self.legacy() && (depth == 1 || depth > 3) {
             findings.error(
@@ -306,28 +306,16 @@ impl Reader<'_> {
         }
     }
 
-    /// In 2025-09 `secret` has either cases or groups.
+    /// In 2025-09 `secret` has either cases or groups. Folders without any settings are let through beside
+    /// cases, as an earlier text of the format did.
     fn mixed_groups(&self, findings: &mut Findings) {
-        let groups: Vec<_> = self
-            .folders
-            .iter()
-            .filter(|(path, s)| path.split('/').count() == 3 && path.ends_with(&s.group))
-            .collect();
-        let grouped = |path: &str| {
-            groups.iter().any(|(g, _)| path.strip_prefix(g.as_str()).is_some_and(|r| r.starts_with('/')))
-        };
-        if groups.is_empty() {
+        let secret = || self.tree.under("data/secret");
+        if !secret().any(|(rel, _)| rel.split_once('/').is_some_and(|(_, rest)| rest == "test_group.yaml")) {
             return;
         }
-        for (rel, _) in self.tree.under("data/secret").filter(|(rel, _)| rel.ends_with(".in")) {
-            let path = format!("data/secret/{rel}");
-            if !grouped(&path) {
-                findings.error(
-                    &path,
-                    None,
-                    "data/secret has groups, so every case must lie in one with a test_group.yaml",
-                );
-            }
+        for (rel, _) in secret().filter(|(rel, _)| rel.ends_with(".in") && !rel.contains('/')) {
+            let message = "data/secret has groups, so every case must lie in one of its folders";
+            findings.error(&format!("data/secret/{rel}"), None, message);
         }
     }
 }

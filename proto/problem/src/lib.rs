@@ -8,6 +8,8 @@
 //! Called by `worker` (to judge), `api` (to check an upload) and the command line (`verify`, `problem push`).
 
 #![forbid(unsafe_code)]
+// The format's file names are case-sensitive.
+#![allow(clippy::case_sensitive_file_extension_comparisons)]
 
 mod archive;
 mod data;

@@ -31,9 +31,9 @@ pub(crate) fn defaults() -> ProblemLimits {
         memory: Bytes::mib(2048),
         output: Bytes::mib(8),
         code: Bytes::kib(128),
-        compilation_time: Duration::from_secs(60),
+        compilation_time: Duration::from_mins(1),
         compilation_memory: Bytes::mib(2048),
-        validation_time: Duration::from_secs(60),
+        validation_time: Duration::from_mins(1),
         validation_memory: Bytes::mib(2048),
         validation_output: Bytes::mib(8),
     }
@@ -79,10 +79,7 @@ pub(crate) fn read(
             fields.finish(false, KNOWN_LEGACY, findings);
         }
         FormatVersion::V2025_09 => {
-            let resolution = fields.positive("time_resolution", "seconds", MAX_SECONDS, findings);
-            if let Some((limit, line)) = time {
-                check_resolution(path, line, limit, resolution.map_or(1.0, |(r, _)| r), findings);
-            }
+            fields.positive("time_resolution", "seconds", MAX_SECONDS, findings);
             if let Some(mut factors) = fields.mapping("time_multipliers", findings) {
                 for key in ["ac_to_time_limit", "time_limit_to_tle"] {
                     factors.positive(key, "times", MAX_SECONDS, findings);
@@ -106,16 +103,6 @@ fn seconds(path: &str, line: Option<u32>, value: f64, findings: &mut Findings) -
         format!("a time of {value} s cannot be kept; {MIN_SECONDS} to {MAX_SECONDS} seconds are possible"),
     );
     None
-}
-
-fn check_resolution(path: &str, line: u32, limit: f64, resolution: f64, findings: &mut Findings) {
-    let steps = limit / resolution;
-    if (steps - steps.round()).abs() > 1e-6 {
-        let message = format!(
-            "`limits.time_limit` is {limit}, which is no multiple of `limits.time_resolution` ({resolution}); it is used as it is"
-        );
-        findings.warning(path, Some(line), message);
-    }
 }
 
 /// The time limit kept outside `problem.yaml`: `domjudge-problem.ini`, then `.timelimit`.

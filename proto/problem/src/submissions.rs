@@ -64,16 +64,14 @@ fn by_folder(folder: &str, program: Program, findings: &mut Findings) -> Example
             ),
         }
     }
-    match known {
-        Some(f) => ExampleSubmission { program, expected: f.expected, verdict: f.verdict },
-        None => {
-            let message =
-                "the folder's name expects nothing; a known folder or @EXPECTED_RESULTS@ in the source does";
-            findings.warning(&program.path, None, message);
-            let expected = Expectation { permitted: Vec::new(), required: Vec::new() };
-            ExampleSubmission { program, expected, verdict: None }
-        }
+    if let Some(f) = known {
+        return ExampleSubmission { program, expected: f.expected, verdict: f.verdict };
     }
+    let message =
+        "the folder's name expects nothing; a known folder or @EXPECTED_RESULTS@ in the source does";
+    findings.warning(&program.path, None, message);
+    let expected = Expectation { permitted: Vec::new(), required: Vec::new() };
+    ExampleSubmission { program, expected, verdict: None }
 }
 
 /// The start of a source; empty when it cannot be read, which judging will report.
@@ -85,7 +83,7 @@ fn head(path: &Path) -> Vec<u8> {
     bytes
 }
 
-/// Applies `submissions.yaml`. A key that is a folder's name replaces what the folder expects; any other
+/// Applies `submissions.yaml`. Under a folder's name, keys replace what the folder expects; any other
 /// glob adds to it: fewer verdicts permitted, and its own ones required.
 fn overrides(fields: Fields<'_>, all: &mut [ExampleSubmission], findings: &mut Findings) {
     for (key, node) in fields.rest() {
@@ -141,11 +139,8 @@ fn apply(
     required: Option<&[Verdict]>,
 ) {
     let expected = &mut submission.expected;
-    if replace {
-        *expected = Expectation { permitted: Vec::new(), required: Vec::new() };
-    }
     if let Some(list) = permitted {
-        if expected.permitted.is_empty() {
+        if replace || expected.permitted.is_empty() {
             expected.permitted = list.to_vec();
         } else {
             expected.permitted.retain(|v| list.contains(v));

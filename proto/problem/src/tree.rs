@@ -85,9 +85,8 @@ impl Tree {
         match fs::read(&entry.disk).map(String::from_utf8) {
             Ok(Ok(text)) => Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
             Ok(Err(e)) => {
-                let line =
-                    e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
-                findings.error(path, Some(line as u32 + 1), "the file is not UTF-8 text");
+                let line = e.as_bytes()[..e.utf8_error().valid_up_to()].split(|b| *b == b'\n').count();
+                findings.error(path, Some(line as u32), "the file is not UTF-8 text");
                 None
             }
             Err(e) => {

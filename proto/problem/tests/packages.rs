@@ -1,6 +1,8 @@
 //! Our own packages under `tests/problems/` are read as meant, and each broken one is refused with a
 //! diagnostic that names the file, and in YAML the line.
 
+#![allow(clippy::case_sensitive_file_extension_comparisons)]
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use std::time::Duration;
 use problem::model::{FormatVersion, Validator};
 use problem::{Severity, digest_dir, open, open_zip, pack_zip, read_dir};
 use proto::units::Bytes;
-use proto::verdict::Verdict;
+use proto::verdict::Verdict::{self, AC, CE, ILE, MLE, OLE, RTE, TLE, WA};
 
 fn packages() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/problems")
@@ -118,7 +120,6 @@ fn own_packages_are_read_without_warnings_and_cover_all_verdicts_in_both_languag
             }
         }
     }
-    use Verdict::{AC, CE, ILE, MLE, OLE, RTE, TLE, WA};
     for verdict in [AC, WA, TLE, ILE, MLE, OLE, RTE, CE] {
         assert!(seen.contains(&(verdict, true)) && seen.contains(&(verdict, false)), "{verdict}");
     }
@@ -263,15 +264,14 @@ fn submissions_yaml_replaces_by_folder_and_adds_by_glob() {
         ("submissions/own/z.py", ""),
         (
             "submissions/submissions.yaml",
-            "brute_force/*:\n  required: [TLE]\nown:\n  permitted: [AC, ILE]\n  language: python3\nnothing/*: {}\n",
+            "brute_force/*:\n  required: [TLE]\nown:\n  permitted: [AC, ILE]\n  required: [ILE]\n  language: python3\nnothing/*: {}\n",
         ),
     ]);
     let loaded = read_dir(dir.path()).unwrap_or_else(|e| panic!("{e}"));
     let warned: Vec<_> = loaded.diagnostics.iter().map(|d| (d.path.as_str(), d.line, d.severity)).collect();
     let yaml = "submissions/submissions.yaml";
-    let warnings = [("submissions/own/z.py", None, Severity::Warning), (yaml, Some(6), Severity::Warning)];
+    let warnings = [("submissions/own/z.py", None, Severity::Warning), (yaml, Some(7), Severity::Warning)];
     assert_eq!(warned, warnings);
-    use Verdict::{AC, ILE, RTE, TLE};
     let view: Vec<_> = loaded
         .problem
         .submissions
@@ -279,6 +279,42 @@ fn submissions_yaml_replaces_by_folder_and_adds_by_glob() {
         .map(|s| (s.program.path.as_str(), &s.expected.permitted[..], &s.expected.required[..], s.verdict))
         .collect();
     assert_eq!(view[1], ("submissions/brute_force/x.cpp", &[AC, TLE, RTE][..], &[TLE][..], Some(TLE)));
-    assert_eq!(view[2], ("submissions/own/y.py", &[AC, ILE][..], &[][..], None));
+    assert_eq!(view[2], ("submissions/own/y.py", &[AC, ILE][..], &[ILE][..], Some(ILE)));
     assert_eq!(loaded.problem.submissions[2].program.language.as_deref(), Some("python3"));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_spoiled_zip_never_panics_and_writes_nothing_outside(
+        spoils in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), 0u8..), 1..8),
+    ) {
+        let mut zip = pack_zip(&packages().join("broken/unknown_limit")).unwrap();
+        for (at, byte) in spoils {
+            let at = at.index(zip.len());
+            zip[at] = byte;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let scratch = dir.path().join("scratch");
+        fs::create_dir(&scratch).unwrap();
+        let _ = open_zip(&zip, "x", &scratch);
+        proptest::prop_assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_spoiled_manifest_never_panics_and_refusals_name_it(
+        lines in proptest::collection::vec(
+            "(problem_format_version|type|name|uuid|limits|languages|constants|validation|x)?:? ?[-a-z0-9:{}\\[\\],.\"'&*!|>#% \t]{0,20}", 0..6),
+        version: bool,
+    ) {
+        let dir = package(&[("data/secret/1.in", ""), ("data/secret/1.ans", "")]);
+        let head = if version { "problem_format_version: 2025-09\n" } else { "" };
+        fs::write(dir.path().join("problem.yaml"), format!("{head}{}", lines.join("\n"))).unwrap();
+        if let Err(error) = read_dir(dir.path()) {
+            proptest::prop_assert!(error.errors().count() > 0);
+            let known = ["problem.yaml", "output_validators"];
+            proptest::prop_assert!(error.errors().all(|d| known.contains(&d.path.as_str())), "{}", error);
+        }
+    }
 }

@@ -13,9 +13,9 @@ use proto::verdict::Verdict;
 
 use crate::reason;
 
-/// Limits observed within this much of the first one are a tie: the supervisor samples in steps, and their
-/// order inside a step says nothing. Ties go by the rank of the evidence.
-pub const TIE_WINDOW: Duration = Duration::from_millis(10);
+/// Limits observed within this much of the first one are a tie: the supervisor looks at memory only every
+/// 100 ms, and the order inside such a step says nothing. Ties go by the rank of the evidence.
+pub const TIE_WINDOW: Duration = Duration::from_millis(100);
 
 /// Note: a fork or clone was refused by the process limit.
 pub const NOTE_PROCESSES: &str = "process_limit_reached";

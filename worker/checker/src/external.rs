@@ -79,29 +79,15 @@ pub fn interpret(name: &str, facts: &RunFacts, limits: &Limits, feedback: Feedba
         }
         _ => ran.reason.unwrap_or_else(|| "no exit status".to_owned()),
     };
-    let said =
-        [judge, message(stderr, 1024)].into_iter().flatten().map(|t| format!("\n{t}")).collect::<String>();
+    let said = [judge, message(stderr, 1024)].into_iter().flatten().fold(String::new(), |all, t| {
+        all + "
+" + &t
+    });
     Judged {
         verdict: Verdict::JE,
         reason: Some(format!("output validator {name}: {fault}{said}")),
         feedback: None,
     }
-}
-
-/// Several validators, in order: all must accept; the first that does not decides. None at all is a JE.
-pub fn all_accept(runs: Vec<Judged>) -> Judged {
-    let mut accepted = None;
-    for run in runs {
-        if run.verdict != Verdict::AC {
-            return run;
-        }
-        accepted.get_or_insert(run);
-    }
-    accepted.unwrap_or_else(|| Judged {
-        verdict: Verdict::JE,
-        reason: Some("no output validator was run".to_owned()),
-        feedback: None,
-    })
 }
 
 #[cfg(test)]
@@ -158,17 +144,6 @@ mod tests {
         let slow = RunFacts { cpu_time: Duration::from_secs(100), ..facts(Exit::Code(42)) };
         assert_eq!(verdict(&slow).verdict, Verdict::JE);
         assert_eq!(verdict(&RunFacts { exit: None, ..facts(Exit::Code(0)) }).verdict, Verdict::SE);
-    }
-
-    #[test]
-    fn all_validators_must_accept() {
-        let run = |v| Judged { verdict: v, reason: None, feedback: None };
-        assert_eq!(all_accept(vec![run(Verdict::AC), run(Verdict::AC)]).verdict, Verdict::AC);
-        assert_eq!(
-            all_accept(vec![run(Verdict::AC), run(Verdict::WA), run(Verdict::JE)]).verdict,
-            Verdict::WA
-        );
-        assert_eq!(all_accept(vec![]).verdict, Verdict::JE);
     }
 
     #[test]

@@ -38,14 +38,18 @@ fn build(plan: &BoxPlan, filters: &Filters, worker: &OwnedFd, program: OwnedFd) 
     sys::reset_signals();
     credentials::die_with_parent()?;
     if plan.host_id.is_none() {
-        // Rootless: the user namespace came first, and without a map no file can be made in it.
+        // Rootless: the user namespace came first, and without a map no file can be made in it. The worker
+        // has to know our pid (`Born`, then `Go`) before it can write one.
+        wait_for(worker, Tag::Go, Step::Attach)?;
         channel::send_frame(worker, Frame::new(Tag::Unshared, 0, 0, 0), &[]).at(Step::UserNamespace, 2)?;
         wait_for(worker, Tag::Mapped, Step::UserNamespace)?;
     }
     let limits = namespaces::limits_dir()?;
     let stage = mounts::build(plan)?;
     namespaces::hostname()?;
-    wait_for(worker, Tag::Go, Step::Attach)?;
+    if plan.host_id.is_some() {
+        wait_for(worker, Tag::Go, Step::Attach)?;
+    }
     namespaces::cgroup()?;
     namespaces::time()?;
     if plan.host_id.is_some() {

@@ -43,6 +43,10 @@ const SAMPLE_FIRST: Duration = Duration::from_millis(10);
 /// A wall limit is an idle limit when less than this share of it was cpu time.
 const IDLE_SHARE: f64 = 0.10;
 
+/// A program that was ready to run but got no cpu is not slow: its wall limit moves by what it waited, to at
+/// most this many times the limit. Otherwise an overloaded host turns TLE into ILE, and AC into ILE.
+const WALL_STRETCH: u32 = 4;
+
 /// Cancels a run from another thread.
 #[derive(Debug, Clone)]
 pub struct Cancel(Arc<OwnedFd>);
@@ -71,7 +75,7 @@ impl BoxServer {
     /// [`SandboxError::Exec`] and [`SandboxError::BadSpec`] are the requester's, everything else is ours.
     pub fn run(&self, spec: &RunSpec, cancel: &Cancel) -> Result<RunOutcome, SandboxError> {
         let begun = Instant::now();
-        let start = start_plan(spec)?;
+        let start = start_plan(spec, self.accounting())?;
         let stdin = files::stdin(&spec.stdin).map_err(SandboxError::host("make standard input"))?;
         let warm = self.take(&BoxKind::of(spec))?;
         let result = self.run_in(&warm, spec, &start, &stdin, cancel, begun);
@@ -115,10 +119,12 @@ impl BoxServer {
             events: Vec::new(),
             violation: None,
             executed: false,
+            filtered: true,
             exit: None,
             max_rss: None,
             peak_used: 0,
             next_sample: SAMPLE_FIRST,
+            wall_end: spec.limits.wall_time,
         };
         channel::send(warm.program.as_fd(), &text, &fds)
             .map_err(|_| SandboxError::Lost { during: "started" })?;
@@ -169,10 +175,14 @@ struct Watch<'a> {
     violation: Option<Violation>,
     /// Whether execve happened.
     executed: bool,
+    /// Whether a process under the filters still lives; afterwards their listener only says so.
+    filtered: bool,
     exit: Option<Exit>,
     max_rss: Option<u64>,
     peak_used: u64,
     next_sample: Duration,
+    /// When the wall limit fires, as far as is known now.
+    wall_end: Duration,
 }
 
 impl Watch<'_> {
@@ -181,13 +191,16 @@ impl Watch<'_> {
         let mut next_cpu = self.limits.cpu_time.max(CPU_TICK_MIN) / cpus();
         loop {
             let now = self.started.elapsed();
-            let until = self.limits.wall_time.min(next_cpu).min(self.next_sample);
+            let until = self.wall_end.min(next_cpu).min(self.next_sample);
             let ready = self.wait(until.saturating_sub(now))?;
             if ready.cancel {
                 return Err(SandboxError::Cancelled);
             }
             if ready.program && !self.executed {
                 self.hear_program(program)?;
+            }
+            if ready.unfiltered {
+                self.filtered = false;
             }
             if ready.listener && self.hear_listener() {
                 return Ok(self.end_now(None));
@@ -229,14 +242,14 @@ impl Watch<'_> {
                 return Ok(Some(self.end_now(None)));
             }
         }
-        if now >= *next_cpu || now >= self.limits.wall_time {
+        if now >= *next_cpu || now >= self.wall_end {
             let used = self.cpu_now()?.total;
             if used > self.limits.cpu_time {
                 self.event(LimitHit::CpuTime, nanos(used), nanos(self.limits.cpu_time));
                 return Ok(Some(self.end_now(None)));
             }
             *next_cpu = now + ((self.limits.cpu_time - used) / cpus()).max(CPU_TICK_MIN);
-            if now >= self.limits.wall_time {
+            if now >= self.wall_end && !self.stretch_wall(now) {
                 let idle = used.as_secs_f64() < now.as_secs_f64() * IDLE_SHARE;
                 let limit = if idle { LimitHit::Idle } else { LimitHit::WallTime };
                 self.event(limit, nanos(now), nanos(self.limits.wall_time));
@@ -246,13 +259,21 @@ impl Watch<'_> {
         Ok(None)
     }
 
+    /// Moves the wall limit by what the program waited for a cpu. Returns whether there is time left then.
+    fn stretch_wall(&mut self, now: Duration) -> bool {
+        let waited = sampled::longest_cpu_wait(self.warm.pid);
+        let end = (self.limits.wall_time + waited).min(self.limits.wall_time * WALL_STRETCH);
+        self.wall_end = self.wall_end.max(end);
+        now < self.wall_end
+    }
+
     fn wait(&self, timeout: Duration) -> Result<Ready, SandboxError> {
         let gone = self.cancel.0.as_fd();
         let mut fds = [
             PollFd::new(self.cancel.0.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.warm.init.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.warm.pidfd.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.warm.listener.as_fd(), PollFlags::POLLIN),
+            PollFd::new(if self.filtered { self.warm.listener.as_fd() } else { gone }, PollFlags::POLLIN),
             PollFd::new(if self.executed { gone } else { self.warm.program.as_fd() }, PollFlags::POLLIN),
             PollFd::new(self.out.fd().unwrap_or(gone), PollFlags::POLLIN),
             PollFd::new(self.err.fd().unwrap_or(gone), PollFlags::POLLIN),
@@ -269,7 +290,8 @@ impl Watch<'_> {
             cancel: input(0),
             init: any(1),
             dead: any(2),
-            listener: input(3),
+            listener: self.filtered && input(3),
+            unfiltered: self.filtered && !input(3) && any(3),
             program: any(4),
             out: self.out.fd().is_some() && any(5),
             err: self.err.fd().is_some() && any(6),
@@ -446,6 +468,7 @@ struct Ready {
     init: bool,
     dead: bool,
     listener: bool,
+    unfiltered: bool,
     program: bool,
     out: bool,
     err: bool,
@@ -471,7 +494,7 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     make().map_err(SandboxError::host("make a pipe"))
 }
 
-fn start_plan(spec: &RunSpec) -> Result<StartPlan, SandboxError> {
+fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<StartPlan, SandboxError> {
     let bad = |what: String| Err(SandboxError::BadSpec(what));
     let Some(program) = spec.argv.first().filter(|p| !p.is_empty()) else {
         return bad("the command is empty".into());
@@ -498,7 +521,7 @@ fn start_plan(spec: &RunSpec) -> Result<StartPlan, SandboxError> {
     };
     let l = &spec.limits;
     let cpu_backup = l.cpu_time.as_secs() + 2;
-    let rlimits = vec![
+    let mut rlimits = vec![
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_CPU, cpu_backup),
         (libc::RLIMIT_FSIZE, l.file_size.get()),
@@ -510,5 +533,10 @@ fn start_plan(spec: &RunSpec) -> Result<StartPlan, SandboxError> {
         (libc::RLIMIT_RTPRIO, 0),
         (libc::RLIMIT_NICE, 0),
     ];
+    if accounting == Accounting::Sampled {
+        // No group bounds the box, so the kernel's per-process limits have to: coarser, and no evidence.
+        rlimits.push((libc::RLIMIT_NPROC, u64::from(l.processes + TASKS_OVERHEAD)));
+        rlimits.push((libc::RLIMIT_DATA, l.memory.get() + MEMORY_OVERHEAD));
+    }
     Ok(StartPlan { candidates, argv: spec.argv.clone(), env, rlimits })
 }

@@ -63,7 +63,10 @@ fn is_root() -> bool {
 
 fn prepare(base: &Path) -> Result<(), Failure> {
     sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64, 0).at(Step::ParentDeath, 0)?;
-    sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).at(Step::ParentDeath, 1)?;
+    if is_root() {
+        // Rootless, the id maps of a box are files that only the owner of a dumpable process may write.
+        sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).at(Step::ParentDeath, 1)?;
+    }
     sys::set_rlimit(libc::RLIMIT_CORE, 0, 0).at(Step::ResourceLimits, 0)?;
     // The line is on another descriptor; standard streams lead nowhere, so that nothing of the worker's
     // is ever inherited by a box.

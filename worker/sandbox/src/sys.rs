@@ -234,11 +234,12 @@ pub(crate) fn reap_automatically() {
     }
 }
 
-/// Gives every signal its default action and unblocks all, as a program expects to find them.
+/// Gives the signals that the server ignores their default action and unblocks all, as a program expects to
+/// find them. Handlers need no reset: execve(2) drops them.
 pub(crate) fn reset_signals() {
     // SAFETY: SIG_DFL installs no code; the set is initialised by sigemptyset before it is used.
     unsafe {
-        for signal in 1..=64 {
+        for signal in [libc::SIGCHLD, libc::SIGPIPE] {
             libc::signal(signal, libc::SIG_DFL);
         }
         let mut none: libc::sigset_t = std::mem::zeroed();

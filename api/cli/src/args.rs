@@ -1,0 +1,353 @@
+//! The command line, as commands.md fixes it. Only shapes and help texts; what they mean is in the file of
+//! each subcommand.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use proto::units::{Bytes, parse_duration};
+use proto::verdict::Verdict;
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|e| e.to_string())
+}
+
+fn size(text: &str) -> Result<Bytes, String> {
+    text.parse().map_err(|e: proto::units::UnitError| e.to_string())
+}
+
+fn verdict(text: &str) -> Result<Verdict, String> {
+    text.parse().map_err(|e: proto::verdict::UnknownVerdict| e.to_string())
+}
+
+fn positive(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a whole number of at least 1 is needed".to_owned()),
+        Ok(n) => Ok(n),
+    }
+}
+
+/// Judges untrusted code.
+#[derive(Debug, Parser)]
+#[command(name = "tribunal", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Directory of images, the store and caches [default: /var/lib/tribunal for root, else
+    /// $XDG_DATA_HOME/tribunal]
+    #[arg(long, global = true, env = "TRIBUNAL_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Configuration file (TOML); flags and TRIBUNAL__SECTION__KEY win over it
+    #[arg(long, global = true, env = "TRIBUNAL_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What to log on stderr, such as `info` or `worker=debug`
+    #[arg(
+        long,
+        global = true,
+        env = "TRIBUNAL_LOG",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "FILTER"
+    )]
+    pub(crate) log: String,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Judge one submission against a problem package, here and now
+    Judge(JudgeArgs),
+    /// Run one command in a box
+    Run(RunArgs),
+    /// Compare one output with one answer, as the judge would
+    Check(CheckArgs),
+    /// Check a problem package and judge all its example submissions
+    Verify(VerifyArgs),
+    /// API, web page, store, queue and a worker in one process
+    Serve(ServeArgs),
+    /// The API alone; jobs go through a broker
+    Api(ApiArgs),
+    /// A worker alone; jobs come from a broker
+    Worker(WorkerArgs),
+    /// Language images
+    Images(ImagesArgs),
+    /// The languages known here
+    Languages(JsonArgs),
+    /// Probe what the sandbox relies on
+    Doctor(JsonArgs),
+    /// Reproducible measurements
+    Bench(BenchArgs),
+    /// Print the OpenAPI document of the HTTP API
+    Openapi,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JsonArgs {
+    /// Print exactly one JSON document on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JudgeArgs {
+    /// Package directory or zip
+    pub(crate) problem: PathBuf,
+    /// Source files, or directories of them; together they are one program
+    #[arg(required = true, value_name = "SOURCE")]
+    pub(crate) sources: Vec<PathBuf>,
+    /// Language id; guessed from the extension when that is unambiguous
+    #[arg(long, value_name = "ID")]
+    pub(crate) language: Option<String>,
+    /// Run every test case even after a failure
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Run only this test case, or those below this folder; may be repeated
+    #[arg(long, value_name = "TEST")]
+    pub(crate) only: Vec<String>,
+    /// Test cases at once
+    #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
+    pub(crate) jobs: u32,
+    /// Exit 1 unless the verdict is one of these
+    #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = verdict)]
+    pub(crate) expect: Vec<Verdict>,
+    /// Print exactly one JSON document on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Image by name or digest; `host` is a read-only view of this machine's own /usr
+    #[arg(long, default_value = "host", value_name = "NAME|DIGEST")]
+    pub(crate) image: String,
+    /// CPU time of the whole process tree, such as 2s or 250ms
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub(crate) cpu_time: Option<Duration>,
+    /// Wall-clock time [default: 3 x cpu time + 1s]
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub(crate) wall_time: Option<Duration>,
+    /// Memory of the whole process tree, such as 64MiB
+    #[arg(long, value_name = "S", value_parser = size)]
+    pub(crate) memory: Option<Bytes>,
+    /// Processes and threads
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) processes: Option<u32>,
+    /// Bytes on stdout and stderr together
+    #[arg(long, value_name = "S", value_parser = size)]
+    pub(crate) output: Option<Bytes>,
+    /// Size of the work directory
+    #[arg(long, value_name = "S", value_parser = size)]
+    pub(crate) disk: Option<Bytes>,
+    /// Standard input; `-` passes this command's own [default: empty]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stdin: Option<PathBuf>,
+    /// Put a file into the work directory; may be repeated
+    #[arg(long = "file", value_name = "SRC[:DEST]")]
+    pub(crate) files: Vec<String>,
+    /// Set an environment variable; may be repeated
+    #[arg(long = "env", value_name = "K=V")]
+    pub(crate) env: Vec<String>,
+    /// Bring back a file or folder of the work directory into the current one; may be repeated
+    #[arg(long = "out", value_name = "PATH")]
+    pub(crate) out: Vec<String>,
+    /// Write the JSON there and pass output and exit status through
+    #[arg(long, value_name = "FILE")]
+    pub(crate) status_file: Option<PathBuf>,
+    /// Add what the program did to the JSON
+    #[arg(long)]
+    pub(crate) report: bool,
+    /// Print exactly one JSON document on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Package whose checker decides; without it the default validator does
+    pub(crate) problem: Option<PathBuf>,
+    /// Flags of the validator, in one argument
+    #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
+    pub(crate) validator_flags: Option<String>,
+    /// The test's input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// The right answer
+    #[arg(long, value_name = "FILE")]
+    pub(crate) answer: PathBuf,
+    /// What a program wrote
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Print exactly one JSON document on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Package directory or zip
+    pub(crate) problem: PathBuf,
+    /// Submissions at once
+    #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
+    pub(crate) jobs: u32,
+    /// Print exactly one JSON document on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Install the packages (folders and zips) in this folder at start
+    #[arg(long, value_name = "DIR")]
+    pub(crate) problems: Option<PathBuf>,
+    /// Submissions judged at once [default: one per CPU]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) slots: Option<u32>,
+    /// How long running jobs may take after SIGTERM [default: 30s]
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub(crate) drain_timeout: Option<Duration>,
+    /// Serve the page from this folder instead of from the executable
+    #[arg(long, value_name = "DIR")]
+    pub(crate) web_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApiArgs {
+    /// sqlite://FILE or postgres://… [default: a file in the data directory]
+    #[arg(long, value_name = "URL", env = "TRIBUNAL_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+    /// amqp://…
+    #[arg(long, value_name = "URL", env = "TRIBUNAL_BROKER", hide_env_values = true)]
+    pub(crate) broker: Option<String>,
+    /// file://DIR [default: a folder in the data directory]
+    #[arg(long, value_name = "URL")]
+    pub(crate) blobs: Option<String>,
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Install the packages (folders and zips) in this folder at start
+    #[arg(long, value_name = "DIR")]
+    pub(crate) problems: Option<PathBuf>,
+    /// Serve the page from this folder instead of from the executable
+    #[arg(long, value_name = "DIR")]
+    pub(crate) web_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// amqp://…
+    #[arg(long, value_name = "URL", env = "TRIBUNAL_BROKER", hide_env_values = true)]
+    pub(crate) broker: Option<String>,
+    /// Where the API is, such as http://127.0.0.1:8080
+    #[arg(long, value_name = "URL", env = "TRIBUNAL_API")]
+    pub(crate) api: String,
+    /// File that holds this worker's token
+    #[arg(long, value_name = "FILE", env = "TRIBUNAL_TOKEN_FILE")]
+    pub(crate) token_file: PathBuf,
+    /// Submissions judged at once [default: one per CPU]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) slots: Option<u32>,
+    /// How long running jobs may take after SIGTERM [default: 30s]
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub(crate) drain_timeout: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImagesArgs {
+    #[command(subcommand)]
+    pub(crate) command: ImagesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImagesCommand {
+    /// What is there
+    List(JsonArgs),
+    /// Build language images from the recipes
+    Build {
+        /// Language ids
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        /// Build the shared base anew as well
+        #[arg(long)]
+        refresh_base: bool,
+        /// Print exactly one JSON document on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget an image
+    Remove {
+        /// Name or digest
+        image: String,
+    },
+    /// Hash everything again
+    Verify(JsonArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) command: BenchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// A complete fresh box beside a bare fork and exec
+    Box {
+        /// Interleaved rounds
+        #[arg(long, value_name = "N", default_value = "200", value_parser = positive)]
+        rounds: u32,
+        /// Print exactly one JSON document on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Submissions judged per second
+    Judge {
+        /// Submissions
+        #[arg(long, value_name = "N", default_value = "20", value_parser = positive)]
+        rounds: u32,
+        /// Submissions at once
+        #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
+        jobs: u32,
+        /// Language id
+        #[arg(long, value_name = "ID", default_value = "cpp")]
+        language: String,
+        /// Print exactly one JSON document on stdout
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn zero_and_unitless_limits_are_refused() {
+        for bad in ["0s", "1", "5parsecs"] {
+            assert!(
+                Cli::try_parse_from(["tribunal", "run", "--cpu-time", bad, "--", "true"]).is_err(),
+                "{bad}"
+            );
+        }
+        for bad in ["0MiB", "64", "64MB"] {
+            assert!(
+                Cli::try_parse_from(["tribunal", "run", "--memory", bad, "--", "true"]).is_err(),
+                "{bad}"
+            );
+        }
+        assert!(Cli::try_parse_from(["tribunal", "judge", "p", "s", "--expect", "AC,YES"]).is_err());
+        assert!(Cli::try_parse_from(["tribunal", "judge", "p", "s", "--expect", "AC,PA"]).is_ok());
+    }
+}

@@ -1,0 +1,217 @@
+//! The configuration: a TOML file, then `TRIBUNAL__SECTION__KEY` of the environment, then flags (applied by
+//! each command). Unknown sections and keys stop the start by name.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use proto::limits::Limits;
+use proto::units::{Bytes, UnitError, parse_duration};
+use serde::Deserialize;
+
+use crate::output::Failure;
+
+const ENV_PREFIX: &str = "TRIBUNAL__";
+
+/// The file, as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    server: RawServer,
+    worker: RawWorker,
+    limits: RawLimits,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawServer {
+    listen: Option<SocketAddr>,
+    data: Option<PathBuf>,
+    database: Option<String>,
+    broker: Option<String>,
+    blobs: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawWorker {
+    slots: Option<u32>,
+    drain_timeout: Option<String>,
+}
+
+/// The operator's maxima for limits of requests.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawLimits {
+    cpu_time: Option<String>,
+    wall_time: Option<String>,
+    memory: Option<String>,
+    output: Option<String>,
+    file_size: Option<String>,
+    processes: Option<u32>,
+    open_files: Option<u32>,
+    disk: Option<String>,
+    inodes: Option<u32>,
+}
+
+/// The configuration, resolved.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) database: Option<String>,
+    pub(crate) broker: Option<String>,
+    pub(crate) blobs: Option<String>,
+    pub(crate) slots: Option<u32>,
+    pub(crate) drain_timeout: Option<Duration>,
+    pub(crate) maxima: Limits,
+}
+
+/// Reads the file, if there is one, and the environment.
+pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
+    let mut table = toml::Table::new();
+    let mut origin = "the environment".to_owned();
+    if let Some(file) = file {
+        origin = file.display().to_string();
+        let text = std::fs::read_to_string(file)
+            .map_err(|e| Failure::usage(format!("could not read the configuration {origin}: {e}")))?;
+        table = text.parse().map_err(|e| Failure::usage(format!("{origin}: {e}")))?;
+    }
+    let from_env = std::env::vars().filter(|(key, _)| key.starts_with(ENV_PREFIX));
+    merge_env(&mut table, from_env)?;
+    let raw: Raw = table
+        .try_into()
+        .map_err(|e: toml::de::Error| Failure::usage(format!("configuration ({origin}): {e}")))?;
+    resolve(raw).map_err(|why| Failure::usage(format!("configuration ({origin}): {why}")))
+}
+
+/// `TRIBUNAL__LIMITS__CPU_TIME=10s` is `cpu_time = "10s"` in `[limits]`; `…__BROKER_FILE=PATH` takes the
+/// value from a file.
+fn merge_env(table: &mut toml::Table, vars: impl Iterator<Item = (String, String)>) -> Result<(), Failure> {
+    for (name, value) in vars {
+        let path = name[ENV_PREFIX.len()..].to_ascii_lowercase();
+        let Some((section, key)) = path.split_once("__") else {
+            return Err(Failure::usage(format!("{name}: {ENV_PREFIX}SECTION__KEY is needed")));
+        };
+        let (key, value) = match key.strip_suffix("_file").filter(|_| key != "token_file") {
+            Some(key) => {
+                (key, read_secret(Path::new(&value)).map_err(|e| Failure::usage(format!("{name}: {e}")))?)
+            }
+            None => (key, value),
+        };
+        let section = table
+            .entry(section)
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()))
+            .as_table_mut()
+            .ok_or_else(|| Failure::usage(format!("{name}: `{section}` is not a section")))?;
+        let value = value.parse::<i64>().map_or(toml::Value::String(value), toml::Value::Integer);
+        section.insert(key.to_owned(), value);
+    }
+    Ok(())
+}
+
+/// The first line of a file that holds a secret.
+pub(crate) fn read_secret(file: &Path) -> Result<String, String> {
+    let text =
+        std::fs::read_to_string(file).map_err(|e| format!("could not read {}: {e}", file.display()))?;
+    match text.trim() {
+        "" => Err(format!("{} is empty; it must hold the secret", file.display())),
+        secret => Ok(secret.to_owned()),
+    }
+}
+
+fn resolve(raw: Raw) -> Result<Config, String> {
+    let mut maxima = Limits::default_maxima();
+    let limits = raw.limits;
+    time("limits.cpu_time", limits.cpu_time, &mut maxima.cpu_time)?;
+    time("limits.wall_time", limits.wall_time, &mut maxima.wall_time)?;
+    bytes("limits.memory", limits.memory, &mut maxima.memory)?;
+    bytes("limits.output", limits.output, &mut maxima.output)?;
+    bytes("limits.file_size", limits.file_size, &mut maxima.file_size)?;
+    bytes("limits.disk", limits.disk, &mut maxima.disk)?;
+    count("limits.processes", limits.processes, &mut maxima.processes)?;
+    count("limits.open_files", limits.open_files, &mut maxima.open_files)?;
+    count("limits.inodes", limits.inodes, &mut maxima.inodes)?;
+    if raw.worker.slots == Some(0) {
+        return Err("`worker.slots` is zero; at least 1 is needed".to_owned());
+    }
+    let drain_timeout = raw
+        .worker
+        .drain_timeout
+        .map(|text| parse_duration(&text).map_err(|e| format!("`worker.drain_timeout`: {e}")))
+        .transpose()?;
+    Ok(Config {
+        listen: raw.server.listen,
+        data: raw.server.data,
+        database: raw.server.database,
+        broker: raw.server.broker,
+        blobs: raw.server.blobs,
+        slots: raw.worker.slots,
+        drain_timeout,
+        maxima,
+    })
+}
+
+fn time(key: &str, text: Option<String>, to: &mut Duration) -> Result<(), String> {
+    if let Some(text) = text {
+        *to = parse_duration(&text).map_err(|e| format!("`{key}`: {e}"))?;
+    }
+    Ok(())
+}
+
+fn bytes(key: &str, text: Option<String>, to: &mut Bytes) -> Result<(), String> {
+    if let Some(text) = text {
+        *to = text.parse().map_err(|e: UnitError| format!("`{key}`: {e}"))?;
+    }
+    Ok(())
+}
+
+fn count(key: &str, value: Option<u32>, to: &mut u32) -> Result<(), String> {
+    match value {
+        Some(0) => Err(format!("`{key}` is zero; a limit must be positive")),
+        Some(n) => {
+            *to = n;
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(toml: &str, env: &[(&str, &str)]) -> Result<Config, String> {
+        let mut table: toml::Table = toml.parse().map_err(|e: toml::de::Error| e.to_string())?;
+        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        merge_env(&mut table, env).map_err(|e| e.to_string())?;
+        resolve(table.try_into().map_err(|e: toml::de::Error| e.to_string())?)
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let config = read(
+            "[limits]\ncpu_time = \"10s\"\nmemory = \"1GiB\"",
+            &[("TRIBUNAL__LIMITS__CPU_TIME", "5s"), ("TRIBUNAL__WORKER__SLOTS", "3")],
+        )
+        .unwrap();
+        assert_eq!(config.maxima.cpu_time, Duration::from_secs(5));
+        assert_eq!(config.maxima.memory, Bytes::gib(1));
+        assert_eq!(config.slots, Some(3));
+    }
+
+    #[test]
+    fn unknown_keys_zero_and_missing_units_stop_the_start_by_name() {
+        for (toml, named) in [
+            ("[limits]\ncpu = \"1s\"", "cpu"),
+            ("[limit]\n", "limit"),
+            ("[limits]\ncpu_time = \"1\"", "limits.cpu_time"),
+            ("[limits]\nprocesses = 0", "limits.processes"),
+            ("[worker]\nslots = 0", "worker.slots"),
+        ] {
+            let error = read(toml, &[]).unwrap_err();
+            assert!(error.contains(named), "{toml}: {error}");
+        }
+        assert!(read("", &[("TRIBUNAL__SPEED", "9")]).is_err());
+    }
+}

@@ -1,0 +1,121 @@
+//! What commands share: the data directory, the image store, boxes, the engine, the runtime.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use images::{RootfsKind, Store};
+use sandbox::{BoxServer, ServerConfig};
+use tokio::runtime::Runtime;
+use worker::boxes::BoxRunner;
+use worker::engine::Engine;
+use worker::toolchains::Toolchains;
+
+use crate::config::Config;
+use crate::output::{Failure, chain, note};
+
+/// Where everything is and what the operator set.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The data directory; made when first needed.
+    pub(crate) data: PathBuf,
+    pub(crate) config: Config,
+}
+
+impl Settings {
+    pub(crate) fn new(data: Option<PathBuf>, config: Config) -> Result<Self, Failure> {
+        let data = match data.or_else(|| config.data.clone()) {
+            Some(data) => data,
+            None => default_data()?,
+        };
+        Ok(Self { data, config })
+    }
+
+    /// Opens the image store.
+    pub(crate) fn store(&self) -> Result<Arc<Store>, Failure> {
+        Store::open(&self.data)
+            .map(Arc::new)
+            .map_err(|e| Failure::usage(format!("{} (choose another data directory with --data)", chain(&e))))
+    }
+
+    /// Starts the box server. Must come before anything that makes a thread. `warm` boxes of each kind are
+    /// kept ready; a single run has no use for any.
+    pub(crate) fn boxes(warm: usize) -> Result<BoxServer, Failure> {
+        BoxServer::spawn(ServerConfig { warm, ..ServerConfig::default() }).map_err(|e| {
+            Failure::ours(format!("boxes cannot run here: {}; `tribunal doctor` tells more", chain(&e)))
+        })
+    }
+
+    /// The engine over real boxes and the images of the store.
+    pub(crate) fn engine(&self, boxes: BoxServer, store: &Arc<Store>) -> Engine {
+        let store = Arc::clone(store);
+        let find =
+            move |language: &language::Language| store.rootfs_for_language(language).map_err(|e| chain(&e));
+        let toolchains = Toolchains::new(language::all().iter().cloned(), Box::new(find));
+        Engine::new(Arc::new(BoxRunner::new(boxes)), Arc::new(toolchains))
+            .with_maxima(self.config.maxima.clone())
+    }
+}
+
+/// Says so when a language has no image of its own and the machine stands in.
+pub(crate) fn tell_host_image(store: &Store, language: &language::Language) {
+    if let Ok((_, RootfsKind::Host)) = store.digest_for_language(language) {
+        let id = &language.id;
+        note(&format!(
+            "there is no image for `{id}`; judging with this machine's own compilers (`tribunal images build {id}` makes one)"
+        ));
+    }
+}
+
+/// The runtime; only after the box server was started.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::ours(format!("could not start threads: {e}")))
+}
+
+fn default_data() -> Result<PathBuf, Failure> {
+    if is_root() {
+        return Ok(PathBuf::from("/var/lib/tribunal"));
+    }
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    absolute("XDG_DATA_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+        .map(|base| base.join("tribunal"))
+        .ok_or_else(|| {
+            Failure::usage("neither XDG_DATA_HOME nor HOME is set; name a data directory with --data")
+        })
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+/// The machine's name, for people.
+pub(crate) fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
+}
+
+/// Reads a problem package; a zip is unpacked into `scratch`.
+pub(crate) fn open_problem(path: &Path, scratch: &Path) -> Result<problem::Loaded, Failure> {
+    let loaded = problem::open(path, scratch).map_err(Failure::usage)?;
+    for diagnostic in &loaded.diagnostics {
+        note(&diagnostic.to_string());
+    }
+    Ok(loaded)
+}
+
+/// A folder for what this command unpacks; gone when it ends.
+pub(crate) fn scratch() -> Result<tempfile::TempDir, Failure> {
+    tempfile::Builder::new()
+        .prefix("tribunal-")
+        .tempdir()
+        .map_err(|e| Failure::ours(format!("could not make a temporary folder: {e}")))
+}
+
+/// One slot per CPU this process may use.
+pub(crate) fn default_slots() -> u32 {
+    std::thread::available_parallelism().map_or(1, |n| n.get() as u32)
+}

@@ -1,0 +1,67 @@
+//! `tribunal judge`: one submission against one package, in this process.
+
+use std::sync::Arc;
+
+use proto::report::Judgement;
+use proto::verdict::Verdict;
+use worker::{Against, JudgeError, Submission};
+
+use crate::args::JudgeArgs;
+use crate::context::{Settings, open_problem, runtime, scratch, tell_host_image};
+use crate::output::{Failure, note, print_json, print_line};
+use crate::{report, sources};
+
+pub(crate) fn main(args: &JudgeArgs, settings: &Settings) -> Result<u8, Failure> {
+    let files = sources::load(&args.sources)?;
+    let language = sources::language_of(args.language.as_deref(), &files)?;
+    let scratch = scratch()?;
+    let loaded = open_problem(&args.problem, scratch.path())?;
+    let boxes = Settings::boxes(0)?;
+    let store = settings.store()?;
+    tell_host_image(&store, language);
+
+    let submission =
+        Submission { language: language.id.clone(), files, all: args.all, only: args.only.clone() };
+    let against = Against::Problem(Arc::new(loaded.problem));
+    let engine = settings.engine(boxes, &store).with_parallel_cases(args.jobs as usize);
+    let judged = runtime()?.block_on(engine.judge(&submission, &against, &mut |_| {}));
+    let judgement = match judged {
+        Ok(judgement) => judgement,
+        Err(JudgeError::Rejected(why)) => return Err(Failure::usage(why)),
+        Err(JudgeError::Failed { cause, .. }) => Judgement::system_error(&language.id, cause),
+    };
+    if args.json {
+        print_json(&judgement)?;
+    } else {
+        print_line(&report::text(&judgement))?;
+    }
+    Ok(status(&judgement, &args.expect))
+}
+
+fn status(judgement: &Judgement, expect: &[Verdict]) -> u8 {
+    if judgement.verdict == Verdict::SE {
+        return 3;
+    }
+    if expect.is_empty() || expect.contains(&judgement.verdict) {
+        return 0;
+    }
+    let wanted: Vec<_> = expect.iter().map(|v| v.code()).collect();
+    note(&format!("the verdict is {}, expected was {}", judgement.verdict, wanted.join(" or ")));
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_status_tells_our_failure_from_an_unexpected_verdict() {
+        let mut judgement = Judgement::system_error("cpp", "why".to_owned());
+        assert_eq!(status(&judgement, &[]), 3);
+        assert_eq!(status(&judgement, &[Verdict::AC]), 3);
+        judgement.verdict = Verdict::WA;
+        assert_eq!(status(&judgement, &[]), 0);
+        assert_eq!(status(&judgement, &[Verdict::AC]), 1);
+        assert_eq!(status(&judgement, &[Verdict::AC, Verdict::WA]), 0);
+    }
+}

@@ -1,0 +1,93 @@
+//! How a command ends and what it prints: one JSON document on stdout, everything else on stderr.
+
+use std::fmt;
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Bad usage or input: the text names the file or key and what would be right. Exit 2.
+    Usage(String),
+    /// Ours. Exit 3.
+    Ours(String),
+}
+
+impl Failure {
+    pub(crate) fn usage(text: impl fmt::Display) -> Self {
+        Failure::Usage(text.to_string())
+    }
+
+    pub(crate) fn ours(text: impl fmt::Display) -> Self {
+        Failure::Ours(text.to_string())
+    }
+
+    pub(crate) fn exit_status(&self) -> u8 {
+        match self {
+            Failure::Usage(_) => 2,
+            Failure::Ours(_) => 3,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Usage(text) | Failure::Ours(text) => f.write_str(text),
+        }
+    }
+}
+
+/// The error and all its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let said = next.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = next.source();
+    }
+    text
+}
+
+/// Prints the one JSON document of a command.
+pub(crate) fn print_json(document: &impl Serialize) -> Result<(), Failure> {
+    let text =
+        serde_json::to_string(document).map_err(|e| Failure::ours(format!("could not write JSON: {e}")))?;
+    print_line(&text)
+}
+
+/// Prints a line; a reader that went away is no failure of ours, any other trouble is.
+pub(crate) fn print_line(text: &str) -> Result<(), Failure> {
+    pass(io::stdout().lock(), text.as_bytes())?;
+    pass(io::stdout().lock(), b"\n")
+}
+
+/// Writes `bytes` as they are.
+pub(crate) fn pass(mut to: impl io::Write, bytes: &[u8]) -> Result<(), Failure> {
+    match to.write_all(bytes).and_then(|()| to.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::ours(format!("could not write the result: {e}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says something to the person at the terminal.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "tribunal: {text}");
+}
+
+/// Sends logs to stderr; without a filter only warnings and errors.
+pub(crate) fn start_log(filter: &str) {
+    let filter = if filter.is_empty() { "warn" } else { filter };
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|e| {
+        note(&format!("--log `{filter}` is not a filter ({e}); logging warnings"));
+        tracing_subscriber::EnvFilter::new("warn")
+    });
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+}

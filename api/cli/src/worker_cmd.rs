@@ -1,0 +1,100 @@
+//! `tribunal worker`, and the worker inside `serve`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::id::WorkerId;
+use queue::WorkerLink;
+use sandbox::BoxServer;
+use tokio_util::sync::CancellationToken;
+use worker::consume::{self, ConsumeConfig};
+use worker::coordinator_http::HttpCoordinator;
+use worker::engine::Engine;
+use worker::packages::{DEFAULT_CACHE_BYTES, Packages};
+use worker::versions;
+
+use crate::args::WorkerArgs;
+use crate::config::read_secret;
+use crate::context::{Settings, default_slots, host_name, runtime, tell_host_image};
+use crate::output::{Failure, note, print_line};
+use crate::stop;
+
+/// How long running jobs may take after the order to stop, unless somebody says otherwise.
+pub(crate) const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
+
+/// Time between heartbeats (architecture: every 5 s).
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// A worker that is ready for its first job.
+pub(crate) struct Worker {
+    engine: Arc<Engine>,
+    packages: Packages,
+    config: ConsumeConfig,
+}
+
+impl Worker {
+    /// Opens images and package cache and asks every language for its version.
+    pub(crate) async fn prepare(
+        settings: &Settings,
+        boxes: BoxServer,
+        id: WorkerId,
+        slots: u32,
+        drain_timeout: Duration,
+    ) -> Result<Self, Failure> {
+        let accounting = boxes.accounting();
+        let store = settings.store()?;
+        language::all().iter().for_each(|language| tell_host_image(&store, language));
+        let engine = Arc::new(settings.engine(boxes, &store));
+        let packages = Packages::open(&settings.data, id, DEFAULT_CACHE_BYTES).map_err(|e| {
+            Failure::usage(format!("the data directory {} cannot be used: {e}", settings.data.display()))
+        })?;
+        let languages = versions::describe_all(&engine).await;
+        for language in languages.iter().filter(|l| !l.usable) {
+            note(&format!(
+                "{} cannot be judged here: {}",
+                language.name,
+                language.reason.as_deref().unwrap_or("no reason given")
+            ));
+        }
+        let config = ConsumeConfig {
+            id,
+            name: host_name(),
+            slots: slots as usize,
+            accounting,
+            languages,
+            drain_timeout,
+            heartbeat: HEARTBEAT,
+        };
+        Ok(Self { engine, packages, config })
+    }
+
+    /// Works until `stop` is cancelled and everything is reported or handed back.
+    pub(crate) async fn run(self, link: WorkerLink, stop: CancellationToken) -> Result<(), Failure> {
+        consume::run(link, self.engine, self.packages, self.config, stop.cancelled_owned())
+            .await
+            .map_err(|e| Failure::usage(format!("the worker had to stop: {e}")))
+    }
+}
+
+pub(crate) fn main(args: WorkerArgs, settings: &Settings) -> Result<u8, Failure> {
+    let Some(broker) = args.broker.or_else(|| settings.config.broker.clone()) else {
+        return Err(Failure::usage("`worker` needs a broker: --broker amqp://… or TRIBUNAL_BROKER"));
+    };
+    let token = read_secret(&args.token_file).map_err(|e| Failure::usage(format!("--token-file: {e}")))?;
+    let coordinator =
+        HttpCoordinator::new(&args.api, &token).map_err(|e| Failure::usage(format!("--api: {e}")))?;
+    let slots = args.slots.or(settings.config.slots).unwrap_or_else(default_slots);
+    let drain = args.drain_timeout.or(settings.config.drain_timeout).unwrap_or(DRAIN_DEFAULT);
+    let boxes = Settings::boxes(slots as usize)?;
+    runtime()?.block_on(async {
+        let stop = stop::on_signal()?;
+        let (jobs, reports, events) =
+            queue::amqp::connect_worker(&broker, slots as usize, std::env::consts::ARCH)
+                .await
+                .map_err(|e| Failure::usage(format!("--broker: {e}")))?;
+        let worker = Worker::prepare(settings, boxes, WorkerId::new(), slots, drain).await?;
+        print_line("working")?;
+        let link = WorkerLink { jobs, reports, events, coordinator: Arc::new(coordinator) };
+        worker.run(link, stop).await.map(|()| 0)
+    })
+}

@@ -1,0 +1,206 @@
+//! One delivery, from claim to acknowledgement.
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use proto::event::{EventKind, EventMessage, State};
+use proto::http::{ClaimReply, ClaimRequest};
+use proto::id::{Attempt, Fence};
+use proto::job::{Job, Target};
+use proto::report::{Judgement, Outcome, ReportMessage};
+use queue::{Delivery, QueueError};
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::running::Stop;
+use super::{BACKOFF_MIN, Shared, back_off};
+use crate::engine::{Against, Progress, Submission};
+use crate::error::JudgeError;
+
+/// A granted claim.
+#[derive(Debug, Clone, Copy)]
+struct Granted {
+    attempt: Attempt,
+    fence: Fence,
+    queued_ms: f64,
+}
+
+/// Takes one delivery to its end.
+pub(super) async fn handle(shared: &Shared, delivery: Delivery<Job>) {
+    let Some((delivery, granted)) = claim(shared, delivery).await else { return };
+    let job = &delivery.message;
+    let mut entered = shared.running.enter(job.judgement_id, granted.fence);
+    tracing::debug!(submission.id = %job.submission_id, attempt = granted.attempt, "claimed");
+
+    // A defect of ours in judging one submission must not take the worker down or lose the job.
+    let judging = std::panic::AssertUnwindSafe(judge(shared, job, granted)).catch_unwind();
+    let outcome = tokio::select! {
+        biased;
+        stop = entered.stopped() => match stop {
+            Stop::Revoked | Stop::No => return acknowledge(delivery).await,
+            Stop::HandBack => handed_back(),
+        },
+        outcome = judging => outcome.unwrap_or_else(|_| Outcome::Failed {
+            cause: "the worker met a defect of its own while judging".to_owned(),
+            retry: true,
+        }),
+    };
+
+    let report = ReportMessage {
+        schema: 1,
+        judgement_id: job.judgement_id,
+        submission_id: job.submission_id,
+        attempt: granted.attempt,
+        fence: granted.fence,
+        worker_id: shared.config.id,
+        outcome,
+    };
+    match publish(shared, report).await {
+        Published::Safe => acknowledge(delivery).await,
+        // Somebody else has to make it again.
+        Published::GaveUp => give_back(delivery).await,
+    }
+}
+
+/// Asks for the right to judge. `None` when there is nothing more to do for the delivery.
+async fn claim(shared: &Shared, delivery: Delivery<Job>) -> Option<(Delivery<Job>, Granted)> {
+    let request = ClaimRequest { worker_id: shared.config.id, redelivered: delivery.redelivered };
+    let mut wait = BACKOFF_MIN;
+    loop {
+        match shared.coordinator.claim(delivery.message.judgement_id, &request).await {
+            Ok(ClaimReply::Granted { attempt, fence, queued_ms }) => {
+                return Some((delivery, Granted { attempt, fence, queued_ms }));
+            }
+            Ok(ClaimReply::Refused { reason }) => {
+                tracing::debug!(reason, "nothing to do for a delivery");
+                acknowledge(delivery).await;
+                return None;
+            }
+            Ok(ClaimReply::TryElsewhere) => {
+                acknowledge(delivery).await;
+                return None;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not claim; trying again");
+                if shared.running.is_handing_back() {
+                    give_back(delivery).await;
+                    return None;
+                }
+                back_off(&mut wait).await;
+            }
+        }
+    }
+}
+
+async fn judge(shared: &Shared, job: &Job, granted: Granted) -> Outcome {
+    let mut seq = 0;
+    let mut emit = |event: EventKind| {
+        let message = EventMessage {
+            schema: 1,
+            judgement_id: job.judgement_id,
+            submission_id: job.submission_id,
+            attempt: granted.attempt,
+            fence: granted.fence,
+            seq,
+            event,
+        };
+        seq += 1;
+        if let Err(TrySendError::Full(_)) = shared.events.try_send(message) {
+            tracing::warn!("events are not taken fast enough; one was dropped");
+        }
+    };
+    let judged = judged(shared, job, &mut |progress| emit(event_of(progress))).await;
+    match judged {
+        Ok(mut judgement) => {
+            judgement.timing.queue_ms = Some(granted.queued_ms);
+            Outcome::Judged { judgement: Box::new(judgement) }
+        }
+        Err(JudgeError::Failed { cause, retry }) => Outcome::Failed { cause, retry },
+        // The API let it in, so this worker knows less than the API: perhaps another one knows enough.
+        Err(JudgeError::Rejected(why)) => Outcome::Failed { cause: why.to_string(), retry: true },
+    }
+}
+
+async fn judged(
+    shared: &Shared,
+    job: &Job,
+    on_progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Judgement, JudgeError> {
+    let submission = Submission {
+        language: job.language.clone(),
+        files: job.files.clone(),
+        all: job.all,
+        only: Vec::new(),
+    };
+    match &job.target {
+        Target::Tests { tests } => {
+            let against = Against::Tests { tests: tests.clone(), limits: job.limits.clone() };
+            shared.engine.judge(&submission, &against, on_progress).await
+        }
+        Target::Problem { name, digest, blob } => {
+            let held = shared.packages.problem(&*shared.coordinator, name, digest, blob).await?;
+            let against = Against::Problem(held.problem());
+            shared.engine.judge(&submission, &against, on_progress).await
+        }
+    }
+}
+
+fn event_of(progress: Progress) -> EventKind {
+    match progress {
+        Progress::Started { tests_total } => {
+            EventKind::State { state: State::Running, tests_total: Some(tests_total) }
+        }
+        Progress::Compiled(compile) => EventKind::Compile { compile },
+        Progress::Tested { index, total, test } => EventKind::Test { index, total, test },
+    }
+}
+
+fn handed_back() -> Outcome {
+    Outcome::Failed { cause: "handed back: the worker was told to stop".to_owned(), retry: true }
+}
+
+/// Whether a report is where it cannot get lost.
+enum Published {
+    Safe,
+    /// The worker is going down and the broker does not answer.
+    GaveUp,
+}
+
+/// Publishes until it is safe.
+async fn publish(shared: &Shared, mut report: ReportMessage) -> Published {
+    let mut wait = BACKOFF_MIN;
+    loop {
+        match shared.reports.publish(&report).await {
+            Ok(()) => return Published::Safe,
+            Err(QueueError::Malformed { cause, .. } | QueueError::Refused { cause, .. })
+                if matches!(report.outcome, Outcome::Judged { .. }) =>
+            {
+                // Nobody will ever take this one, too large perhaps; the submission must end all the same.
+                tracing::error!(cause, "a report was refused; reporting a failure in its place");
+                report.outcome = Outcome::Failed {
+                    cause: format!("the report of a finished judgement was refused: {cause}"),
+                    retry: false,
+                };
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a report could not be published; trying again");
+                if shared.running.is_handing_back() && wait > Duration::from_secs(1) {
+                    return Published::GaveUp;
+                }
+                back_off(&mut wait).await;
+            }
+        }
+    }
+}
+
+async fn acknowledge(delivery: Delivery<Job>) {
+    if let Err(error) = delivery.ack().await {
+        // It will come again; the store then refuses the claim.
+        tracing::warn!(%error, "a delivery could not be acknowledged");
+    }
+}
+
+async fn give_back(delivery: Delivery<Job>) {
+    if let Err(error) = delivery.retry().await {
+        tracing::warn!(%error, "a delivery could not be handed back");
+    }
+}

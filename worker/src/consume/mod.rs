@@ -1,0 +1,221 @@
+//! The service loop: next delivery, claim, judge, report, and only then acknowledge.
+//!
+//! ```text
+//!  run() ── slot free? ── next() ──> job task (one per slot)      heartbeat task, every 5 s
+//!    │                                 claim ── judge ── report ── ack      │ renews the leases
+//!    └─ SIGTERM: no next(); wait up to drain_timeout; hand back the rest    └ cancels what it must stop
+//! ```
+//!
+//! A job is acknowledged in three cases only: its report is safe, the store said there is nothing to do,
+//! or the store took the claim back. Anything else leaves the delivery to be made again, so a crash at any
+//! point costs time and no submission.
+
+mod heartbeat;
+mod job;
+mod running;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::event::EventMessage;
+use proto::facts::Accounting;
+use proto::http::WorkerRegistration;
+use proto::id::WorkerId;
+use proto::language::LanguageInfo;
+use queue::{Coordinator, EventSink, JobSource, QueueError, ReportSink, WorkerLink};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::engine::Engine;
+use crate::packages::Packages;
+use running::Running;
+
+/// First wait before something is tried again; doubled up to [`BACKOFF_MAX`].
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+/// Longest wait between two tries.
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// Events waiting for a slow broker; more are dropped, the report tells everything again.
+const EVENTS_WAITING: usize = 1024;
+
+/// How long jobs that were told to hand back may take for it.
+const HAND_BACK: Duration = Duration::from_secs(10);
+
+/// What a worker says of itself and how it ends.
+#[derive(Debug, Clone)]
+pub struct ConsumeConfig {
+    /// This start of the worker.
+    pub id: WorkerId,
+    /// Host name, for people.
+    pub name: String,
+    /// Jobs at once; at least one.
+    pub slots: usize,
+    /// How far its figures can be trusted.
+    pub accounting: Accounting,
+    /// What it can judge, with versions.
+    pub languages: Vec<LanguageInfo>,
+    /// How long running jobs may take after the order to stop.
+    pub drain_timeout: Duration,
+    /// Time between heartbeats.
+    pub heartbeat: Duration,
+}
+
+impl ConsumeConfig {
+    fn registration(&self) -> WorkerRegistration {
+        WorkerRegistration {
+            id: self.id,
+            name: self.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            slots: self.slots as u32,
+            accounting: self.accounting,
+            arch: std::env::consts::ARCH.to_owned(),
+            languages: self.languages.clone(),
+        }
+    }
+}
+
+/// What every job task shares.
+struct Shared {
+    config: ConsumeConfig,
+    engine: Arc<Engine>,
+    packages: Packages,
+    reports: Arc<dyn ReportSink>,
+    coordinator: Arc<dyn Coordinator>,
+    events: mpsc::Sender<EventMessage>,
+    running: Running,
+}
+
+/// Works until `stop` resolves, then drains. Returns once every job is reported or handed back.
+///
+/// # Errors
+/// When the API refuses this worker, or the job source was closed or refused us for good.
+pub async fn run(
+    link: WorkerLink,
+    engine: Arc<Engine>,
+    packages: Packages,
+    config: ConsumeConfig,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), QueueError> {
+    let WorkerLink { jobs, reports, events, coordinator } = link;
+    let (event_sender, event_receiver) = mpsc::channel(EVENTS_WAITING);
+    let shared = Arc::new(Shared {
+        config,
+        engine,
+        packages,
+        reports,
+        coordinator,
+        events: event_sender,
+        running: Running::default(),
+    });
+    tokio::pin!(stop);
+    tokio::select! {
+        registered = register(&shared) => registered?,
+        () = &mut stop => return Ok(()),
+    }
+
+    let mut helpers = JoinSet::new();
+    helpers.spawn(heartbeat::beat(Arc::clone(&shared)));
+    helpers.spawn(forward(events, event_receiver));
+    let mut tasks = JoinSet::new();
+    let ended = take_jobs(&shared, jobs, &mut tasks, &mut stop).await;
+    drain(&shared, &mut tasks).await;
+    helpers.abort_all();
+    ended
+}
+
+/// Registers, however long the API takes to come up.
+async fn register(shared: &Shared) -> Result<(), QueueError> {
+    let registration = shared.config.registration();
+    let mut wait = BACKOFF_MIN;
+    loop {
+        match shared.coordinator.register(&registration).await {
+            Ok(()) => return Ok(()),
+            Err(error @ QueueError::Unavailable { .. }) => {
+                tracing::warn!(%error, "could not register yet; trying again");
+                back_off(&mut wait).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Passes events on in order; the engine never waits for the broker.
+async fn forward(sink: Arc<dyn EventSink>, mut events: mpsc::Receiver<EventMessage>) {
+    while let Some(event) = events.recv().await {
+        sink.publish(&event).await;
+    }
+}
+
+async fn take_jobs(
+    shared: &Arc<Shared>,
+    mut jobs: Box<dyn JobSource>,
+    tasks: &mut JoinSet<()>,
+    stop: &mut (impl Future<Output = ()> + Unpin + Send),
+) -> Result<(), QueueError> {
+    let slots = Arc::new(Semaphore::new(shared.config.slots.max(1)));
+    let mut wait = BACKOFF_MIN;
+    loop {
+        let next = async {
+            // The semaphore is never closed.
+            let slot = Arc::clone(&slots).acquire_owned().await.map_err(|_| QueueError::Closed)?;
+            jobs.next().await.map(|delivery| (slot, delivery))
+        };
+        let next = tokio::select! {
+            next = next => next,
+            () = &mut *stop => return Ok(()),
+        };
+        // Finished tasks are taken out as they come, so the set stays as small as the slots.
+        while let Some(finished) = tasks.try_join_next() {
+            if let Err(error) = finished {
+                tracing::error!(%error, "a job task ended early; its job will be delivered again");
+            }
+        }
+        match next {
+            Ok((slot, delivery)) => {
+                wait = BACKOFF_MIN;
+                let shared = Arc::clone(shared);
+                tasks.spawn(async move {
+                    job::handle(&shared, delivery).await;
+                    drop(slot);
+                });
+            }
+            Err(QueueError::Closed) => return Ok(()),
+            Err(error @ QueueError::Refused { .. }) => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "no job could be taken; trying again");
+                tokio::select! {
+                    () = back_off(&mut wait) => {}
+                    () = &mut *stop => return Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// Lets running jobs finish, then takes them back.
+async fn drain(shared: &Shared, tasks: &mut JoinSet<()>) {
+    shared.running.drain();
+    if tasks.is_empty() {
+        return;
+    }
+    tracing::info!(jobs = tasks.len(), "draining: no new jobs, running ones finish");
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(shared.config.drain_timeout, all).await.is_ok() {
+        return;
+    }
+    tracing::warn!(jobs = tasks.len(), "the drain timeout is over; handing the rest back");
+    shared.running.hand_back_all();
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(HAND_BACK, all).await.is_err() {
+        tracing::error!("jobs could not be handed back; their leases will run out");
+    }
+}
+
+async fn back_off(wait: &mut Duration) {
+    tokio::time::sleep(*wait).await;
+    *wait = (*wait * 2).min(BACKOFF_MAX);
+}
+
+#[cfg(test)]
+mod tests;

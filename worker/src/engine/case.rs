@@ -1,0 +1,256 @@
+//! One test case: a fresh box for the program, facts to verdict, and only when it ran clean the comparison.
+//!
+//! A program that broke a limit is never shown to a checker, so a time limit can not turn into a judge
+//! error; a run without evidence is made once more and then is our failure, never a verdict.
+
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use checker::{Classified, classify};
+use proto::report::TestReport;
+use proto::units::round_ms;
+use proto::verdict::Verdict;
+use sandbox::spec::{BoxFile, Captured, RunOutcome, RunSpec, Stdin};
+
+use super::compile::Program;
+use super::decide::{self, Word};
+use super::plan::{CasePlan, Check, Data, Plan};
+use super::{blocking, validator};
+use crate::error::JudgeError;
+use crate::runner::{RunError, Runner, run_twice};
+
+/// Inputs up to this size are handed over from memory; larger ones as the file itself, so that a hundred
+/// cases of 500 MB do not need memory for one.
+const STDIN_IN_MEMORY: u64 = 16 << 20;
+
+/// Most bytes of stderr quoted in the reason of a run-time error.
+const QUOTED_STDERR: usize = 1 << 10;
+
+/// A decided case and where the time went.
+#[derive(Debug)]
+pub(super) struct CaseDone {
+    pub test: TestReport,
+    pub run: Duration,
+    pub check: Duration,
+}
+
+/// Runs and decides one case.
+pub(super) async fn run_case(
+    runner: &dyn Runner,
+    plan: &Plan,
+    case: &CasePlan,
+    program: &Program,
+    validators: &[Arc<Program>],
+) -> Result<CaseDone, JudgeError> {
+    let spec = spec_of(plan, case, program).await?;
+    let started = Instant::now();
+    let outcome = match run_with_evidence(runner, plan, spec).await {
+        Ok(outcome) => outcome,
+        Err(error) => return unstartable(case, program, &error, started.elapsed()),
+    };
+    let run = started.elapsed();
+
+    let (outcome, classified) = outcome;
+    let mut test = report(plan, case, &outcome, &classified);
+    let started = Instant::now();
+    let word = match classified.verdict {
+        Some(verdict) => Word {
+            verdict,
+            reason: with_stderr(verdict, classified.reason, &outcome.stderr),
+            feedback: classified.feedback,
+        },
+        None => check(runner, plan, case, outcome.stdout.bytes.into(), validators).await?,
+    };
+    let check = started.elapsed();
+    test.check_time_ms = classified.verdict.is_none().then(|| round_ms(check));
+    test.verdict = word.verdict;
+    test.reason = word.reason;
+    test.feedback = decide::with_hint(word.feedback, word.verdict, case.hint.as_deref());
+    Ok(CaseDone { test, run, check })
+}
+
+async fn spec_of(plan: &Plan, case: &CasePlan, program: &Program) -> Result<RunSpec, JudgeError> {
+    let (input, beside) = (case.input.clone(), case.files.clone());
+    let (stdin, beside) = blocking(move || -> Result<_, JudgeError> {
+        let beside = beside.as_deref().map(read_folder).transpose()?.unwrap_or_default();
+        Ok((stdin_of(&input)?, beside))
+    })
+    .await??;
+    let mut files = program.files.clone();
+    for file in beside {
+        files.retain(|f| f.path != file.path);
+        files.push(file);
+    }
+    let mut argv = program.argv.clone();
+    argv.extend(case.args.iter().cloned());
+    Ok(RunSpec {
+        root: program.root.clone(),
+        argv,
+        env: program.env.clone(),
+        files,
+        stdin,
+        // All of it: the limit bounds it, and the checker must see every byte.
+        keep_stdout: usize::try_from(plan.limits.output.get()).unwrap_or(usize::MAX),
+        keep_stderr: plan.keep_stderr,
+        limits: plan.limits.clone(),
+        profile: program.profile,
+        writable: plan.writable,
+        collect: Vec::new(),
+    })
+}
+
+fn stdin_of(input: &Data) -> Result<Stdin, JudgeError> {
+    let path = match input {
+        Data::Bytes(bytes) => return Ok(Stdin::Bytes(Arc::clone(bytes))),
+        Data::File(path) => path,
+    };
+    let mut file = std::fs::File::open(path).map_err(|e| unreadable(path, &e))?;
+    let size = file.metadata().map_err(|e| unreadable(path, &e))?.len();
+    if size > STDIN_IN_MEMORY {
+        return Ok(Stdin::Fd(Arc::new(OwnedFd::from(file))));
+    }
+    let mut bytes = Vec::with_capacity(size as usize);
+    file.read_to_end(&mut bytes).map_err(|e| unreadable(path, &e))?;
+    Ok(Stdin::Bytes(bytes.into()))
+}
+
+/// Reads a case's bytes whole. Blocks.
+pub(super) fn load(data: &Data) -> Result<Arc<[u8]>, JudgeError> {
+    match data {
+        Data::Bytes(bytes) => Ok(Arc::clone(bytes)),
+        Data::File(path) => std::fs::read(path).map(Arc::from).map_err(|e| unreadable(path, &e)),
+    }
+}
+
+/// Names only the last component: where a worker keeps its packages is nobody's business.
+fn unreadable(path: &Path, error: &std::io::Error) -> JudgeError {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    JudgeError::failed(format!("could not read `{name}` of the package: {error}"))
+}
+
+/// The regular files directly in a case's `.files` folder.
+fn read_folder(folder: &Path) -> Result<Vec<BoxFile>, JudgeError> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|e| unreadable(folder, &e))? {
+        let path = entry.map_err(|e| unreadable(folder, &e))?.path();
+        let Some(name) = path.file_name().and_then(|n| n.to_str()).map(str::to_owned) else { continue };
+        if path.is_file() {
+            files.push(BoxFile { path: name, content: load(&Data::File(path))?, executable: false });
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+/// A run whose facts say something. A box that ended without a trace of why is tried once more.
+async fn run_with_evidence(
+    runner: &dyn Runner,
+    plan: &Plan,
+    spec: RunSpec,
+) -> Result<(RunOutcome, Classified), RunError> {
+    let mut last = String::new();
+    for _ in 0..2 {
+        let outcome = run_twice(runner, spec.clone()).await?;
+        let classified = classify(&outcome.facts, &plan.limits);
+        if classified.verdict != Some(Verdict::SE) {
+            return Ok((outcome, classified));
+        }
+        last = classified.reason.unwrap_or_default();
+    }
+    Err(RunError::Box(last))
+}
+
+/// A program of the author's that the kernel will not start is a run-time error; one of the image's is
+/// our failure.
+fn unstartable(
+    case: &CasePlan,
+    program: &Program,
+    error: &RunError,
+    run: Duration,
+) -> Result<CaseDone, JudgeError> {
+    let own = program.argv.first().is_some_and(|command| !command.starts_with('/'));
+    match error {
+        RunError::Exec { .. } if own => {
+            let mut test =
+                TestReport::not_run(&case.name, &case.group, Verdict::RTE, Some(error.to_string()));
+            test.feedback = Some("the program could not be started".to_owned());
+            test.sample = case.sample;
+            Ok(CaseDone { test, run, check: Duration::ZERO })
+        }
+        RunError::BadSpec(_) => {
+            Err(JudgeError::hopeless(format!("could not run case {}: {error}", case.name)))
+        }
+        RunError::Exec { .. } | RunError::Box(_) | RunError::Unavailable { .. } => {
+            Err(JudgeError::failed(format!("could not run case {}: {error}", case.name)))
+        }
+    }
+}
+
+async fn check(
+    runner: &dyn Runner,
+    plan: &Plan,
+    case: &CasePlan,
+    output: Arc<[u8]>,
+    validators: &[Arc<Program>],
+) -> Result<Word, JudgeError> {
+    match &case.check {
+        Check::Nothing => Ok(Word { verdict: Verdict::OK, reason: None, feedback: None }),
+        Check::Default { answer, flags } => {
+            let (answer, flags) = (answer.clone(), flags.clone());
+            blocking(move || -> Result<Word, JudgeError> {
+                let answer = load(&answer)?;
+                Ok(decide::compare(&answer, &output, &flags))
+            })
+            .await?
+        }
+        Check::Custom { answer, args } => {
+            let (input, answer) = (case.input.clone(), answer.clone());
+            let (input, answer) =
+                blocking(move || -> Result<_, JudgeError> { Ok((load(&input)?, load(&answer)?)) }).await??;
+            let asked = validator::Asked { input, answer, output, args };
+            validator::ask_all(runner, &plan.validator, validators, &asked).await
+        }
+    }
+}
+
+fn report(plan: &Plan, case: &CasePlan, outcome: &RunOutcome, classified: &Classified) -> TestReport {
+    let facts = &outcome.facts;
+    // SE until the word is in: whoever forgets it leaves our own fault here, never AC.
+    let mut test = TestReport::not_run(&case.name, &case.group, Verdict::SE, None);
+    test.sample = case.sample;
+    test.cpu_time_ms = Some(round_ms(facts.cpu_time));
+    test.wall_time_ms = Some(round_ms(facts.wall_time));
+    test.memory_bytes = facts.memory_bytes;
+    test.output_bytes = Some(facts.output_bytes());
+    test.exit_code = classified.exit_code;
+    test.signal = classified.signal;
+    test.limit_hit = classified.limit_hit;
+    test.accounting = Some(facts.accounting);
+    test.notes.clone_from(&classified.notes);
+    test.facts = Some(facts.clone());
+    if plan.show > 0 {
+        (test.stdout, test.stdout_base64, test.stdout_truncated) = show(&outcome.stdout, plan.show);
+        (test.stderr, test.stderr_base64, test.stderr_truncated) = show(&outcome.stderr, plan.show);
+    }
+    test
+}
+
+/// Text, exact bytes when the text is lossy, and whether there was more.
+fn show(stream: &Captured, max: usize) -> (Option<String>, Option<String>, Option<bool>) {
+    let shown = &stream.bytes[..stream.bytes.len().min(max)];
+    let truncated = stream.truncated || shown.len() < stream.bytes.len();
+    let exact = std::str::from_utf8(shown).is_err().then(|| decide::base64(shown));
+    (Some(String::from_utf8_lossy(shown).into_owned()), exact, Some(truncated))
+}
+
+fn with_stderr(verdict: Verdict, reason: Option<String>, stderr: &Captured) -> Option<String> {
+    let said = String::from_utf8_lossy(&stderr.bytes[..stderr.bytes.len().min(QUOTED_STDERR)]);
+    let said = said.trim();
+    if verdict != Verdict::RTE || said.is_empty() {
+        return reason;
+    }
+    Some(format!("{}; stderr: {said}", reason.unwrap_or_default()))
+}

@@ -1,0 +1,66 @@
+//! Only the checker, on bytes at hand: `tribunal check`.
+
+use std::sync::Arc;
+
+use problem::model::{Problem, Validator};
+use proto::verdict::Verdict;
+
+use super::{Engine, blocking, decide, plan, validator};
+use crate::error::{JudgeError, Rejected};
+
+/// Bytes to be judged.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The test's input.
+    pub input: Arc<[u8]>,
+    /// The right answer.
+    pub answer: Arc<[u8]>,
+    /// What a program wrote.
+    pub output: Arc<[u8]>,
+}
+
+/// The checker's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// AC, WA, or JE when the checker is at fault.
+    pub verdict: Verdict,
+    /// Why, for judges.
+    pub reason: Option<String>,
+}
+
+/// Asks the default validator; flags that mean nothing are a `JE`.
+pub fn check_default(answer: &[u8], output: &[u8], flags: &[String]) -> Checked {
+    let word = decide::compare(answer, output, flags);
+    Checked { verdict: word.verdict, reason: word.reason }
+}
+
+impl Engine {
+    /// Asks the problem's validator. Without `flags` it gets those of the problem's last case, which are
+    /// those of its secret data.
+    ///
+    /// # Errors
+    /// `Rejected::Flags` for flags the default validator does not know, `Failed` when no box could be had.
+    pub async fn check(
+        &self,
+        problem: &Problem,
+        flags: Option<Vec<String>>,
+        question: Question,
+    ) -> Result<Checked, JudgeError> {
+        let flags =
+            flags.or_else(|| problem.cases.last().map(|c| c.validator_args.clone())).unwrap_or_default();
+        if problem.validator == Validator::Default {
+            checker::Flags::parse(&flags).map_err(|e| Rejected::Flags(e.to_string()))?;
+            return blocking(move || check_default(&question.answer, &question.output, &flags)).await;
+        }
+        let plan = plan::validator_plan(problem);
+        let ready = self.validators.prepare(&*self.runner, &self.toolchains, &plan).await?;
+        let validators = match ready {
+            Ok(validators) => validators,
+            Err(why) => return Ok(Checked { verdict: Verdict::JE, reason: Some(why) }),
+        };
+        let Question { input, answer, output } = question;
+        let asked = validator::Asked { input, answer, output, args: &flags };
+        let word = validator::ask_all(&*self.runner, &plan, &validators, &asked).await?;
+        Ok(Checked { verdict: word.verdict, reason: word.reason })
+    }
+}

@@ -1,0 +1,223 @@
+//! From sources to a [`Program`] that any number of boxes can start: one compile run in a box of its own.
+//!
+//! Submissions and the package's validators go through the same function. The artifact is collected after
+//! the compile box is dead, so nothing of it lives on but bytes.
+
+use std::sync::Arc;
+
+use language::Language;
+use proto::facts::{Exit, LimitHit};
+use proto::job::SourceFile;
+use proto::limits::Limits;
+use proto::report::{CompileReport, CompileStatus};
+use sandbox::spec::{BoxFile, Collect, Collected, Profile, RootSpec, RunOutcome, RunSpec, Stdin};
+
+use crate::error::JudgeError;
+use crate::runner::{RunError, Runner, run_twice};
+use crate::toolchains::Toolchain;
+
+/// Bytes of compiler output kept.
+const LOG_MAX: usize = 64 << 10;
+
+/// A program ready to be started, once or a thousand times.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    /// Sources and artifact, to be placed into the work directory.
+    pub files: Vec<BoxFile>,
+    /// Command without the test's arguments.
+    pub argv: Vec<String>,
+    pub env: Vec<(String, String)>,
+    pub root: RootSpec,
+    pub profile: Profile,
+}
+
+/// What came of compiling.
+#[derive(Debug)]
+pub(crate) enum Compiled {
+    /// It can be run.
+    Ready { program: Program, report: CompileReport },
+    /// The compiler refused it, or hit a limit.
+    Refused(CompileReport),
+}
+
+impl Compiled {
+    pub(crate) fn report(&self) -> &CompileReport {
+        match self {
+            Compiled::Ready { report, .. } | Compiled::Refused(report) => report,
+        }
+    }
+}
+
+/// The sources as a box wants them.
+pub(crate) fn box_files(files: &[SourceFile]) -> Vec<BoxFile> {
+    files
+        .iter()
+        .map(|f| BoxFile { path: f.name.clone(), content: f.content.as_slice().into(), executable: false })
+        .collect()
+}
+
+/// Compiles `files` as a program of the toolchain's language.
+pub(crate) async fn compile(
+    runner: &dyn Runner,
+    toolchain: &Toolchain,
+    files: Vec<BoxFile>,
+    limits: &Limits,
+) -> Result<Compiled, JudgeError> {
+    let language = &toolchain.language;
+    let names: Vec<String> = files.iter().map(|f| f.path.clone()).collect();
+    if let Err(ambiguous) = language.entry_of(&names) {
+        return Ok(Compiled::Refused(report(CompileStatus::Error, ambiguous.to_string())));
+    }
+    let program = Program {
+        argv: language.run_argv(&names, &[]),
+        env: toolchain.env(),
+        root: toolchain.root(),
+        profile: Profile::Default,
+        files,
+    };
+    match language.compile_argv(&names) {
+        None => Ok(Compiled::Ready { program, report: report(CompileStatus::Skipped, String::new()) }),
+        Some(argv) => {
+            compile_with(runner, program, argv, language.artifact.as_deref(), limits, language).await
+        }
+    }
+}
+
+/// Runs a package's own `build` script and takes all it leaves; `run` starts it.
+pub(crate) async fn build(
+    runner: &dyn Runner,
+    toolchain: &Toolchain,
+    files: Vec<BoxFile>,
+    limits: &Limits,
+) -> Result<Compiled, JudgeError> {
+    let program = Program {
+        argv: vec!["./run".to_owned()],
+        env: toolchain.env(),
+        root: toolchain.root(),
+        profile: Profile::Default,
+        files,
+    };
+    compile_with(runner, program, vec!["./build".to_owned()], Some("."), limits, &toolchain.language).await
+}
+
+async fn compile_with(
+    runner: &dyn Runner,
+    mut program: Program,
+    argv: Vec<String>,
+    artifact: Option<&str>,
+    limits: &Limits,
+    language: &Language,
+) -> Result<Compiled, JudgeError> {
+    let spec = RunSpec {
+        root: program.root.clone(),
+        argv,
+        env: program.env.clone(),
+        files: program.files.clone(),
+        stdin: Stdin::Empty,
+        keep_stdout: LOG_MAX,
+        keep_stderr: LOG_MAX,
+        limits: limits.clone(),
+        profile: program.profile,
+        writable: true,
+        collect: artifact
+            .map(|path| Collect { path: path.to_owned(), max_bytes: limits.file_size.get() })
+            .into_iter()
+            .collect(),
+    };
+    let outcome = run_twice(runner, spec).await.map_err(|e| compiler_failed(&e, language))?;
+    let report = judge_compiler(&outcome, artifact);
+    if report.status == CompileStatus::Error {
+        return Ok(Compiled::Refused(report));
+    }
+    for made in outcome.files {
+        place(&mut program.files, made);
+    }
+    Ok(Compiled::Ready { program, report })
+}
+
+/// A compiler that cannot be started is never the author's fault.
+fn compiler_failed(error: &RunError, language: &Language) -> JudgeError {
+    match error {
+        RunError::Exec { .. } | RunError::Box(_) | RunError::Unavailable { .. } => {
+            JudgeError::failed(format!("could not compile {}: {error}", language.name))
+        }
+        RunError::BadSpec(_) => JudgeError::hopeless(format!("could not compile {}: {error}", language.name)),
+    }
+}
+
+fn judge_compiler(outcome: &RunOutcome, artifact: Option<&str>) -> CompileReport {
+    let facts = &outcome.facts;
+    let mut log = outcome.stdout.bytes.clone();
+    log.extend_from_slice(&outcome.stderr.bytes);
+    let cut = log.len() > LOG_MAX || outcome.stdout.truncated || outcome.stderr.truncated;
+    log.truncate(LOG_MAX);
+    let mut log = String::from_utf8_lossy(&log).into_owned();
+    if cut {
+        log.push_str("\n[the log was cut here]\n");
+    }
+    let limit_hit =
+        facts.limit_events.first().map(|e| e.limit).or((facts.oom_kills > 0).then_some(LimitHit::Memory));
+    let why = match (limit_hit, &facts.violation, facts.exit) {
+        (Some(limit), ..) => Some(limit_words(limit)),
+        (None, Some(_), _) => Some("the compiler made a forbidden system call".to_owned()),
+        (None, None, Some(Exit::Code(0))) => match (artifact, outcome.files.is_empty()) {
+            (Some(path), true) => Some(match outcome.refused.first() {
+                Some((_, why)) => format!("the compiler left no usable `{path}`: {why}"),
+                None => format!("the compiler left no `{path}`"),
+            }),
+            _ => None,
+        },
+        // What the compiler itself said explains a plain failure.
+        (None, None, Some(Exit::Code(_))) if !log.trim().is_empty() => Some(String::new()),
+        (None, None, Some(Exit::Code(code))) => Some(format!("the compiler exited with status {code}")),
+        (None, None, Some(Exit::Signal(signal))) => Some(format!("the compiler died of signal {signal}")),
+        (None, None, None) => Some("the compiler was killed".to_owned()),
+    };
+    if let Some(why) = why.as_deref().filter(|w| !w.is_empty()) {
+        if !log.is_empty() && !log.ends_with('\n') {
+            log.push('\n');
+        }
+        log.push_str(why);
+        log.push('\n');
+    }
+    CompileReport {
+        status: if why.is_some() { CompileStatus::Error } else { CompileStatus::Ok },
+        log,
+        cpu_time: facts.cpu_time,
+        wall_time: facts.wall_time,
+        limit_hit,
+        cached: false,
+    }
+}
+
+fn limit_words(limit: LimitHit) -> String {
+    let what = match limit {
+        LimitHit::CpuTime => "its CPU time limit",
+        LimitHit::WallTime | LimitHit::Idle => "its wall-clock time limit",
+        LimitHit::Memory => "its memory limit",
+        LimitHit::Output => "its output limit",
+        LimitHit::FileSize => "the size limit of one file",
+        LimitHit::Disk => "the size of its work directory",
+        LimitHit::Processes => "its limit on processes",
+    };
+    format!("the compiler was stopped at {what}")
+}
+
+fn report(status: CompileStatus, log: String) -> CompileReport {
+    CompileReport {
+        status,
+        log,
+        cpu_time: std::time::Duration::ZERO,
+        wall_time: std::time::Duration::ZERO,
+        limit_hit: None,
+        cached: false,
+    }
+}
+
+/// Puts a collected file among those of the program, over one of the same name. Names that are not UTF-8
+/// cannot be named by any run command and are left out.
+fn place(files: &mut Vec<BoxFile>, made: Collected) {
+    let Ok(path) = String::from_utf8(made.path) else { return };
+    files.retain(|f| f.path != path);
+    files.push(BoxFile { path, content: Arc::from(made.bytes), executable: made.executable });
+}

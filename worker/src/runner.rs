@@ -1,0 +1,79 @@
+//! The one way from this crate into a box: [`Runner`], implemented by the box server and, in tests, by a
+//! table of prepared facts.
+//!
+//! Everything that decides something takes a `&dyn Runner`, so the decisions are tested without root, and
+//! nothing here can start a process on its own. Dropping the future of a run kills its box: a cancelled
+//! job needs no other signal.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sandbox::spec::{RunOutcome, RunSpec};
+
+/// Why there are no facts. Never a verdict: whether one follows is decided in `engine`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The box was ready, but the program is not there or not executable.
+    #[error("`{program}` could not be started: {cause}")]
+    Exec {
+        /// `argv[0]`.
+        program: String,
+        /// What the kernel said.
+        cause: String,
+    },
+    /// The box could not be made or broke. Trying again can help.
+    #[error("the box failed: {0}")]
+    Box(String),
+    /// This machine cannot run boxes at all.
+    #[error("boxes cannot run here: {what}; {how}")]
+    Unavailable {
+        /// What is missing.
+        what: String,
+        /// How to get it.
+        how: String,
+    },
+    /// The run was described wrongly: a defect of ours, or a file name nobody can place.
+    #[error("the box refused the description of the run: {0}")]
+    BadSpec(String),
+}
+
+impl RunError {
+    /// Whether the same run may work a moment later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            RunError::Box(_) => true,
+            RunError::Exec { .. } | RunError::Unavailable { .. } | RunError::BadSpec(_) => false,
+        }
+    }
+}
+
+/// Runs one program in one fresh box.
+#[async_trait]
+pub trait Runner: Send + Sync {
+    /// Returns once the box is gone. Dropping the future kills the box.
+    ///
+    /// # Errors
+    /// See [`RunError`]; a program that ran, however badly, is never an error.
+    async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError>;
+}
+
+/// Runs `spec`, once more when the box itself failed.
+///
+/// # Errors
+/// The second failure, or the first when trying again cannot help.
+pub async fn run_twice(runner: &dyn Runner, spec: RunSpec) -> Result<RunOutcome, RunError> {
+    match runner.run(spec.clone()).await {
+        Err(first) if first.is_transient() => {
+            tracing::warn!(error = %first, "a box failed; trying once more");
+            runner.run(spec).await
+        }
+        other => other,
+    }
+}
+
+#[async_trait]
+impl<R: Runner + ?Sized> Runner for Arc<R> {
+    async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError> {
+        (**self).run(spec).await
+    }
+}

@@ -1,0 +1,142 @@
+//! From a language's id to everything its runs need: its commands and the tree they run in.
+//!
+//! The data comes from `language`, the trees from `images` through a function given at start, so tests
+//! need neither. A tree found is remembered for a few seconds: an image built while `serve` runs is
+//! noticed without a restart.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use images::rootfs::Rootfs;
+use language::Language;
+use proto::language::LanguageInfo;
+use sandbox::spec::{RootBind, RootSpec};
+
+use crate::error::{JudgeError, Rejected};
+
+/// How long a found tree is used before the store is asked again.
+const REMEMBER: Duration = Duration::from_secs(5);
+
+/// Finds the tree of a language; the error says what is missing and how to get it.
+pub type FindRootfs = dyn Fn(&Language) -> Result<Rootfs, String> + Send + Sync;
+
+/// A language and the tree it runs in.
+#[derive(Debug, Clone)]
+pub struct Toolchain {
+    /// The language.
+    pub language: Arc<Language>,
+    /// Its tree.
+    pub rootfs: Arc<Rootfs>,
+}
+
+impl Toolchain {
+    /// The tree as a box wants it.
+    pub fn root(&self) -> RootSpec {
+        RootSpec {
+            lower: self.rootfs.layers.clone(),
+            binds: self
+                .rootfs
+                .binds
+                .iter()
+                .map(|(source, target)| RootBind { source: source.clone(), target: target.clone() })
+                .collect(),
+        }
+    }
+
+    /// The image's environment with the language's own on top.
+    pub fn env(&self) -> Vec<(String, String)> {
+        let own = &self.language.env;
+        let mut env: Vec<_> = self.rootfs.env.iter().filter(|(k, _)| !own.contains_key(k)).cloned().collect();
+        env.extend(own.iter().map(|(k, v)| (k.clone(), v.clone())));
+        env
+    }
+}
+
+/// Every known language, and where its tree is found.
+pub struct Toolchains {
+    languages: Vec<Arc<Language>>,
+    find: Box<FindRootfs>,
+    found: Mutex<HashMap<String, (Instant, Arc<Rootfs>)>>,
+}
+
+impl fmt::Debug for Toolchains {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Toolchains").field("languages", &self.ids()).finish_non_exhaustive()
+    }
+}
+
+impl Toolchains {
+    /// Knows `languages` and looks for their trees with `find`.
+    pub fn new(languages: impl IntoIterator<Item = Language>, find: Box<FindRootfs>) -> Self {
+        Self {
+            languages: languages.into_iter().map(Arc::new).collect(),
+            find,
+            found: Mutex::new(HashMap::new()),
+        }
+    }
+
+    fn ids(&self) -> Vec<&str> {
+        self.languages.iter().map(|l| l.id.as_str()).collect()
+    }
+
+    /// Every language.
+    pub fn languages(&self) -> &[Arc<Language>] {
+        &self.languages
+    }
+
+    /// The language with this id.
+    ///
+    /// # Errors
+    /// [`Rejected::UnknownLanguage`] with the ids there are.
+    pub fn language(&self, id: &str) -> Result<Arc<Language>, Rejected> {
+        self.languages.iter().find(|l| l.id == id).cloned().ok_or_else(|| Rejected::UnknownLanguage {
+            language: id.to_owned(),
+            known: self.ids().join(", "),
+        })
+    }
+
+    /// The language and its tree. Blocks on the disk.
+    ///
+    /// # Errors
+    /// `Rejected` for an unknown language, `Failed` when its image is missing.
+    pub fn get(&self, id: &str) -> Result<Toolchain, JudgeError> {
+        let language = self.language(id)?;
+        let rootfs = self.rootfs(&language).map_err(JudgeError::failed)?;
+        Ok(Toolchain { language, rootfs })
+    }
+
+    fn rootfs(&self, language: &Language) -> Result<Arc<Rootfs>, String> {
+        let remembered = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(&language.id).cloned();
+        if let Some((at, rootfs)) = remembered
+            && at.elapsed() < REMEMBER
+        {
+            return Ok(rootfs);
+        }
+        let rootfs = Arc::new(
+            (self.find)(language)
+                .map_err(|why| format!("language `{}` cannot run here: {why}", language.id))?,
+        );
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.insert(language.id.clone(), (Instant::now(), Arc::clone(&rootfs)));
+        Ok(rootfs)
+    }
+
+    /// What this worker can say of `language` without running anything. Blocks on the disk.
+    pub fn describe(&self, language: &Language) -> LanguageInfo {
+        let rootfs = self.rootfs(language);
+        LanguageInfo {
+            id: language.id.clone(),
+            name: language.name.clone(),
+            version: None,
+            extensions: language.extensions.clone(),
+            image: rootfs.as_ref().ok().map(|r| r.digest.clone()),
+            image_kind: rootfs.as_ref().ok().map(|r| r.kind.name().to_owned()),
+            compile: language.compile.clone(),
+            run: language.run.clone(),
+            usable: rootfs.is_ok(),
+            reason: rootfs.err(),
+        }
+    }
+}
