@@ -311,3 +311,50 @@ impl Coordinator for Local {
         self.0.store.blob(digest).await.map_err(|e| unavailable(&e))?.ok_or_else(refused)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use crate::testing::new_row;
+    use proto::job::Priority;
+    use queue::contract::{self, Backend, WorkerEnd};
+    use queue::{ApiLink, EventSink, ReportSink};
+    use std::sync::Mutex;
+
+    struct OverStore {
+        queue: Embedded,
+        ends: Mutex<Option<(Box<dyn ReportSource>, Box<dyn EventSource>)>>,
+    }
+
+    #[async_trait]
+    impl Backend for OverStore {
+        /// The store has to know a job before it can hand it out.
+        async fn job(&self, priority: Priority) -> Job {
+            let mut new = new_row(priority);
+            new.capability = contract::CAPABILITY.into();
+            let store: &Store = &self.queue.store;
+            let id = store.submit(&new, now_ms()).await.unwrap();
+            let judgement = store.unqueue_for_tests(id).await;
+            store.job(judgement).await.unwrap().unwrap()
+        }
+        async fn api(&self) -> ApiLink {
+            let (reports, events) = self.ends.lock().unwrap().take().unwrap();
+            ApiLink { jobs: Arc::new(self.queue.clone()), reports, events }
+        }
+        async fn worker(&self, slots: usize) -> WorkerEnd {
+            let reports: Arc<dyn ReportSink> = Arc::new(self.queue.clone());
+            let events: Arc<dyn EventSink> = Arc::new(self.queue.clone());
+            (self.queue.jobs(slots, contract::CAPABILITY), reports, events)
+        }
+    }
+
+    #[tokio::test]
+    async fn the_leased_table_keeps_the_contract() {
+        for (kind, store, _folder) in crate::testing::stores().await {
+            println!("on {kind}");
+            let (queue, reports, events) = Embedded::new(store, Arc::new(Notify::new()));
+            contract::suite(&OverStore { queue, ends: Mutex::new(Some((reports, events))) }).await;
+        }
+    }
+}

@@ -16,6 +16,8 @@
 
 mod app;
 mod auth;
+#[cfg(test)]
+mod brokered_tests;
 mod config;
 mod dispatch;
 mod embedded;

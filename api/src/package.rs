@@ -105,3 +105,60 @@ fn read(zip: &[u8], fallback: &str) -> Result<Read, ApiError> {
     })?;
     Ok((view(&loaded.problem), loaded.problem.languages.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Site;
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+
+    fn zip(name: &str) -> Vec<u8> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/problems").join(name);
+        problem::pack_zip(&folder).unwrap()
+    }
+
+    fn upload(path: &str, bytes: Vec<u8>) -> Request<Body> {
+        let request =
+            Request::post(path).header("host", "localhost").header("content-type", "application/zip");
+        request.body(Body::from(bytes)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_package_is_installed_once_and_shown_with_its_samples() {
+        let site = Site::start(false).await;
+        let answer = site.send(upload("/api/v1/problems", zip("aplusb"))).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        let view = answer.json();
+        assert_eq!(view["name"], "aplusb");
+        assert!(view["tests"].as_u64().unwrap() > 1);
+        assert!(!view["samples"].as_array().unwrap().is_empty());
+        let again = site.send(upload("/api/v1/problems", zip("aplusb"))).await;
+        assert_eq!(again.status, StatusCode::OK);
+        let renamed = site.send(upload("/api/v1/problems?name=other", zip("aplusb"))).await.json();
+        assert_eq!((&renamed["name"], &renamed["digest"]), (&"other".into(), &view["digest"]));
+        let body = serde_json::json!({"problem": "aplusb", "language": "cpp",
+            "files": [{"name": "a.cpp", "content": "int main(){}"}]});
+        let sent = site.ask("POST", "/api/v1/submissions", None, Some(body)).await;
+        assert_eq!((sent.status, &sent.json()["problem"]), (StatusCode::CREATED, &"aplusb".into()));
+        let activate = serde_json::json!({"digest": view["digest"]});
+        let answer = site.ask("POST", "/api/v1/problems/aplusb/activate", None, Some(activate)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        let other = serde_json::json!({"digest": proto::id::Digest::of(b"x")});
+        let answer = site.ask("POST", "/api/v1/problems/aplusb/activate", None, Some(other)).await;
+        assert_eq!(answer.code(), "not_found");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_package_is_refused_with_diagnostics() {
+        let site = Site::start(false).await;
+        for bytes in [b"not a zip".to_vec(), Vec::new()] {
+            let answer = site.send(upload("/api/v1/problems?name=x", bytes)).await;
+            assert_eq!(answer.code(), "invalid_package");
+            assert!(answer.json()["diagnostics"][0]["message"].is_string());
+        }
+        let answer = site.send(upload("/api/v1/problems?name=../x", zip("aplusb"))).await;
+        assert_eq!(answer.code(), "invalid_parameter");
+        assert_eq!(site.ask("GET", "/api/v1/problems", None, None).await.json(), serde_json::json!([]));
+    }
+}

@@ -103,8 +103,17 @@ impl std::fmt::Debug for Service {
 }
 
 impl Service {
-    /// Opens the folder, the store, the port and the queue.
+    /// Opens the folder, the store, the port and the queue. Has to be called within a tokio runtime.
     pub async fn start(config: ServiceConfig) -> Result<Self, StartError> {
+        let link = match &config.broker {
+            Broker::Embedded => None,
+            Broker::Amqp(url) => Some(queue::amqp::connect_api(url)?),
+        };
+        Self::start_with(config, link).await
+    }
+
+    /// The same with a broker that is there already; without one jobs stay in this process.
+    pub(crate) async fn start_with(config: ServiceConfig, link: Option<ApiLink>) -> Result<Self, StartError> {
         let lock = lock_data(&config.data)?;
         let store = open_store(&config).await?;
         let (first_token, worker_token_file) = first_tokens(&store, &config.data).await?;
@@ -113,7 +122,7 @@ impl Service {
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;
         let wake = Arc::new(Notify::new());
-        let brokered = matches!(config.broker, Broker::Amqp(_));
+        let brokered = link.is_some();
         let app = Arc::new(App {
             store: store.clone(),
             hub: Hub::default(),
@@ -126,8 +135,8 @@ impl Service {
             broker_ok: AtomicBool::new(false),
             shutdown: CancellationToken::new(),
         });
-        let (embedded, jobs, reports, events) = match &config.broker {
-            Broker::Embedded => {
+        let (embedded, jobs, reports, events) = match link {
+            None => {
                 store.release_all_jobs().await?;
                 let touched = store.end_all_claims(now_ms()).await?;
                 if !touched.is_empty() {
@@ -139,10 +148,7 @@ impl Service {
                 let (queue, reports, events) = Embedded::new(store, wake);
                 (Some(queue), None, reports, events)
             }
-            Broker::Amqp(url) => {
-                let ApiLink { jobs, reports, events } = queue::amqp::connect_api(url)?;
-                (None, Some(jobs), reports, events)
-            }
+            Some(ApiLink { jobs, reports, events }) => (None, Some(jobs), reports, events),
         };
         Ok(Self {
             app,
@@ -306,4 +312,88 @@ fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     writeln!(file, "{text}")?;
     file.sync_all()?;
     std::fs::rename(&fresh, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Site;
+    use std::os::unix::fs::PermissionsExt;
+
+    async fn refusal(change: impl FnOnce(&mut ServiceConfig)) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = ServiceConfig::new(folder.path().join("data"));
+        config.listen = "127.0.0.1:0".parse().unwrap();
+        change(&mut config);
+        let error = Service::start(config).await.expect_err("this must not start");
+        let mut text = error.to_string();
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(next) = cause.source() {
+            text = format!("{text}: {next}");
+            cause = next;
+        }
+        text
+    }
+
+    #[tokio::test]
+    async fn a_start_that_fails_says_what_was_wrong() {
+        let text = refusal(|c| c.data = "/proc/nothing/here".into()).await;
+        assert!(text.contains("/proc/nothing/here") && text.contains("--data"), "{text}");
+        let text = refusal(|c| c.database = Some("mysql://u:secret@h/d".into())).await;
+        assert!(text.contains("postgres://") && !text.contains("secret"), "{text}");
+        let nobody = Some("postgres://u:secret@127.0.0.1:1/d".into());
+        let text = refusal(|c| c.database = nobody).await;
+        assert!(text.contains("127.0.0.1:1") && !text.contains("secret"), "{text}");
+        let text = refusal(|c| c.blobs = Some("s3://bucket".into())).await;
+        assert!(text.contains("file://"), "{text}");
+        let text = refusal(|c| c.broker = Broker::Amqp("http://u:secret@h".into())).await;
+        assert!(text.contains("amqp://") && !text.contains("secret"), "{text}");
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let text = refusal(|c| c.listen = address).await;
+        assert!(text.contains(&address.to_string()) && text.contains("--listen"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn one_data_folder_serves_one_service() {
+        let site = Site::start(false).await;
+        let mut config = ServiceConfig::new(site.folder.path().join("data"));
+        config.listen = "127.0.0.1:0".parse().unwrap();
+        assert!(matches!(Service::start(config).await, Err(StartError::InUse { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_second_start_keeps_tokens_and_shows_none() {
+        let mut site = Site::start(false).await;
+        let path = site.folder.path().join("data/worker.token");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let before = std::fs::read_to_string(&path).unwrap();
+        site.stop.cancel();
+        (&mut site.running).await.unwrap().unwrap();
+        let mut config = ServiceConfig::new(site.folder.path().join("data"));
+        config.listen = "127.0.0.1:0".parse().unwrap();
+        let service = Service::start(config).await.unwrap();
+        assert!(service.first_token().is_none());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+        assert!(service.store().token(&site.admin).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn stopping_ends_streams_and_waits() {
+        let mut site = Site::start(false).await;
+        let body = serde_json::json!({"language": "cpp", "files": [{"name": "a.c", "content": "x"}],
+            "tests": [{}]});
+        let sent = site.ask("POST", "/api/v1/submissions", None, Some(body)).await.json();
+        let path = format!("/api/v1/submissions/{}", sent["id"].as_str().unwrap());
+        let (events, wait) = (format!("{path}/events"), format!("{path}?wait=true"));
+        let stop = site.stop.clone();
+        let (heard, waited, ()) =
+            tokio::join!(site.ask("GET", &events, None, None), site.ask("GET", &wait, None, None), async {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                stop.cancel();
+            });
+        assert!(heard.text.contains("queued"));
+        assert_eq!(waited.status, 202);
+        (&mut site.running).await.unwrap().unwrap();
+    }
 }

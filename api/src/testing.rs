@@ -215,16 +215,20 @@ impl Site {
 
     /// Registers the worker in this process and judges jobs with [`judgement`] until the test ends.
     pub(crate) async fn judge_everything(&mut self) {
-        let link = self.link.take().unwrap();
-        let me = registration("host", &["cpp", "python3"]);
-        link.coordinator.register(&me).await.unwrap();
-        let WorkerLink { mut jobs, reports, events, coordinator } = link;
-        tokio::spawn(async move {
-            while let Ok(delivery) = jobs.next().await {
-                judge_one(&*coordinator, &*reports, &*events, me.id, delivery).await;
-            }
-        });
+        judge_with(self.link.take().unwrap()).await;
     }
+}
+
+/// Registers a worker and judges jobs with [`judgement`] until the queue closes.
+pub(crate) async fn judge_with(link: WorkerLink) {
+    let me = registration("host", &["cpp", "python3"]);
+    link.coordinator.register(&me).await.unwrap();
+    let WorkerLink { mut jobs, reports, events, coordinator } = link;
+    tokio::spawn(async move {
+        while let Ok(delivery) = jobs.next().await {
+            judge_one(&*coordinator, &*reports, &*events, me.id, delivery).await;
+        }
+    });
 }
 
 impl Drop for Site {

@@ -64,7 +64,7 @@ function spans(text) {
   const nodes = [];
   let rest = text;
   for (let found = SPAN.exec(rest); found; found = SPAN.exec(rest)) {
-    if (found.index > 0) nodes.push(rest.slice(0, found.index));
+    if (found.index > 0) nodes.push(raised(rest.slice(0, found.index)));
     const [, , code, strong, emphasis, math] = found;
     if (code !== undefined) nodes.push(el('code', {}, code.trim()));
     else if (strong !== undefined) nodes.push(el('strong', {}, spans(strong)));
@@ -72,7 +72,7 @@ function spans(text) {
     else nodes.push(el('span', { class: 'math' }, readable(math)));
     rest = rest.slice(found.index + found[0].length);
   }
-  if (rest !== '') nodes.push(rest);
+  if (rest !== '') nodes.push(raised(rest));
   return nodes;
 }
 
@@ -83,8 +83,10 @@ const TEX = {
 const SUPERSCRIPT = { 0: '⁰', 1: '¹', 2: '²', 3: '³', 4: '⁴', 5: '⁵', 6: '⁶', 7: '⁷', 8: '⁸', 9: '⁹', '-': '⁻', '+': '⁺' };
 
 function readable(tex) {
-  return tex
-    .replace(/\\([A-Za-z]+|[ ,])/g, (whole, name) => TEX[name] ?? whole)
-    .replace(/\^\{?([-+]?\d+)\}?/g, (_, power) => [...power].map((digit) => SUPERSCRIPT[digit]).join(''))
+  return raised(tex.replace(/\\([A-Za-z]+|[ ,])/g, (whole, name) => TEX[name] ?? whole))
     .replace(/(\d)\s*\{,\}\s*(?=\d)/g, '$1,');
 }
+
+// `10^12` with its power raised; a power in braces as well.
+const raised = (text) =>
+  text.replace(/(?<=[\w)])\^(?:\{([-+]?\d+)\}|([-+]?\d+))/g, (_, braced, bare) => [...(braced ?? bare)].map((digit) => SUPERSCRIPT[digit]).join(''));

@@ -70,7 +70,7 @@ export function setLanguages(list) {
 
 /** Shows the statement of `name`, or of the first problem; answers whether the name is installed. */
 export function choose(name) {
-  const problem = state.problems.find((entry) => entry.name === name) ?? (name ? null : state.problems[0]);
+  const problem = state.problems.find((entry) => entry.name === name) ?? (name ? null : firstProblem());
   if (!problem) {
     fill(byId('statement'), el('p', { class: 'note' }, name ? `No problem is called “${name}” here.` : 'No problem is installed yet.'));
     return false;
@@ -81,6 +81,9 @@ export function choose(name) {
   loadDraft();
   return true;
 }
+
+// The example that the templates solve is the best first sight; elsewhere it is the first of the list.
+const firstProblem = () => state.problems.find((problem) => problem.name === 'aplusb') ?? state.problems[0];
 
 function limits(problem) {
   const facts = [['CPU time', time(problem.cpu_time_ms)], ['Memory', bytes(problem.memory_bytes)], ['Tests', String(problem.tests ?? '–')], ['Type', problem.type ?? 'pass-fail']];

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, ProblemDocument, WorkerRegistration};
 use proto::id::{Digest, JudgementId, WorkerId};
 
-use super::{Id, Json, body};
+use super::{Id, body, json};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{ApiError, Code};
@@ -27,9 +27,10 @@ const BLOB_MAX: usize = 64 << 20;
 pub(crate) async fn register(
     caller: Caller,
     State(app): State<Arc<App>>,
-    Json(registration): Json<WorkerRegistration>,
+    request: Request,
 ) -> Result<StatusCode, ApiError> {
     caller.need(Scope::Worker)?;
+    let registration: WorkerRegistration = json(request, &app).await?;
     app.register(&registration).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -45,9 +46,10 @@ pub(crate) async fn heartbeat(
     caller: Caller,
     State(app): State<Arc<App>>,
     Id(id): Id<WorkerId>,
-    Json(beat): Json<Heartbeat>,
+    request: Request,
 ) -> Result<axum::Json<HeartbeatReply>, ApiError> {
     caller.need(Scope::Worker)?;
+    let beat: Heartbeat = json(request, &app).await?;
     Ok(axum::Json(app.heartbeat(id, &beat).await?))
 }
 
@@ -63,9 +65,10 @@ pub(crate) async fn claim(
     caller: Caller,
     State(app): State<Arc<App>>,
     Id(id): Id<JudgementId>,
-    Json(request): Json<ClaimRequest>,
+    request: Request,
 ) -> Result<(StatusCode, axum::Json<ClaimReply>), ApiError> {
     caller.need(Scope::Worker)?;
+    let request: ClaimRequest = json(request, &app).await?;
     let reply = app.claim(id, &request).await?;
     let status = match reply {
         ClaimReply::Granted { .. } => StatusCode::OK,

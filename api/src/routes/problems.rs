@@ -10,7 +10,7 @@ use proto::http::{ProblemDocument, ProblemView};
 use proto::id::Digest;
 use serde::Deserialize;
 
-use super::{Json, Params, body};
+use super::{Params, body, json};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{ApiError, Code};
@@ -129,9 +129,10 @@ pub(crate) async fn activate(
     caller: Caller,
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
-    Json(body): Json<Activate>,
+    request: Request,
 ) -> Result<axum::Json<ProblemView>, ApiError> {
     caller.need(Scope::Problems)?;
+    let body: Activate = json(request, &app).await?;
     match app.store.activate_problem(&name, &body.digest).await {
         Ok(()) => {}
         Err(StoreError::Missing(_)) => return Err(ApiError::missing("such revision of this problem")),

@@ -141,6 +141,15 @@ impl Store {
         tx.commit().await
     }
 
+    /// Takes a submission's judgement from the waiting, as if it had not been published yet.
+    #[cfg(test)]
+    pub(crate) async fn unqueue_for_tests(&self, id: proto::id::SubmissionId) -> JudgementId {
+        let sql = "DELETE FROM jobs WHERE judgement_id = (SELECT id FROM judgements WHERE submission_id = $1) \
+                   RETURNING judgement_id";
+        let rows = self.db.returning(sql, args![id]).await.unwrap();
+        rows[0].parse(0, "jobs.judgement_id").unwrap()
+    }
+
     /// Stamps a row: the broker confirmed that it keeps the message.
     pub(crate) async fn mark_published(
         &self,

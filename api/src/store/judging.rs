@@ -352,7 +352,14 @@ impl Store {
         row.map(|r| r.parse(0, "judgements.submission_id")).transpose()
     }
 
-    /// How many attempts of a judgement ended so: (outcome, worker), in order.
+    /// Makes every claim's lease run out.
+    #[cfg(test)]
+    pub(crate) async fn expire_leases_for_tests(&self) {
+        let sql = "UPDATE judgements SET lease_until_ms = 0 WHERE state = 'running'";
+        self.db.exec(sql, args![]).await.unwrap();
+    }
+
+    /// How attempts of a submission ended: (outcome, worker), in order.
     #[cfg(test)]
     pub(crate) async fn attempts(
         &self,

@@ -394,7 +394,7 @@ mod tests {
         let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for i in 1..12 {
             let refs = vec![format!("*a{}", i - 1); 10].join(", ");
-            bomb += &format!("a{i}: &a{i} [{refs}]\n");
+            bomb += &["a", &i.to_string(), ": &a", &i.to_string(), " [", &refs, "]\n"].concat();
         }
         assert!(fields(&bomb).1.failed());
     }

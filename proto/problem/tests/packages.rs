@@ -282,3 +282,39 @@ fn submissions_yaml_replaces_by_folder_and_adds_by_glob() {
     assert_eq!(view[2], ("submissions/own/y.py", &[AC, ILE][..], &[ILE][..], Some(ILE)));
     assert_eq!(loaded.problem.submissions[2].program.language.as_deref(), Some("python3"));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_spoiled_zip_never_panics_and_writes_nothing_outside(
+        spoils in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), 0u8..), 1..8),
+    ) {
+        let mut zip = pack_zip(&packages().join("broken/unknown_limit")).unwrap();
+        for (at, byte) in spoils {
+            let at = at.index(zip.len());
+            zip[at] = byte;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let scratch = dir.path().join("scratch");
+        fs::create_dir(&scratch).unwrap();
+        let _ = open_zip(&zip, "x", &scratch);
+        proptest::prop_assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_spoiled_manifest_never_panics_and_refusals_name_it(
+        lines in proptest::collection::vec(
+            "(problem_format_version|type|name|uuid|limits|languages|constants|validation|x)?:? ?[-a-z0-9:{}\\[\\],.\"'&*!|>#% \t]{0,20}", 0..6),
+        version: bool,
+    ) {
+        let dir = package(&[("data/secret/1.in", ""), ("data/secret/1.ans", "")]);
+        let head = if version { "problem_format_version: 2025-09\n" } else { "" };
+        fs::write(dir.path().join("problem.yaml"), format!("{head}{}", lines.join("\n"))).unwrap();
+        if let Err(error) = read_dir(dir.path()) {
+            proptest::prop_assert!(error.errors().count() > 0);
+            let known = ["problem.yaml", "output_validators"];
+            proptest::prop_assert!(error.errors().all(|d| known.contains(&d.path.as_str())), "{}", error);
+        }
+    }
+}

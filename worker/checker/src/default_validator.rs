@@ -176,7 +176,8 @@ fn near(answer: &[u8], token: &[u8], flags: &Flags) -> bool {
         return false;
     }
     let (a, s) = (double(answer), double(token));
-    if a == s && a.is_normal() {
+    // The same double, bit for bit.
+    if a.to_bits() == s.to_bits() && a.is_normal() {
         return true;
     }
     let error = (s - a).abs();

@@ -43,6 +43,10 @@ const SAMPLE_FIRST: Duration = Duration::from_millis(10);
 /// A wall limit is an idle limit when less than this share of it was cpu time.
 const IDLE_SHARE: f64 = 0.10;
 
+/// A program that was ready to run but got no cpu is not slow: its wall limit moves by what it waited, to at
+/// most this many times the limit. Otherwise an overloaded host turns TLE into ILE, and AC into ILE.
+const WALL_STRETCH: u32 = 4;
+
 /// Cancels a run from another thread.
 #[derive(Debug, Clone)]
 pub struct Cancel(Arc<OwnedFd>);
@@ -120,6 +124,7 @@ impl BoxServer {
             max_rss: None,
             peak_used: 0,
             next_sample: SAMPLE_FIRST,
+            wall_end: spec.limits.wall_time,
         };
         channel::send(warm.program.as_fd(), &text, &fds)
             .map_err(|_| SandboxError::Lost { during: "started" })?;
@@ -176,6 +181,8 @@ struct Watch<'a> {
     max_rss: Option<u64>,
     peak_used: u64,
     next_sample: Duration,
+    /// When the wall limit fires, as far as is known now.
+    wall_end: Duration,
 }
 
 impl Watch<'_> {
@@ -184,7 +191,7 @@ impl Watch<'_> {
         let mut next_cpu = self.limits.cpu_time.max(CPU_TICK_MIN) / cpus();
         loop {
             let now = self.started.elapsed();
-            let until = self.limits.wall_time.min(next_cpu).min(self.next_sample);
+            let until = self.wall_end.min(next_cpu).min(self.next_sample);
             let ready = self.wait(until.saturating_sub(now))?;
             if ready.cancel {
                 return Err(SandboxError::Cancelled);
@@ -235,14 +242,14 @@ impl Watch<'_> {
                 return Ok(Some(self.end_now(None)));
             }
         }
-        if now >= *next_cpu || now >= self.limits.wall_time {
+        if now >= *next_cpu || now >= self.wall_end {
             let used = self.cpu_now()?.total;
             if used > self.limits.cpu_time {
                 self.event(LimitHit::CpuTime, nanos(used), nanos(self.limits.cpu_time));
                 return Ok(Some(self.end_now(None)));
             }
             *next_cpu = now + ((self.limits.cpu_time - used) / cpus()).max(CPU_TICK_MIN);
-            if now >= self.limits.wall_time {
+            if now >= self.wall_end && !self.stretch_wall(now) {
                 let idle = used.as_secs_f64() < now.as_secs_f64() * IDLE_SHARE;
                 let limit = if idle { LimitHit::Idle } else { LimitHit::WallTime };
                 self.event(limit, nanos(now), nanos(self.limits.wall_time));
@@ -250,6 +257,14 @@ impl Watch<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Moves the wall limit by what the program waited for a cpu. Returns whether there is time left then.
+    fn stretch_wall(&mut self, now: Duration) -> bool {
+        let waited = sampled::longest_cpu_wait(self.warm.pid);
+        let end = (self.limits.wall_time + waited).min(self.limits.wall_time * WALL_STRETCH);
+        self.wall_end = self.wall_end.max(end);
+        now < self.wall_end
     }
 
     fn wait(&self, timeout: Duration) -> Result<Ready, SandboxError> {

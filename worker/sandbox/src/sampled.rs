@@ -1,5 +1,7 @@
 //! Figures without control groups: a walk over the box's processes in `/proc` (proc(5)).
 //!
+//! Also what the kernel keeps per thread and not per group: how long it waited for a cpu.
+//!
 //! Good to a clock tick and to what lives at the moment of looking; results from it are labelled `sampled`.
 
 use std::time::Duration;
@@ -23,24 +25,41 @@ const PROCESSES_MAX: usize = 4096;
 /// `cutime` and `cstime`.
 pub(crate) fn tree(root: i32) -> Tree {
     let mut sum = Tree::default();
-    let mut open = vec![root];
-    let mut seen = 0;
-    while let Some(pid) = open.pop() {
-        seen += 1;
-        if seen > PROCESSES_MAX {
-            break;
-        }
+    walk(root, |pid| {
         if let Some((ticks, pages)) = stat(pid) {
             sum.cpu += TICK * ticks;
             sum.rss += pages * 4096;
         }
-        let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { continue };
-        for task in tasks.flatten() {
+    });
+    sum
+}
+
+/// The longest time any thread below `root` was ready to run and had no cpu: the second figure of
+/// /proc/PID/task/TID/schedstat (proc(5); kernel Documentation/scheduler/sched-stats.rst). Zero where the
+/// kernel does not tell.
+pub(crate) fn longest_cpu_wait(root: i32) -> Duration {
+    let mut longest = Duration::ZERO;
+    walk(root, |pid| {
+        for task in std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+            let text = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+            let waited = text.split_whitespace().nth(1).and_then(|t| t.parse().ok()).unwrap_or(0);
+            longest = longest.max(Duration::from_nanos(waited));
+        }
+    });
+    longest
+}
+
+/// Visits `root` and its descendants, at most [`PROCESSES_MAX`].
+fn walk(root: i32, mut visit: impl FnMut(i32)) {
+    let mut open = vec![root];
+    for _ in 0..PROCESSES_MAX {
+        let Some(pid) = open.pop() else { return };
+        visit(pid);
+        for task in std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
             let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
             open.extend(children.split_whitespace().filter_map(|p| p.parse::<i32>().ok()));
         }
     }
-    sum
 }
 
 /// (utime + stime + cutime + cstime in ticks, resident pages): fields 14 to 17 and 24 of /proc/PID/stat.
@@ -79,5 +98,25 @@ mod tests {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), nix::sys::signal::Signal::SIGKILL).unwrap();
         shell.wait().unwrap();
         assert_eq!(tree(i32::MAX), Tree::default());
+    }
+
+    #[test]
+    fn a_thread_that_shares_its_cpu_has_waited_for_it() {
+        // Two spinners on one cpu: each waits about half of the time.
+        let spin = "exec taskset -c 0 timeout 5 sh -c 'while :; do :; done'";
+        let mut both: Vec<_> =
+            (0..2).map(|_| std::process::Command::new("sh").args(["-c", spin]).spawn().unwrap()).collect();
+        let end = std::time::Instant::now() + Duration::from_secs(5);
+        let waited = |c: &std::process::Child| longest_cpu_wait(c.id() as i32) > Duration::from_millis(100);
+        while !both.iter().all(waited) {
+            assert!(std::time::Instant::now() < end, "neither waited");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        for child in &mut both {
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::SIGTERM)
+                .unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!(longest_cpu_wait(i32::MAX), Duration::ZERO);
     }
 }

@@ -1,10 +1,10 @@
-// Waits for a minute and only then answers.
+// Waits for a minute before it answers when the numbers are equal.
 #include <iostream>
 #include <unistd.h>
 
 int main() {
     long long a, b;
     std::cin >> a >> b;
-    for (int i = 0; i < 60; i++) sleep(1);
+    for (int i = 0; a == b && i < 60; i++) sleep(1);
     std::cout << a + b << '\n';
 }

@@ -1,5 +1,10 @@
-// Never stops computing.
+// Never stops computing when the numbers are equal.
+#include <iostream>
+
 int main() {
+    long long a, b;
+    std::cin >> a >> b;
     volatile unsigned long long n = 0;
-    for (;;) n = n + 1;
+    while (a == b) n = n + 1;
+    std::cout << a + b << '\n';
 }

@@ -1,0 +1,191 @@
+//! A service whose jobs go through a broker: in memory always; through RabbitMQ and PostgreSQL when
+//! `TRIBUNAL_TEST_AMQP` and `TRIBUNAL_TEST_POSTGRES` name them. Workers are played here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::event::State;
+use proto::http::ClaimRequest;
+use proto::id::SubmissionId;
+use proto::job::Priority;
+use proto::verdict::Verdict;
+use queue::contract::WorkerEnd;
+use queue::memory::Memory;
+use queue::{Coordinator, JobSource};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::embedded::Local;
+use crate::testing::{fresh_database, judge_one, new_row, registration};
+use crate::time::now_ms;
+use crate::{Broker, Service, ServiceConfig};
+
+struct Running {
+    app: Arc<App>,
+    stop: CancellationToken,
+    _folder: TempDir,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn run(service: Service, folder: TempDir) -> Running {
+    let (app, stop) = (service.app().clone(), CancellationToken::new());
+    tokio::spawn(service.run(stop.clone()));
+    Running { app, stop, _folder: folder }
+}
+
+fn config(folder: &TempDir) -> ServiceConfig {
+    let mut config = ServiceConfig::new(folder.path().join("data"));
+    config.listen = "127.0.0.1:0".parse().unwrap();
+    config.window = 8;
+    config
+}
+
+/// Plays a worker until its queue closes.
+async fn work(app: &Arc<App>, end: WorkerEnd, name: &str) -> tokio::task::JoinHandle<()> {
+    let me = registration(name, &["cpp"]);
+    let coordinator: Arc<dyn Coordinator> = Arc::new(Local(app.clone()));
+    coordinator.register(&me).await.unwrap();
+    let (mut jobs, reports, events) = end;
+    tokio::spawn(async move {
+        while let Ok(delivery) = jobs.next().await {
+            judge_one(&*coordinator, &*reports, &*events, me.id, delivery).await;
+        }
+    })
+}
+
+/// Plays a worker that claims two jobs and is killed.
+async fn die(app: &Arc<App>, end: WorkerEnd) {
+    let me = registration("dying", &["cpp"]);
+    let coordinator = Local(app.clone());
+    coordinator.register(&me).await.unwrap();
+    let (mut jobs, reports, events): (Box<dyn JobSource>, _, _) = end;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let delivery = jobs.next().await.unwrap();
+        let request = ClaimRequest { worker_id: me.id, redelivered: delivery.redelivered };
+        coordinator.claim(delivery.message.judgement_id, &request).await.unwrap();
+        held.push(delivery);
+    }
+    drop((held, jobs, reports, events));
+}
+
+async fn submit(app: &Arc<App>, count: usize) -> Vec<SubmissionId> {
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        ids.push(app.store.submit(&new_row(Priority::Normal), now_ms()).await.unwrap());
+    }
+    app.wake.notify_one();
+    ids
+}
+
+/// Waits until each has the right verdict; returns how many attempts were made.
+async fn all_judged(app: &Arc<App>, ids: &[SubmissionId]) -> usize {
+    let mut attempts = 0;
+    for id in ids {
+        let row = crate::watch::wait(app, *id, None, Duration::from_secs(60)).await.unwrap().unwrap();
+        assert_eq!((row.view.state, row.view.verdict), (State::Done, Some(Verdict::WA)), "{id}");
+        let ended = app.store.attempts(*id).await.unwrap();
+        let judged = ended.iter().filter(|(outcome, _)| outcome.as_deref() == Some("judged")).count();
+        assert_eq!(judged, 1, "{id} was judged once");
+        attempts += ended.len();
+    }
+    attempts
+}
+
+/// Of many submissions with a worker killed in the middle, each is judged, and none twice.
+async fn a_killed_worker_loses_nothing(app: &Arc<App>, dying: WorkerEnd, rest: Vec<WorkerEnd>) {
+    let ids = submit(app, 40).await;
+    die(app, dying).await;
+    for (number, end) in (0..).zip(rest) {
+        work(app, end, &format!("w{number}")).await;
+    }
+    let attempts = all_judged(app, &ids).await;
+    assert!((40..=44).contains(&attempts), "{attempts} attempts");
+    assert_eq!(app.store.published_count().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn through_memory_a_killed_worker_loses_nothing_and_the_window_holds() {
+    let (queue, folder) = (Memory::new(), tempfile::tempdir().unwrap());
+    let service = Service::start_with(config(&folder), Some(queue.api())).await.unwrap();
+    let running = run(service, folder).await;
+    let waiting = submit(&running.app, 20).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(running.app.store.published_count().await.unwrap(), 8, "no more than the window");
+    for id in waiting {
+        running.app.store.cancel(id, now_ms()).await.unwrap();
+    }
+    let worker = |slots| queue.worker(slots, crate::CAPABILITY);
+    a_killed_worker_loses_nothing(&running.app, worker(2), vec![worker(2), worker(2)]).await;
+}
+
+fn servers() -> Option<(String, String)> {
+    match (std::env::var("TRIBUNAL_TEST_AMQP"), std::env::var("TRIBUNAL_TEST_POSTGRES")) {
+        (Ok(broker), Ok(database)) => Some((broker, database)),
+        _ => {
+            println!("SKIPPED: TRIBUNAL_TEST_AMQP and TRIBUNAL_TEST_POSTGRES name no servers");
+            None
+        }
+    }
+}
+
+#[tokio::test]
+async fn through_rabbitmq_and_postgresql_a_late_broker_and_a_killed_worker_lose_nothing() {
+    let Some((broker, database)) = servers() else { return };
+    let (host, target) = broker.rsplit_once('/').unwrap();
+    assert!(host.starts_with("amqp:"));
+    // The service only knows a port where nobody listens yet.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("amqp://127.0.0.1:{port}");
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(&folder);
+    config.database = Some(fresh_database(&database).await);
+    config.broker = Broker::Amqp(url.clone());
+    let running = run(Service::start(config).await.unwrap(), folder).await;
+    let early = submit(&running.app, 3).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!running.app.broker_ok.load(std::sync::atomic::Ordering::Relaxed));
+    tokio::spawn(relay(port, target.to_owned()));
+    let worker = |slots| queue::amqp::connect_worker(&url, slots, crate::CAPABILITY);
+    let first = work(&running.app, worker(1).await.unwrap(), "early").await;
+    all_judged(&running.app, &early).await;
+    first.abort();
+    let rest = vec![worker(2).await.unwrap(), worker(2).await.unwrap()];
+    a_killed_worker_loses_nothing(&running.app, worker(2).await.unwrap(), rest).await;
+}
+
+/// Passes connections on to the broker.
+async fn relay(port: u16, target: String) {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    while let Ok((mut client, _)) = listener.accept().await {
+        let target = target.clone();
+        tokio::spawn(async move {
+            let mut broker = tokio::net::TcpStream::connect(target).await.unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut client, &mut broker).await;
+        });
+    }
+}
+
+#[tokio::test]
+async fn the_sweeper_hands_out_again_what_a_silent_worker_held() {
+    let (queue, folder) = (Memory::new(), tempfile::tempdir().unwrap());
+    let service = Service::start_with(config(&folder), Some(queue.api())).await.unwrap();
+    let running = run(service, folder).await;
+    let ids = submit(&running.app, 1).await;
+    let (mut jobs, _reports, _events) = queue.worker(1, crate::CAPABILITY);
+    let held = jobs.next().await.unwrap();
+    let silent = registration("silent", &["cpp"]);
+    let request = ClaimRequest { worker_id: silent.id, redelivered: false };
+    Local(running.app.clone()).claim(held.message.judgement_id, &request).await.unwrap();
+    // The delivery stays unsettled: only the lease tells that nobody works on it.
+    work(&running.app, queue.worker(1, crate::CAPABILITY), "other").await;
+    running.app.store.expire_leases_for_tests().await;
+    crate::dispatch::sweep_once(&running.app, now_ms()).await.unwrap();
+    assert_eq!(all_judged(&running.app, &ids).await, 2);
+}

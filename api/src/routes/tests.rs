@@ -1,0 +1,372 @@
+//! Routes from the outside: refusals, tokens, the two views, events.
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use serde_json::{Value, json};
+
+use crate::store::Scope;
+use crate::testing::{Answer, SECRET, Site, judge_with};
+
+const SUBMISSIONS: &str = "/api/v1/submissions";
+
+fn body() -> Value {
+    json!({"language": "cpp", "files": [{"name": "a.cpp", "content": "int main(){}"}],
+           "tests": [{"stdin": "1", "expected_output": "1"}]})
+}
+
+async fn submit(site: &Site) -> String {
+    let answer = site.ask("POST", SUBMISSIONS, None, Some(body())).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    answer.json()["id"].as_str().unwrap().to_owned()
+}
+
+/// Events of a stream: (id, event, data).
+fn events(text: &str) -> Vec<(i64, String, Value)> {
+    let field = |block: &str, name: &str| {
+        block.lines().find_map(|l| l.strip_prefix(name)).map(|v| v.trim_start_matches([':', ' ']).to_owned())
+    };
+    text.split("\n\n")
+        .filter(|block| field(block, "event").is_some())
+        .map(|block| {
+            let id = field(block, "id").unwrap().parse().unwrap();
+            let data = serde_json::from_str(&field(block, "data").unwrap()).unwrap();
+            (id, field(block, "event").unwrap(), data)
+        })
+        .collect()
+}
+
+fn names(events: &[(i64, String, Value)]) -> Vec<&str> {
+    events.iter().map(|(_, name, _)| name.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_submission_is_judged_and_the_answer_waits_for_it() {
+    let mut site = Site::start(false).await;
+    site.judge_everything().await;
+    let answer = site.ask("POST", "/api/v1/submissions?wait=true", None, Some(body())).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    let json = answer.json();
+    assert_eq!((json["state"].as_str(), json["verdict"].as_str()), (Some("done"), Some("WA")));
+    assert_eq!(json["judgement"]["number"], 1);
+    assert_eq!(json["judgement"]["tests"].as_array().unwrap().len(), 2);
+    let id = json["id"].as_str().unwrap();
+    assert_eq!(answer.headers["location"], format!("{SUBMISSIONS}/{id}"));
+    let again = site.ask("GET", &format!("{SUBMISSIONS}/{id}?wait=1"), None, None).await;
+    assert_eq!((again.status, again.json()), (StatusCode::OK, json.clone()));
+    let list = site.ask("GET", SUBMISSIONS, None, None).await.json();
+    assert_eq!(list.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn waiting_ends_with_202_when_the_time_is_over() {
+    let site = Site::start(false).await;
+    let answer = site.ask("POST", "/api/v1/submissions?wait=0.2", None, Some(body())).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    let id = answer.json()["id"].as_str().unwrap().to_owned();
+    let answer = site.ask("GET", &format!("{SUBMISSIONS}/{id}?wait=0.1"), None, None).await;
+    assert_eq!((answer.status, answer.json()["state"].as_str()), (StatusCode::ACCEPTED, Some("queued")));
+    let answer = site.ask("GET", &format!("{SUBMISSIONS}/{id}"), None, None).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    for wrong in ["-1", "soon", "nan", "inf"] {
+        let answer = site.ask("GET", &format!("{SUBMISSIONS}/{id}?wait={wrong}"), None, None).await;
+        assert_eq!(answer.code(), "invalid_parameter", "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn watchers_hear_the_same_story_early_late_and_after_a_break() {
+    let mut site = Site::start(false).await;
+    let id = submit(&site).await;
+    let path = format!("{SUBMISSIONS}/{id}/events");
+    let link = site.link.take();
+    let (early, ()) = tokio::join!(site.ask("GET", &path, None, None), async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        judge_with(link.unwrap()).await;
+    });
+    let early = events(&early.text);
+    let told = ["state", "state", "state", "compile", "test", "test", "done"];
+    assert_eq!(names(&early), told);
+    assert!(early.windows(2).all(|pair| pair[0].0 < pair[1].0), "ids increase");
+    assert_eq!(early[0].2["state"], "queued");
+    assert_eq!(early[2].2, json!({"state": "running", "attempt": 1, "tests_total": 2}));
+    assert_eq!((&early[4].2["index"], &early[4].2["verdict"]), (&json!(0), &json!("WA")));
+    assert_eq!(early[6].2["judgement"]["tests"].as_array().unwrap().len(), 2);
+    let late = events(&site.ask("GET", &path, None, None).await.text);
+    let without_total: Vec<_> = early.iter().filter(|e| e.2.get("tests_total").is_none()).cloned().collect();
+    assert_eq!(late, without_total, "the replay tells the same with the same ids");
+    let resume =
+        Request::get(&path).header("host", "localhost").header("last-event-id", early[4].0.to_string());
+    let rest = events(&site.send(resume.body(Body::empty()).unwrap()).await.text);
+    assert_eq!(rest, early[5..]);
+}
+
+#[tokio::test]
+async fn refusals_have_stable_codes() {
+    let mut site = Site::start(false).await;
+    site.judge_everything().await;
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let with = |change: fn(&mut Value)| {
+        let mut value = body();
+        change(&mut value);
+        value
+    };
+    let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let table: Vec<(&str, String, Option<Value>, u16, &str)> = vec![
+        ("POST", SUBMISSIONS.into(), Some(with(|b| b["language"] = "cobol".into())), 422, "unknown_language"),
+        ("POST", SUBMISSIONS.into(), Some(with(|b| b["colour"] = 1.into())), 400, "unknown_key"),
+        (
+            "POST",
+            SUBMISSIONS.into(),
+            Some(with(|b| b["limits"] = json!({"cpu_time_ms": 0}))),
+            422,
+            "invalid_limit",
+        ),
+        ("POST", SUBMISSIONS.into(), Some(with(|b| b["files"] = json!([]))), 422, "no_source"),
+        (
+            "POST",
+            SUBMISSIONS.into(),
+            Some(with(|b| {
+                b["tests"] = Value::Null;
+                b["problem"] = "nope".into()
+            })),
+            422,
+            "unknown_problem",
+        ),
+        (
+            "POST",
+            SUBMISSIONS.into(),
+            Some(with(|b| {
+                b["tests"] = Value::Null;
+                b["problem"] = "a@sha256:1".into()
+            })),
+            422,
+            "unknown_problem",
+        ),
+        ("POST", SUBMISSIONS.into(), None, 415, "unsupported_media_type"),
+        ("GET", format!("{SUBMISSIONS}/{id}"), None, 404, "not_found"),
+        ("GET", format!("{SUBMISSIONS}/x"), None, 404, "not_found"),
+        ("GET", format!("{SUBMISSIONS}/{id}/events"), None, 404, "not_found"),
+        ("POST", format!("{SUBMISSIONS}/{id}/cancel"), None, 404, "not_found"),
+        ("GET", format!("{SUBMISSIONS}?limit=0"), None, 400, "invalid_parameter"),
+        ("GET", format!("{SUBMISSIONS}?colour=red"), None, 400, "invalid_parameter"),
+        ("GET", "/api/v1/problems/nope".into(), None, 404, "not_found"),
+        ("GET", "/api/v1/nope".into(), None, 404, "not_found"),
+        ("DELETE", "/api/v1/problems".into(), None, 405, "method_not_allowed"),
+        ("GET", "/../../etc/passwd".into(), None, 404, "not_found"),
+    ];
+    for (method, path, body, status, code) in table {
+        let answer = site.ask(method, &path, None, body).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{method} {path}");
+    }
+    let raw = |text: &'static str| {
+        let request =
+            Request::post(SUBMISSIONS).header("host", "localhost").header("content-type", "application/json");
+        request.body(Body::from(text)).unwrap()
+    };
+    assert_eq!(site.send(raw("{")).await.code(), "invalid_json");
+    let huge =
+        Request::post(SUBMISSIONS).header("host", "localhost").header("content-type", "application/json");
+    let huge = huge.body(Body::from(vec![b' '; (4 << 20) + 1])).unwrap();
+    assert_eq!(site.send(huge).await.code(), "body_too_large");
+}
+
+#[tokio::test]
+async fn elsewhere_than_on_loopback_every_route_but_health_and_the_page_needs_a_token() {
+    let site = Site::start(true).await;
+    let document: Value = serde_json::from_str(&super::openapi_json()).unwrap();
+    let mut seen = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys().filter(|m| *m != "parameters") {
+            let path = path
+                .replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057")
+                .replace("{digest}", &format!("sha256:{}", "0".repeat(64)))
+                .replace("{name}", "x");
+            let answer = site.ask(&method.to_uppercase(), &path, None, None).await;
+            if matches!(path.as_str(), "/healthz" | "/readyz") {
+                assert_eq!(answer.status, StatusCode::OK);
+                continue;
+            }
+            assert_eq!(answer.code(), "unauthorized", "{method} {path}");
+            let wrong = site.ask(&method.to_uppercase(), &path, Some("trb_wrong"), None).await;
+            assert_eq!(wrong.code(), "unauthorized", "{method} {path}");
+            let nothing = site.token(&[]).await;
+            let bare = site.ask(&method.to_uppercase(), &path, Some(&nothing), None).await;
+            assert_eq!(bare.status, StatusCode::FORBIDDEN, "{method} {path} takes a token without scopes");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 17, "{seen} routes were tried");
+    assert_eq!(site.ask("GET", "/api/v1/queue", Some(&site.admin), None).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn only_the_workers_token_opens_the_internal_routes() {
+    let site = Site::start(false).await;
+    let registration = serde_json::to_value(crate::testing::registration("w", &["cpp"])).unwrap();
+    for token in [None, Some(site.admin.as_str())] {
+        let answer = site.ask("POST", "/internal/v1/workers", token, Some(registration.clone())).await;
+        assert_eq!(answer.code(), "forbidden");
+    }
+    let worker = Some(site.worker.as_str());
+    let answer = site.ask("POST", "/internal/v1/workers", worker, Some(registration.clone())).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.text);
+    assert_eq!(site.ask("GET", "/api/v1/queue", worker, None).await.code(), "forbidden");
+    let beat = format!("/internal/v1/workers/{}/heartbeat", registration["id"].as_str().unwrap());
+    let answer = site.ask("POST", &beat, worker, Some(json!({"running": []}))).await;
+    assert_eq!(answer.json(), json!({"known": true, "stop": []}));
+    let claim = "/internal/v1/judgements/01890a5d-ac96-774b-bcce-b302099a8057/claim";
+    let answer = site.ask("POST", claim, worker, Some(json!({"worker_id": registration["id"]}))).await;
+    assert_eq!((answer.status, answer.json()["claim"].as_str()), (StatusCode::CONFLICT, Some("refused")));
+    let digest = proto::id::Digest::of(b"artifact");
+    let put = |path: String, bytes: &'static [u8]| {
+        let request = Request::put(path).header("authorization", format!("Bearer {}", site.worker));
+        request.body(Body::from(bytes)).unwrap()
+    };
+    let path = format!("/internal/v1/blobs/{digest}");
+    assert_eq!(site.ask("GET", &path, worker, None).await.code(), "not_found");
+    assert_eq!(site.send(put(path.clone(), b"other")).await.code(), "invalid_content");
+    assert_eq!(site.send(put(path.clone(), b"artifact")).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(site.ask("GET", &path, worker, None).await.text, "artifact");
+}
+
+#[tokio::test]
+async fn a_contestants_token_never_sees_what_is_for_judges_on_any_route() {
+    let mut site = Site::start(false).await;
+    site.judge_everything().await;
+    let contestant = site.token(&[Scope::Submit, Scope::Read]).await;
+    let judge = site.token(&[Scope::Submit, Scope::Read, Scope::Judge]).await;
+    let sent = site.ask("POST", "/api/v1/submissions?wait=true", Some(&contestant), Some(body())).await;
+    let id = sent.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(sent.json()["verdict"], "WA");
+    let hidden = |answer: &Answer, what: &str| {
+        assert!(answer.status.is_success(), "{what}: {}", answer.text);
+        assert!(!answer.text.contains(SECRET), "{what} shows the secret: {}", answer.text);
+    };
+    hidden(&sent, "POST");
+    let document: Value = serde_json::from_str(&super::openapi_json()).unwrap();
+    let mut shown_to_judges = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        if methods.get("get").is_none() || path.starts_with("/internal") || path.contains("{name}") {
+            continue;
+        }
+        let path = path.replace("{id}", &id);
+        hidden(&site.ask("GET", &path, Some(&contestant), None).await, &path);
+        let seen = site.ask("GET", &path, Some(&judge), None).await;
+        shown_to_judges += usize::from(seen.text.contains(SECRET));
+    }
+    assert_eq!(shown_to_judges, 3, "one, list and events show it to judges, or this test proves nothing");
+    let live = submit_with(&site, &contestant).await;
+    hidden(
+        &site.ask("GET", &format!("{SUBMISSIONS}/{live}/events"), Some(&contestant), None).await,
+        "live events",
+    );
+}
+
+async fn submit_with(site: &Site, token: &str) -> String {
+    let answer = site.ask("POST", SUBMISSIONS, Some(token), Some(body())).await;
+    answer.json()["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn another_tenants_submission_is_not_there() {
+    let site = Site::start(false).await;
+    let id = submit(&site).await;
+    let scopes = [Scope::Submit, Scope::Read, Scope::Judge];
+    let other = site.app.store.create_token("o", "other", &scopes, 0).await.unwrap();
+    for (method, path) in [("GET", ""), ("GET", "/events"), ("POST", "/cancel")] {
+        let answer = site.ask(method, &format!("{SUBMISSIONS}/{id}{path}"), Some(&other), None).await;
+        assert_eq!(answer.code(), "not_found", "{method} {path}");
+    }
+    assert_eq!(site.ask("GET", SUBMISSIONS, Some(&other), None).await.json(), json!([]));
+    assert_eq!(
+        site.ask("GET", &format!("{SUBMISSIONS}/{id}"), Some(&site.admin), None).await.status,
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn a_cancelled_submission_ends_its_events() {
+    let site = Site::start(false).await;
+    let id = submit(&site).await;
+    let path = format!("{SUBMISSIONS}/{id}/events");
+    let (heard, cancelled) = tokio::join!(site.ask("GET", &path, None, None), async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        site.ask("POST", &format!("{SUBMISSIONS}/{id}/cancel"), None, None).await
+    });
+    assert_eq!(cancelled.json()["state"], "cancelled");
+    let heard = events(&heard.text);
+    assert_eq!(names(&heard), ["state", "state"]);
+    assert_eq!(heard[1].2["state"], "cancelled");
+    let again = site.ask("POST", &format!("{SUBMISSIONS}/{id}/cancel"), None, None).await;
+    assert_eq!((again.status, again.code().as_str()), (StatusCode::CONFLICT, "conflict"));
+}
+
+#[tokio::test]
+async fn a_form_is_a_submission_too() {
+    let site = Site::start(false).await;
+    let part = |name: &str, more: &str, value: &str| {
+        format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\n{value}\r\n")
+    };
+    let send = |text: String| {
+        Request::post(SUBMISSIONS)
+            .header("host", "localhost")
+            .header("content-type", "multipart/form-data; boundary=B")
+            .body(Body::from(text + "--B--\r\n"))
+            .unwrap()
+    };
+    let file = part("files", "; filename=\"a.cpp\"", "int main(){}");
+    let tests = part("tests", "", r#"[{"stdin":"1"}]"#);
+    let good = part("language", "", "cpp") + &tests + &file;
+    assert_eq!(site.send(send(good.clone())).await.status, StatusCode::CREATED);
+    assert_eq!(site.send(send(good + &part("colour", "", "red"))).await.code(), "unknown_key");
+    assert_eq!(site.send(send(tests + &part("language", "", "cpp"))).await.code(), "no_source");
+    let unnamed = part("language", "", "cpp") + &part("files", "", "x");
+    assert_eq!(site.send(send(unnamed)).await.code(), "invalid_multipart");
+}
+
+#[tokio::test]
+async fn the_page_is_served_with_a_strict_policy() {
+    let site = Site::start(true).await;
+    let answer = site.ask("GET", "/", None, None).await;
+    if answer.status == StatusCode::OK {
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    } else {
+        println!("SKIPPED: the page is not in this build");
+    }
+}
+
+#[tokio::test]
+async fn catalogue_metrics_and_health_answer() {
+    let mut site = Site::start(false).await;
+    assert_eq!(site.ask("GET", "/api/v1/languages", None, None).await.json(), json!([]));
+    site.judge_everything().await;
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let languages = site.ask("GET", "/api/v1/languages", None, None).await.json();
+    assert_eq!(languages[0]["id"], "cpp");
+    let workers = site.ask("GET", "/api/v1/workers", None, None).await.json();
+    assert_eq!((workers[0]["alive"].as_bool(), workers[0]["slots"].as_u64()), (Some(true), Some(2)));
+    site.ask("POST", "/api/v1/submissions?wait=true", None, Some(body())).await;
+    let queue = site.ask("GET", "/api/v1/queue", None, None).await.json();
+    assert_eq!((queue["waiting"].as_u64(), queue["slots"].as_u64()), (Some(0), Some(2)));
+    let metrics = site.ask("GET", "/metrics", None, None).await.text;
+    assert!(metrics.contains(r#"tribunal_judgements_total{kind="WA"} 1"#), "{metrics}");
+    assert!(metrics.contains("tribunal_workers_alive 1"), "{metrics}");
+    let ready = site.ask("GET", "/readyz", None, None).await;
+    assert_eq!(ready.json(), json!({"ready": true, "store": true, "broker": "embedded", "stopping": false}));
+}
+
+#[test]
+fn the_committed_openapi_document_is_what_the_code_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+    let now = super::openapi_json();
+    if std::env::var_os("TRIBUNAL_REGENERATE").is_some() {
+        std::fs::write(path, &now).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        committed == now,
+        "api/openapi.json is out of date: TRIBUNAL_REGENERATE=1 cargo test -p api openapi writes it"
+    );
+}
