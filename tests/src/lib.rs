@@ -1,3 +1,10 @@
 //! End-to-end tests and what they share. Nothing depends on this crate.
+//!
+//! The executable under test is the real one; processes are started on free ports and killed by their id
+//! when their handle is dropped, and their data lives in temporary folders.
 
 #![forbid(unsafe_code)]
+
+pub mod client;
+pub mod corpus;
+pub mod process;
