@@ -1,7 +1,8 @@
 //! Runs every folder of `tests/hostile/` in a real box and holds the host against itself after each.
 //!
 //! A harness of its own, because the process must be able to become the box server before any thread
-//! exists. Arguments: a part of a name to select, `--parallel N` for N at once (default 1).
+//! exists. Arguments: a part of a name to select, `--parallel N` for N at once (default 1), `--build DIR` only
+//! compiles the programs into DIR, `--built DIR` takes them from there (for a machine without a compiler).
 
 #![forbid(unsafe_code)]
 
@@ -64,6 +65,7 @@ struct Attack {
 }
 
 struct Lab {
+    built: Option<PathBuf>,
     server: BoxServer,
     root: RootSpec,
     compiler: RootSpec,
@@ -77,10 +79,12 @@ fn main() -> Result<()> {
         sandbox::box_server_main()
     }
     let mut args = std::env::args().skip(1);
-    let (mut filter, mut parallel) = (String::new(), 1);
+    let (mut filter, mut parallel, mut built) = (String::new(), 1, None);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--parallel" => parallel = args.next().context("--parallel needs a number")?.parse()?,
+            "--build" => return build_all(Path::new(&args.next().context("--build needs a directory")?)),
+            "--built" => built = Some(PathBuf::from(args.next().context("--built needs a directory")?)),
             flag if flag.starts_with("--") => {}
             part => part.clone_into(&mut filter),
         }
@@ -88,9 +92,13 @@ fn main() -> Result<()> {
     if std::env::var_os("TRIBUNAL_HOSTILE_PARALLEL").is_some() {
         parallel = 8;
     }
-    let attacks = load(&filter)?;
+    let mut attacks = load(&filter)?;
+    if built.is_some() {
+        // Attacks on the compiler need one.
+        attacks.retain(|a| a.dir.join("attack.c").exists());
+    }
     let dir = tempfile::tempdir()?;
-    let lab = Lab::open(dir.path())?;
+    let lab = Lab::open(dir.path(), built)?;
     // The first box leases what later ones share; the host is compared from there on.
     lab.hello()?;
     println!(
@@ -111,8 +119,40 @@ fn main() -> Result<()> {
     std::process::exit(i32::from(failures > 0));
 }
 
+/// The program that reads a line and says it again.
+const HELLO: &str = "hello";
+
 fn hostile_dir() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("hostile")
+    std::env::var_os("TRIBUNAL_HOSTILE_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("hostile"), PathBuf::from)
+}
+
+/// Compiles an attack, or [`HELLO`], as a static program.
+fn compile(name: &str, out: &Path) -> Result<()> {
+    let mut cc = Command::new("cc");
+    cc.args(["-static", "-O1", "-pthread", "-w", "-o"]).arg(out);
+    let status = if name == HELLO {
+        let source = out.with_extension("c");
+        std::fs::write(
+            &source,
+            "#include <stdio.h>\nint main(void) { char b[64]; puts(fgets(b, 64, stdin)); return 0; }\n",
+        )?;
+        cc.arg(&source).status()?
+    } else {
+        cc.arg(hostile_dir().join(name).join("attack.c")).status()?
+    };
+    ensure!(status.success(), "{name} does not compile");
+    Ok(())
+}
+
+fn build_all(dir: &Path) -> Result<()> {
+    std::fs::create_dir_all(dir)?;
+    for attack in load("")? {
+        if attack.dir.join("attack.c").exists() {
+            compile(&attack.name, &dir.join(&attack.name))?;
+        }
+    }
+    compile(HELLO, &dir.join(HELLO))
 }
 
 fn load(filter: &str) -> Result<Vec<Attack>> {
@@ -160,7 +200,7 @@ fn run_all(lab: &Lab, attacks: &[Attack], parallel: usize) -> usize {
 }
 
 impl Lab {
-    fn open(dir: &Path) -> Result<Self> {
+    fn open(dir: &Path, built: Option<PathBuf>) -> Result<Self> {
         use std::os::unix::fs::PermissionsExt;
         let layer = dir.join("layer");
         std::fs::create_dir_all(layer.join("bin"))?;
@@ -175,6 +215,7 @@ impl Lab {
         let listener = UnixListener::bind_addr(&address).context("another hostile run is under way")?;
         listener.set_nonblocking(true)?;
         Ok(Self {
+            built,
             server: BoxServer::spawn(ServerConfig::default())?,
             root: RootSpec { lower: vec![layer], binds: vec![] },
             compiler: RootSpec {
@@ -204,14 +245,12 @@ impl Lab {
         self.hello()
     }
 
-    fn program(&self, name: &str, source: &Path) -> Result<Vec<u8>> {
+    fn program(&self, name: &str) -> Result<Vec<u8>> {
+        if let Some(dir) = &self.built {
+            return std::fs::read(dir.join(name)).with_context(|| format!("{name} was not built"));
+        }
         let out = self.scratch.join(format!("{name}-{:?}", std::thread::current().id()));
-        let status = Command::new("cc")
-            .args(["-static", "-O1", "-pthread", "-w", "-o"])
-            .arg(&out)
-            .arg(source)
-            .status()?;
-        ensure!(status.success(), "{} does not compile", source.display());
+        compile(name, &out)?;
         let bytes = std::fs::read(&out)?;
         std::fs::remove_file(&out)?;
         Ok(bytes)
@@ -244,7 +283,7 @@ impl Lab {
         };
         let limits = expect.limits.resolve(&defaults, &Limits::default_maxima())?;
         let mut spec = self.spec(limits.clone());
-        let program = self.program(&attack.name, &attack.dir.join("attack.c"))?;
+        let program = self.program(&attack.name)?;
         spec.files = vec![BoxFile { path: "program".into(), content: program.into(), executable: true }];
         spec.collect =
             expect.collect.iter().map(|p| Collect { path: p.clone(), max_bytes: 1 << 20 }).collect();
@@ -281,12 +320,7 @@ impl Lab {
     /// The next run in line is not disturbed.
     fn hello(&self) -> Result<()> {
         let mut spec = self.spec(Limits::run_defaults());
-        let source = self.scratch.join(format!("hello-{:?}.c", std::thread::current().id()));
-        std::fs::write(
-            &source,
-            "#include <stdio.h>\nint main(void) { char b[64]; puts(fgets(b, 64, stdin)); return 0; }\n",
-        )?;
-        let program = self.program("hello", &source)?;
+        let program = self.program(HELLO)?;
         spec.files = vec![BoxFile { path: "program".into(), content: program.into(), executable: true }];
         let outcome = self.server.run(&spec, &Cancel::new())?;
         ensure!(outcome.facts.exit == Some(Exit::Code(0)), "hello ended with {:?}", outcome.facts);
