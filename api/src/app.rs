@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, WorkerRegistration};
 use proto::id::{JudgementId, SubmissionId, WorkerId};
@@ -14,6 +14,18 @@ use crate::events::Hub;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 use crate::time::now_ms;
+
+/// What the last publish to the broker showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum BrokerState {
+    /// Nothing was published yet.
+    Untried,
+    /// It kept the message.
+    Reachable,
+    /// It did not; submissions wait in the store.
+    Unreachable,
+}
 
 /// The service's shared state.
 #[derive(Debug)]
@@ -31,8 +43,8 @@ pub(crate) struct App {
     pub(crate) web_dir: Option<PathBuf>,
     /// Whether jobs go through a broker.
     pub(crate) brokered: bool,
-    /// Whether the last publish reached it.
-    pub(crate) broker_ok: AtomicBool,
+    /// Whether the last publish reached it: a [`BrokerState`].
+    pub(crate) broker: AtomicU8,
     /// Cancelled when the service stops.
     pub(crate) shutdown: CancellationToken,
 }
@@ -95,6 +107,18 @@ impl App {
 
     /// Notes whether the broker could be reached.
     pub(crate) fn broker_reached(&self, ok: bool) {
-        self.broker_ok.store(ok, Ordering::Relaxed);
+        let state = if ok { BrokerState::Reachable } else { BrokerState::Unreachable };
+        self.broker.store(state as u8, Ordering::Relaxed);
+    }
+
+    /// What is known of the broker, in a word.
+    pub(crate) fn broker_state(&self) -> &'static str {
+        let state = self.broker.load(Ordering::Relaxed);
+        match self.brokered {
+            false => "embedded",
+            true if state == BrokerState::Reachable as u8 => "reachable",
+            true if state == BrokerState::Unreachable as u8 => "unreachable",
+            true => "untried",
+        }
     }
 }

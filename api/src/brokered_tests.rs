@@ -150,11 +150,12 @@ async fn through_rabbitmq_and_postgresql_a_late_broker_and_a_killed_worker_lose_
     let running = run(Service::start(config).await.unwrap(), folder).await;
     let early = submit(&running.app, 3).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(!running.app.broker_ok.load(std::sync::atomic::Ordering::Relaxed));
+    assert_eq!(running.app.broker_state(), "unreachable");
     tokio::spawn(relay(port, target.to_owned()));
     let worker = |slots| queue::amqp::connect_worker(&url, slots, crate::CAPABILITY);
     let first = work(&running.app, worker(1).await.unwrap(), "early").await;
     all_judged(&running.app, &early).await;
+    assert_eq!(running.app.broker_state(), "reachable");
     first.abort();
     let rest = vec![worker(2).await.unwrap(), worker(2).await.unwrap()];
     a_killed_worker_loses_nothing(&running.app, worker(2).await.unwrap(), rest).await;

@@ -41,7 +41,8 @@ pub struct ServiceConfig {
     pub maxima: Limits,
     /// Serves the page from here instead of from the executable.
     pub web_dir: Option<PathBuf>,
-    /// How many unfinished judgements the broker holds at a time. More slots than this would idle.
+    /// How many unfinished judgements the broker holds at a time, at least; twice the living slots if that is
+    /// more.
     pub window: u32,
 }
 

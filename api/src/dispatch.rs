@@ -61,10 +61,12 @@ enum PublishError {
     Queue(#[from] QueueError),
 }
 
-/// Publishes as much as the window has room for.
+/// Publishes as much as the window has room for. Many slots widen it: each may have one job and one more
+/// waiting.
 async fn publish_some(app: &App, sink: &dyn JobSink, window: u32) -> Result<(), PublishError> {
     loop {
-        let room = i64::from(window) - app.store.published_count().await?;
+        let slots = app.store.slots_alive(now_ms()).await?;
+        let room = i64::from(window).max(2 * slots) - app.store.published_count().await?;
         if room <= 0 {
             return Ok(());
         }
@@ -142,9 +144,7 @@ pub(crate) async fn sweep_once(app: &App, now: i64) -> Result<(), StoreError> {
 
 /// Whether a living worker has nothing to do, so that an unclaimed job is a lost one and not a waiting one.
 async fn has_free_slot(app: &App, now: i64) -> Result<bool, StoreError> {
-    let workers = app.store.workers().await?;
-    let slots: i64 =
-        workers.iter().filter(|w| w.alive(now) && !w.draining).map(|w| i64::from(w.registration.slots)).sum();
+    let slots = app.store.slots_alive(now).await?;
     let running: i64 = app.store.queue_counts().await?.iter().map(|c| c.running).sum();
     Ok(slots > running)
 }

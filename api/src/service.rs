@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU8;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{App, BrokerState};
 use crate::auth::LOCAL;
 use crate::config::{Broker, ServiceConfig};
 use crate::embedded::{Embedded, Local};
@@ -132,7 +132,7 @@ impl Service {
             maxima: config.maxima,
             web_dir: config.web_dir,
             brokered,
-            broker_ok: AtomicBool::new(false),
+            broker: AtomicU8::new(BrokerState::Untried as u8),
             shutdown: CancellationToken::new(),
         });
         let (embedded, jobs, reports, events) = match link {

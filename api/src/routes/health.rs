@@ -1,7 +1,6 @@
 //! Signs of life, for machines. Health needs no token; metrics do.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -28,11 +27,7 @@ pub(crate) async fn healthz() -> &'static str {
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
     let store = app.store.ping().await.is_ok();
     let stopping = app.shutdown.is_cancelled();
-    let broker = match (app.brokered, app.broker_ok.load(Ordering::Relaxed)) {
-        (false, _) => "embedded",
-        (true, true) => "reachable",
-        (true, false) => "unreachable",
-    };
+    let broker = app.broker_state();
     let ready = store && !stopping;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({"ready": ready, "store": store, "broker": broker, "stopping": stopping});

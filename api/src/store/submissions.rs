@@ -198,7 +198,7 @@ impl Store {
     /// `Moved` when it is done or cancelled already.
     pub(crate) async fn cancel(&self, id: SubmissionId, now: Millis) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
-        transition(&mut tx, id, &[State::Queued, State::Running, State::Held], State::Cancelled).await?;
+        // Rows are locked in the order in which a report locks them, so that the two never wait in a circle.
         tx.exec(
             "UPDATE attempts SET ended_ms = $1, outcome = 'cancelled' WHERE ended_ms IS NULL AND judgement_id = \
              (SELECT id FROM judgements WHERE submission_id = $2 AND current = 1)",
@@ -206,15 +206,16 @@ impl Store {
         )
         .await?;
         tx.exec(
+            "UPDATE judgements SET state = 'cancelled', done_ms = $1, lease_until_ms = NULL \
+             WHERE submission_id = $2 AND current = 1 AND state IN ('queued', 'running')",
+            args![now, id],
+        )
+        .await?;
+        transition(&mut tx, id, &[State::Queued, State::Running, State::Held], State::Cancelled).await?;
+        tx.exec(
             "DELETE FROM jobs WHERE judgement_id = \
              (SELECT id FROM judgements WHERE submission_id = $1 AND current = 1)",
             args![id],
-        )
-        .await?;
-        tx.exec(
-            "UPDATE judgements SET state = 'cancelled', done_ms = $1, lease_until_ms = NULL \
-             WHERE submission_id = $2 AND current = 1",
-            args![now, id],
         )
         .await?;
         tx.commit().await

@@ -78,6 +78,13 @@ impl Store {
         rows.iter().map(worker).collect()
     }
 
+    /// Slots of living workers that take jobs.
+    pub(crate) async fn slots_alive(&self, now: Millis) -> Result<i64, StoreError> {
+        let workers = self.workers().await?;
+        let takes_jobs = workers.iter().filter(|w| w.alive(now) && !w.draining);
+        Ok(takes_jobs.map(|w| i64::from(w.registration.slots)).sum())
+    }
+
     /// Languages of the workers, by id. Those of living workers win over what dead ones once said, usable
     /// ones over unusable ones; with no living worker the last known ones are told.
     pub(crate) async fn languages(&self, now: Millis) -> Result<Vec<LanguageInfo>, StoreError> {
