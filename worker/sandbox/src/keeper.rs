@@ -114,8 +114,10 @@ impl BoxServer {
         let run_dir = config.run_dir.clone().unwrap_or_else(|| default_run_dir(root));
         std::fs::create_dir_all(&run_dir)
             .map_err(SandboxError::host(format!("make the run directory `{}`", run_dir.display())))?;
+        sweep_run_dir(&run_dir);
+        let pid = std::process::id();
         let dir = tempfile::Builder::new()
-            .prefix("box-")
+            .prefix(&format!("box-{pid}-{}-", cgroup::start_time(pid).unwrap_or(0)))
             .tempdir_in(&run_dir)
             .map_err(SandboxError::host(format!("make a directory in `{}`", run_dir.display())))?;
         let base = dir.path().join("base");
@@ -260,17 +262,26 @@ impl Inner {
 
     fn destroy(&self, warm: WarmBox) -> Result<(), SandboxError> {
         let WarmBox { pidfd, group, lease, .. } = warm;
-        let dead = kill_and_wait(group.as_ref(), &pidfd);
-        if let Some(group) = group {
-            group.remove().map_err(SandboxError::host("remove the control group of a box"))?;
+        if let Err(e) = kill_and_wait(group.as_ref(), &pidfd) {
+            quarantine(lease);
+            return Err(e);
         }
-        dead?;
-        // Only now no process of the range lives. On any error above the lease is dropped with its lock,
-        // and the next user of the range takes the lock anew.
+        if let Some(Err(e)) = group.map(BoxGroup::remove) {
+            // The box is dead and its outcome true; an empty group left behind goes with the worker's.
+            tracing::warn!(error = %e, "could not remove the control group of a box");
+        }
         if let (Some(ids), Some(lease)) = (&self.ids, lease) {
             ids.give_back(lease);
         }
         Ok(())
+    }
+}
+
+/// A range in which something may still live is never used again while this process lives: its lock stays.
+fn quarantine(lease: Option<Lease>) {
+    if let Some(lease) = lease {
+        tracing::error!(base = lease.base(), "a box could not be killed; its host ids stay locked");
+        std::mem::forget(lease);
     }
 }
 
@@ -406,7 +417,7 @@ impl Birth {
     fn abort(self, ids: Option<&IdPool>) {
         if let Some((_, pidfd)) = &self.born {
             if kill_and_wait(self.group.as_ref(), pidfd).is_err() {
-                return;
+                return quarantine(self.lease);
             }
         }
         if let (Some(ids), Some(lease)) = (ids, self.lease) {
@@ -466,6 +477,20 @@ fn default_run_dir(root: bool) -> PathBuf {
         PathBuf::from("/run/tribunal")
     } else {
         std::env::temp_dir().join(format!("tribunal-{}", nix::unistd::geteuid()))
+    }
+}
+
+/// Removes what killed workers left. Nothing is mounted there in this mount namespace.
+fn sweep_run_dir(run_dir: &Path) {
+    for entry in std::fs::read_dir(run_dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(rest) = name.to_str().and_then(|n| n.strip_prefix("box-")) else { continue };
+        let mut parts = rest.split('-');
+        let (pid, start) = (parts.next().and_then(|p| p.parse().ok()), parts.next());
+        let alive = pid.and_then(cgroup::start_time).is_some_and(|t| start == Some(t.to_string().as_str()));
+        if !alive {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 

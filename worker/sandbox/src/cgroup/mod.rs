@@ -130,7 +130,7 @@ fn make_v2(own: &Path, name: &str) -> io::Result<()> {
 }
 
 /// Start time of a process in clock ticks since boot: field 22 of /proc/PID/stat (proc(5)).
-fn start_time(pid: u32) -> Option<u64> {
+pub(crate) fn start_time(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
