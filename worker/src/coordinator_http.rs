@@ -158,6 +158,10 @@ impl Coordinator for HttpCoordinator {
         let path = format!("judgements/{judgement}/claim");
         let response = self.send(self.request(Method::POST, &path).json(request)).await?;
         let status = response.status();
+        // A judgement nobody knows (erased, or of another installation) is nothing to work on either.
+        if status == StatusCode::NOT_FOUND {
+            return Ok(ClaimReply::Refused { reason: "the API does not know this judgement".to_owned() });
+        }
         if !status.is_success() && status != StatusCode::CONFLICT {
             return Err(self.failure(response).await);
         }

@@ -1,0 +1,135 @@
+//! Do the API and two workers over RabbitMQ and PostgreSQL judge everything once, even when a worker is
+//! killed in the middle?
+//!
+//! `TRIBUNAL_TEST_AMQP` and `TRIBUNAL_TEST_POSTGRES` name servers; without them this prints what it skips.
+
+use std::path::Path;
+use std::process::Command;
+
+use futures::future::join_all;
+use serde_json::Value;
+use tests::client::Api;
+use tests::corpus::{Example, examples, problems_folder};
+use tests::process::{Running, share_images, tribunal};
+use tokio::sync::Mutex;
+
+/// The broker is shared, and so is its job queue: one cluster at a time.
+static ONE: Mutex<()> = Mutex::const_new(());
+
+struct Cluster {
+    api: Api,
+    broker: String,
+    base: String,
+    token_file: String,
+    _api_process: Running,
+    _data: tempfile::TempDir,
+}
+
+fn servers() -> Option<(String, String)> {
+    match (std::env::var("TRIBUNAL_TEST_AMQP"), std::env::var("TRIBUNAL_TEST_POSTGRES")) {
+        (Ok(broker), Ok(database)) => Some((broker, database)),
+        _ => {
+            println!("SKIPPED: TRIBUNAL_TEST_AMQP and TRIBUNAL_TEST_POSTGRES name no servers");
+            None
+        }
+    }
+}
+
+/// A new database on the server; its URL.
+fn fresh_database(server: &str) -> String {
+    let name = format!("tribunal_{}", uuid::Uuid::new_v4().simple());
+    let made = Command::new("psql").args([server, "-qc", &format!("CREATE DATABASE {name}")]).status();
+    assert!(made.is_ok_and(|s| s.success()), "a database can be made with psql");
+    let (base, _) = server.rsplit_once('/').expect("a URL of PostgreSQL names a database");
+    format!("{base}/{name}")
+}
+
+fn start(broker: &str, database: &str) -> Cluster {
+    let data = tempfile::tempdir().unwrap();
+    let mut command = tribunal(&data.path().join("api"));
+    command.args(["api", "--listen", "127.0.0.1:0", "--problems"]).arg(problems_folder());
+    command.env("TRIBUNAL_BROKER", broker).env("TRIBUNAL_DATABASE", fresh_database(database));
+    let process = Running::start(&mut command, "listening on ");
+    let base = process.said("listening on ").unwrap().to_owned();
+    Cluster {
+        api: Api::new(&base, None),
+        broker: broker.to_owned(),
+        base,
+        token_file: process.said("worker token: ").unwrap().to_owned(),
+        _api_process: process,
+        _data: data,
+    }
+}
+
+impl Cluster {
+    fn worker(&self, data: &Path) -> Running {
+        share_images(data);
+        let mut command = tribunal(data);
+        command.args(["worker", "--api", &self.base, "--token-file", &self.token_file, "--slots", "2"]);
+        command.env("TRIBUNAL_BROKER", &self.broker);
+        Running::start(&mut command, "working")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_submission_gets_the_verdict_of_its_folder() {
+    let Some((broker, database)) = servers() else { return };
+    let _one = ONE.lock().await;
+    let cluster = start(&broker, &database);
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let workers: Vec<Running> = folders.iter().map(|folder| cluster.worker(folder.path())).collect();
+    cluster.api.ready(2).await;
+    let examples = examples();
+    let ids = join_all(examples.iter().map(|example| cluster.api.submit(example))).await;
+    let done = join_all(ids.iter().map(|id| cluster.api.done(id))).await;
+    let wrong: Vec<String> = examples.iter().zip(&done).filter_map(|(e, d)| unlike(e, d)).collect();
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), examples.len(), wrong.join("\n"));
+    let names: std::collections::BTreeSet<_> =
+        done.iter().filter_map(|d| d["judgement"]["worker"].as_str()).collect();
+    assert_eq!(names.len(), 2, "both workers took part");
+    for worker in workers {
+        assert_eq!(worker.terminate(), Some(0), "SIGTERM ends a worker with status 0");
+    }
+}
+
+fn unlike(example: &Example, done: &Value) -> Option<String> {
+    let right = done["verdict"] == example.verdict.code();
+    (!right).then(|| format!("{}/{}: {} {done}", example.problem, example.path, example.verdict))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_killed_in_the_middle_of_100_submissions_costs_none_and_doubles_none() {
+    let Some((broker, database)) = servers() else { return };
+    let _one = ONE.lock().await;
+    let cluster = start(&broker, &database);
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let dying = cluster.worker(folders[0].path());
+    let _other = cluster.worker(folders[1].path());
+    cluster.api.ready(2).await;
+    let quick: Vec<Example> = examples()
+        .into_iter()
+        .filter(|e| {
+            let end = e.path.rsplit('/').next().unwrap_or_default();
+            e.problem == "aplusb"
+                && ["long.cpp", "plain.py", "int32.cpp", "raise.py", "syntax.py"].contains(&end)
+        })
+        .collect();
+    assert_eq!(quick.len(), 5);
+    let sent: Vec<&Example> = quick.iter().cycle().take(100).collect();
+    let ids = join_all(sent.iter().map(|example| cluster.api.submit(example))).await;
+
+    // The tenth to be done is the middle for certain: at most four more are in work.
+    join_all(ids.iter().take(10).map(|id| cluster.api.done(id))).await;
+    dying.kill();
+
+    let done = join_all(ids.iter().map(|id| cluster.api.done(id))).await;
+    let wrong: Vec<String> = sent.iter().zip(&done).filter_map(|(e, d)| unlike(e, d)).collect();
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+    let mut judgements: Vec<_> = done.iter().map(|d| d["judgement"]["id"].as_str().unwrap()).collect();
+    judgements.sort_unstable();
+    judgements.dedup();
+    assert_eq!(judgements.len(), 100, "each has a judgement of its own");
+    assert!(done.iter().all(|d| d["judgement"]["number"] == 1), "none was judged a second time");
+    let attempts: u64 = done.iter().map(|d| d["judgement"]["attempt"].as_u64().unwrap()).sum();
+    assert!((100..=104).contains(&attempts), "only what the dead worker held was tried again: {attempts}");
+}

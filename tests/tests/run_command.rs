@@ -1,0 +1,86 @@
+//! Does `tribunal run` pass output, exit status and facts through as the contract says?
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tests::process::{finish, json, share_images, tribunal};
+
+fn run(data: &Path, options: &[&str], command: &[&str]) -> Output {
+    let mut tribunal = tribunal(data);
+    tribunal.arg("run").args(options).arg("--").args(command);
+    finish(&mut tribunal)
+}
+
+fn facts(data: &Path, options: &[&str], command: &[&str]) -> Value {
+    let options = [&["--json"], options].concat();
+    let output = run(data, &options, command);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    json(&output)
+}
+
+fn data() -> tempfile::TempDir {
+    let data = tempfile::tempdir().unwrap();
+    share_images(data.path());
+    data
+}
+
+#[test]
+fn output_and_exit_status_pass_through() {
+    let data = data();
+    let output = run(data.path(), &[], &["/bin/sh", "-c", "echo out; echo err >&2; exit 7"]);
+    assert_eq!(output.status.code(), Some(7));
+    assert_eq!((&output.stdout[..], &output.stderr[..]), (&b"out\n"[..], &b"err\n"[..]));
+    let output = run(data.path(), &[], &["/bin/sh", "-c", "kill -SEGV $$"]);
+    assert_eq!(output.status.code(), Some(128 + 11));
+    let output = run(data.path(), &["--cpu-time", "200ms"], &["/bin/sh", "-c", "while :; do :; done"]);
+    assert_eq!(output.status.code(), Some(124));
+    let output = run(data.path(), &["--wall-time", "300ms"], &["/bin/sleep", "10"]);
+    assert_eq!(output.status.code(), Some(124));
+}
+
+#[test]
+fn the_document_says_how_it_ended() {
+    let data = data();
+    let exited = facts(data.path(), &[], &["/bin/echo", "hi"]);
+    assert_eq!((&exited["status"], &exited["exit_code"]), (&"exited".into(), &0.into()));
+    assert_eq!(exited["stdout"], "hi\n");
+    assert!(exited["limit_hit"].is_null() && exited["signal"].is_null());
+    let killed = facts(data.path(), &[], &["/bin/sh", "-c", "kill -ABRT $$"]);
+    assert_eq!((&killed["status"], &killed["signal"]), (&"signalled".into(), &6.into()));
+    let flooded = facts(data.path(), &["--output", "64KiB"], &["/usr/bin/yes"]);
+    assert_eq!((&flooded["status"], &flooded["limit_hit"]), (&"limit".into(), &"output".into()));
+    assert_eq!(flooded["stdout_truncated"], true);
+    let binary = facts(data.path(), &[], &["/usr/bin/printf", "\\377"]);
+    assert_eq!(binary["stdout_base64"], "/w==");
+}
+
+#[test]
+fn files_environment_and_input_go_in_and_files_come_back() {
+    let (data, here) = (data(), tempfile::tempdir().unwrap());
+    std::fs::write(here.path().join("in.txt"), "from stdin\n").unwrap();
+    std::fs::write(here.path().join("given"), "given\n").unwrap();
+    let status = here.path().join("status.json");
+    let mut command: Command = tribunal(data.path());
+    command.current_dir(here.path()).args(["run", "--stdin", "in.txt", "--file", "given:sub/placed"]);
+    command.args(["--env", "GREETING=hello", "--out", "made", "--status-file"]).arg(&status);
+    command.args(["--", "/bin/sh", "-c", "cat; cat sub/placed; echo $GREETING; mkdir made; echo x > made/y"]);
+    let output = finish(&mut command);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "from stdin\ngiven\nhello\n");
+    assert_eq!(std::fs::read_to_string(here.path().join("made/y")).unwrap(), "x\n");
+    let document: Value = serde_json::from_slice(&std::fs::read(&status).unwrap()).unwrap();
+    assert_eq!(document["status"], "exited");
+}
+
+#[test]
+fn a_command_or_image_that_is_not_there_is_the_requesters_fault() {
+    let data = data();
+    for (options, command, named) in
+        [(&[][..], "/no/such/program", "/no/such/program"), (&["--image", "nope"], "/bin/true", "nope")]
+    {
+        let output = run(data.path(), options, &[command]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(named), "{said}");
+    }
+}

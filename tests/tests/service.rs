@@ -1,0 +1,74 @@
+//! Does `tribunal serve` judge over HTTP as `tribunal judge` does on the spot?
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use tests::client::Api;
+use tests::corpus::{Example, examples, problems_folder};
+use tests::process::{Running, share_images, tribunal};
+
+fn serve(data: &std::path::Path) -> (Running, Api) {
+    let mut command = tribunal(data);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--problems"]).arg(problems_folder());
+    let running = Running::start(&mut command, "listening on ");
+    let api = Api::new(running.said("listening on ").unwrap(), None);
+    (running, api)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_submission_gets_the_verdict_of_its_folder_and_survives_a_restart() {
+    let data = tempfile::tempdir().unwrap();
+    share_images(data.path());
+    let (running, api) = serve(data.path());
+    api.ready(2).await;
+    let examples = examples();
+    let ids = join_all(examples.iter().map(|example| api.submit(example))).await;
+    let done = join_all(ids.iter().map(|id| api.done(id))).await;
+    let wrong: Vec<String> = examples.iter().zip(&done).filter_map(|(e, d)| unlike(e, d)).collect();
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), examples.len(), wrong.join("\n"));
+    assert_eq!(running.terminate(), Some(0), "SIGTERM ends it with status 0");
+
+    let (_running, again) = serve(data.path());
+    let (_, kept) = again.get(&format!("/api/v1/submissions/{}", ids[0])).await;
+    assert_eq!(kept["verdict"], done[0]["verdict"]);
+}
+
+fn unlike(example: &Example, done: &Value) -> Option<String> {
+    let right = done["verdict"] == example.verdict.code() && done["judgement"]["verdict"] == done["verdict"];
+    (!right).then(|| format!("{}/{}: {} {done}", example.problem, example.path, example.verdict))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tests_of_a_request_bring_back_what_the_program_wrote() {
+    let data = tempfile::tempdir().unwrap();
+    share_images(data.path());
+    let (_running, api) = serve(data.path());
+    api.ready(2).await;
+    let body = json!({
+        "language": "python3",
+        "files": [{ "name": "a.py", "content": "import sys\nprint(input(), *sys.argv[1:])\nsys.stderr.write('e')\n" }],
+        "tests": [{ "stdin": "one\n", "args": ["two"] }, { "stdin": "x\n", "expected_output": "y\n" }],
+        "all": true,
+    });
+    let (_, answer) = api.post("/api/v1/submissions?wait=60", &body).await;
+    let tests = &answer["judgement"]["tests"];
+    assert_eq!(tests[0]["verdict"], "OK", "{answer}");
+    assert_eq!((&tests[0]["stdout"], &tests[0]["stderr"]), (&"one two\n".into(), &"e".into()));
+    assert_eq!((&tests[1]["verdict"], &answer["verdict"]), (&"WA".into(), &"WA".into()));
+    let timing = &answer["judgement"]["timing"];
+    assert!(timing["queue_ms"].is_number() && timing["run_ms"].is_number(), "{timing}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_finishes_what_runs_and_a_new_start_judges_the_rest() {
+    let data = tempfile::tempdir().unwrap();
+    share_images(data.path());
+    let (running, api) = serve(data.path());
+    api.ready(2).await;
+    let right = examples().into_iter().find(|e| e.path.ends_with("accepted/long.cpp")).unwrap();
+    let ids = join_all((0..12).map(|_| api.submit(&right))).await;
+    assert_eq!(running.terminate(), Some(0));
+    let (_running, again) = serve(data.path());
+    for answer in join_all(ids.iter().map(|id| again.done(id))).await {
+        assert_eq!(answer["verdict"], "AC", "{answer}");
+    }
+}
