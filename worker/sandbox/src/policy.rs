@@ -42,7 +42,8 @@ const AUDIT_ARCH_X86_64: u32 = 0xc000_003e;
 /// Numbers from here on are the x32 table (asm/unistd.h, __X32_SYSCALL_BIT).
 const X32_BIT: u32 = 0x4000_0000;
 
-/// The filters of one profile, ready to install: `arguments` first, then `classes` with the listener.
+/// The filters of one profile, ready to install: `arguments` in the box server, `classes` with the listener
+/// in each program process.
 #[derive(Debug, Clone)]
 pub(crate) struct Filters {
     pub(crate) arguments: BpfProgram,

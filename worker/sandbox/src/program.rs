@@ -37,7 +37,7 @@ fn strip(id: Option<u32>, policy: &Filters, worker: &OwnedFd) -> Result<(), Fail
     }
     credentials::clear()?;
     credentials::die_with_parent()?;
-    let listener = filters::install(policy)?;
+    let listener = filters::install_classes(policy)?;
     let rss = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
     channel::send_frame(worker, Frame::new(Tag::Ready, rss, 0, 0), &[listener.as_fd()]).at(Step::Seccomp, 4)
 }

@@ -3,6 +3,11 @@
 //! It lives in a mount namespace of its own with as little mounted as possible, clones box inits on request
 //! and does nothing else: no timers, no pumps, no policy. A worker that clones itself would copy a large,
 //! multi-threaded address space; this process is small and its allocator is never held by another thread.
+//!
+//! What does not depend on the box is done ahead: as root the server already stands in network, IPC and UTS
+//! namespaces that nobody ever used. A box inherits them by its clone, and the server leaves them for new
+//! ones at once, while the box is being built on another cpu. Making a network namespace is the dearest part
+//! of a box (performance.md 5). The argument filter is installed here once and inherited.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
@@ -14,7 +19,7 @@ use crate::channel::{self, Frame, MESSAGE_MAX, Tag};
 use crate::error::Step;
 use crate::init;
 use crate::policy::{self, Filters};
-use crate::steps::{At, Failure, mounts};
+use crate::steps::{At, Failure, filters, mounts};
 use crate::sys::{self, Forked};
 use crate::wire::BoxPlan;
 
@@ -45,16 +50,44 @@ pub(crate) fn main() -> ! {
     sys::reap_automatically();
     let Ok(line) = std::io::stdin().as_fd().try_clone_to_owned() else { sys::exit(3) };
     let ready = prepare(Path::new(&base)).and_then(|()| {
-        policy::filters().map_err(|_| Failure { step: Step::Seccomp, index: 9, errno: libc::EINVAL })
+        let compiled = policy::filters();
+        let policy = compiled.map_err(|_| Failure { step: Step::Seccomp, index: 9, errno: libc::EINVAL })?;
+        filters::install_arguments(&policy)?;
+        Ok(policy)
     });
-    let filters = match ready {
-        Ok(filters) => filters,
+    let policy = match ready {
+        Ok(policy) => policy,
         Err(failure) => init::report(&line, failure),
     };
+    let mut ahead = Ahead { fresh: false };
+    ahead.renew();
     if channel::send_frame(&line, Frame::new(Tag::Ready, 0, 0, 0), &[]).is_err() {
         sys::exit(3);
     }
-    serve(&line, &filters)
+    serve(&line, &policy, &mut ahead)
+}
+
+/// The namespaces this process stands in for the next box.
+struct Ahead {
+    /// Whether no box was cloned from here since they were made.
+    fresh: bool,
+}
+
+impl Ahead {
+    /// Leaves the present namespaces for new ones. Rootless boxes own theirs and make them in their clone.
+    fn renew(&mut self) {
+        let kinds = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
+        self.fresh = is_root() && unshare(kinds).is_ok();
+    }
+
+    /// What the clone of the next box still has to make: nothing of it when it is ready here.
+    fn clone_flags(&mut self) -> CloneFlags {
+        if std::mem::take(&mut self.fresh) {
+            CloneFlags::empty()
+        } else {
+            CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS
+        }
+    }
 }
 
 fn is_root() -> bool {
@@ -102,7 +135,7 @@ fn detach_not_needed() {
     }
 }
 
-fn serve(line: &OwnedFd, filters: &Filters) -> ! {
+fn serve(line: &OwnedFd, filters: &Filters, ahead: &mut Ahead) -> ! {
     let mut buffer = vec![0; MESSAGE_MAX];
     loop {
         let Ok((len, fds)) = channel::receive(line.as_fd(), &mut buffer) else { sys::exit(3) };
@@ -113,7 +146,11 @@ fn serve(line: &OwnedFd, filters: &Filters) -> ! {
         let (Some(worker), Some(program)) = (fds.next(), fds.next()) else { continue };
         let group = fds.next();
         match serde_json::from_slice::<BoxPlan>(&buffer[..len]) {
-            Ok(plan) => make(line, &plan, filters, worker, program, group),
+            Ok(plan) => {
+                let flags = ahead.clone_flags();
+                make(line, &plan, filters, flags, (worker, program, group));
+                ahead.renew();
+            }
             Err(_) => refuse(&worker, libc::EPROTO),
         }
     }
@@ -128,15 +165,10 @@ fn make(
     line: &OwnedFd,
     plan: &BoxPlan,
     filters: &Filters,
-    worker: OwnedFd,
-    program: OwnedFd,
-    group: Option<OwnedFd>,
+    flags: CloneFlags,
+    (worker, program, group): (OwnedFd, OwnedFd, Option<OwnedFd>),
 ) {
-    let mut flags = CloneFlags::CLONE_NEWPID
-        | CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWNET
-        | CloneFlags::CLONE_NEWIPC
-        | CloneFlags::CLONE_NEWUTS;
+    let mut flags = flags | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
     if plan.host_id.is_none() {
         flags |= CloneFlags::CLONE_NEWUSER;
     }
