@@ -140,6 +140,8 @@ fn is_port(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    type Row<'a> = (bool, &'a [(&'static str, &'a str)], Option<Code>);
+
     fn ask(loopback: bool, headers: &[(&'static str, &str)]) -> Result<Caller, Code> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
@@ -151,7 +153,6 @@ mod tests {
     #[test]
     fn without_a_token_only_a_plain_loopback_request_is_local() {
         let host = ("host", "127.0.0.1:8080");
-        type Row<'a> = (bool, &'a [(&'static str, &'a str)], Option<Code>);
         let table: &[Row<'_>] = &[
             (true, &[host], None),
             (true, &[("host", "localhost")], None),

@@ -33,7 +33,7 @@ impl Drop for Running {
     }
 }
 
-async fn run(service: Service, folder: TempDir) -> Running {
+fn run(service: Service, folder: TempDir) -> Running {
     let (app, stop) = (service.app().clone(), CancellationToken::new());
     tokio::spawn(service.run(stop.clone()));
     Running { app, stop, _folder: folder }
@@ -114,7 +114,7 @@ async fn a_killed_worker_loses_nothing(app: &Arc<App>, dying: WorkerEnd, rest: V
 async fn through_memory_a_killed_worker_loses_nothing_and_the_window_holds() {
     let (queue, folder) = (Memory::new(), tempfile::tempdir().unwrap());
     let service = Service::start_with(config(&folder), Some(queue.api())).await.unwrap();
-    let running = run(service, folder).await;
+    let running = run(service, folder);
     let waiting = submit(&running.app, 20).await;
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert_eq!(running.app.store.published_count().await.unwrap(), 8, "no more than the window");
@@ -147,7 +147,7 @@ async fn through_rabbitmq_and_postgresql_a_late_broker_and_a_killed_worker_lose_
     let mut config = config(&folder);
     config.database = Some(fresh_database(&database).await);
     config.broker = Broker::Amqp(url.clone());
-    let running = run(Service::start(config).await.unwrap(), folder).await;
+    let running = run(Service::start(config).await.unwrap(), folder);
     let early = submit(&running.app, 3).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(running.app.broker_state(), "unreachable");
@@ -177,7 +177,7 @@ async fn relay(port: u16, target: String) {
 async fn the_sweeper_hands_out_again_what_a_silent_worker_held() {
     let (queue, folder) = (Memory::new(), tempfile::tempdir().unwrap());
     let service = Service::start_with(config(&folder), Some(queue.api())).await.unwrap();
-    let running = run(service, folder).await;
+    let running = run(service, folder);
     let ids = submit(&running.app, 1).await;
     let (mut jobs, _reports, _events) = queue.worker(1, crate::CAPABILITY);
     let held = jobs.next().await.unwrap();

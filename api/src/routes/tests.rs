@@ -127,7 +127,7 @@ async fn refusals_have_stable_codes() {
             SUBMISSIONS.into(),
             Some(with(|b| {
                 b["tests"] = Value::Null;
-                b["problem"] = "nope".into()
+                b["problem"] = "nope".into();
             })),
             422,
             "unknown_problem",
@@ -137,7 +137,7 @@ async fn refusals_have_stable_codes() {
             SUBMISSIONS.into(),
             Some(with(|b| {
                 b["tests"] = Value::Null;
-                b["problem"] = "a@sha256:1".into()
+                b["problem"] = "a@sha256:1".into();
             })),
             422,
             "unknown_problem",

@@ -7,13 +7,13 @@
 
 use proto::event::State;
 use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply};
-use proto::id::{Attempt, Fence, JudgementId, SubmissionId, WorkerId};
-use proto::job::Priority;
+use proto::id::{Attempt, JudgementId, SubmissionId, WorkerId};
 use proto::report::{Judgement, Outcome, ReportMessage};
 
-use super::db::{Tx, args};
+use super::db::args;
+use super::moves::{Open, end_attempt, finish, give_up, grant, open, put_back, requeue};
 use super::workers::{WorkerRow, seen, workers_in};
-use super::{Millis, Store, StoreError, jobs, priority, state, to_json, transition};
+use super::{Millis, Store, StoreError};
 
 /// Granted claims before a judgement becomes SE.
 pub(crate) const MAX_ATTEMPTS: Attempt = 3;
@@ -37,47 +37,6 @@ pub(crate) enum Ingest {
     GivenUp(Box<Judgement>),
     /// Nothing changed: a repeat, an older fence, a cancelled or unknown submission.
     Ignored(&'static str),
-}
-
-/// An open judgement as the decisions here need it.
-struct Open {
-    judgement: JudgementId,
-    submission: SubmissionId,
-    state: State,
-    attempt: Attempt,
-    fence: Fence,
-    worker: Option<WorkerId>,
-    lease_until: Millis,
-    language: String,
-    priority: Priority,
-    accepted: Millis,
-}
-
-async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, StoreError> {
-    let row = tx
-        .row(
-            "SELECT j.submission_id, j.state, j.attempt, j.fence, j.worker_id, j.lease_until_ms, s.language, \
-             s.priority, j.created_ms FROM judgements j JOIN submissions s ON s.id = j.submission_id \
-             WHERE j.id = $1",
-            args![id],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(Open {
-        judgement: id,
-        submission: row.parse(0, "judgements.submission_id")?,
-        state: state(&row.text(1)?)?,
-        attempt: row.int(2)? as Attempt,
-        fence: row.int(3)?,
-        worker: match row.opt_text(4)? {
-            Some(_) => Some(row.parse(4, "judgements.worker_id")?),
-            None => None,
-        },
-        lease_until: row.opt_int(5)?.unwrap_or(0),
-        language: row.text(6)?,
-        priority: priority(&row.text(7)?)?,
-        accepted: row.int(8)?,
-    }))
 }
 
 /// What to answer to a claim. Pure; the store carries it out.
@@ -368,124 +327,4 @@ impl Store {
             .await?;
         rows.iter().map(|r| Ok((r.opt_text(0)?, r.parse(1, "attempts.worker_id")?))).collect()
     }
-}
-
-/// Gives the judgement to `worker` with the next attempt and fence; false when it changed meanwhile.
-async fn grant(tx: &mut Tx, open: &Open, worker: WorkerId, now: Millis) -> Result<bool, StoreError> {
-    let changed = tx
-        .exec(
-            "UPDATE judgements SET state = 'running', attempt = $1, fence = $2, worker_id = $3, \
-             lease_until_ms = $4 WHERE id = $5 AND fence = $6 AND state = $7",
-            args![
-                open.attempt + 1,
-                open.fence + 1,
-                worker,
-                now + LEASE_MS,
-                open.judgement,
-                open.fence,
-                open.state.name()
-            ],
-        )
-        .await?;
-    if changed == 0 {
-        return Ok(false);
-    }
-    tx.exec(
-        "INSERT INTO attempts (judgement_id, attempt, fence, worker_id, started_ms) VALUES ($1, $2, $3, $4, $5)",
-        args![open.judgement, open.attempt + 1, open.fence + 1, worker, now],
-    )
-    .await?;
-    tx.exec(
-        "UPDATE jobs SET lease_until_ms = $1 WHERE judgement_id = $2 AND lease_owner IS NOT NULL",
-        args![now + LEASE_MS, open.judgement],
-    )
-    .await?;
-    if open.state == State::Queued {
-        transition(tx, open.submission, &[State::Queued], State::Running).await?;
-    }
-    Ok(true)
-}
-
-/// Closes the current attempt's row, if one is open.
-async fn end_attempt(
-    tx: &mut Tx,
-    open: &Open,
-    outcome: &str,
-    cause: Option<&str>,
-    now: Millis,
-) -> Result<(), StoreError> {
-    tx.exec(
-        "UPDATE attempts SET ended_ms = $1, outcome = $2, cause = $3 \
-         WHERE judgement_id = $4 AND attempt = $5 AND (ended_ms IS NULL OR outcome = 'lost')",
-        args![now, outcome, cause.map(str::to_owned), open.judgement, open.attempt],
-    )
-    .await?;
-    Ok(())
-}
-
-/// Ends the current attempt and lets another one be made after `delay`; false when it changed meanwhile.
-async fn requeue(
-    tx: &mut Tx,
-    open: &Open,
-    outcome: &str,
-    cause: &str,
-    delay: Millis,
-    now: Millis,
-) -> Result<bool, StoreError> {
-    let changed = tx
-        .exec(
-            "UPDATE judgements SET state = 'queued', lease_until_ms = NULL WHERE id = $1 AND fence = $2 AND state = $3",
-            args![open.judgement, open.fence, open.state.name()],
-        )
-        .await?;
-    if changed == 0 {
-        return Ok(false);
-    }
-    end_attempt(tx, open, outcome, Some(cause), now).await?;
-    if open.state == State::Running {
-        transition(tx, open.submission, &[State::Running], State::Queued).await?;
-    }
-    put_back(tx, open, now + delay).await?;
-    Ok(true)
-}
-
-/// Puts the judgement among the waiting again.
-async fn put_back(tx: &mut Tx, open: &Open, visible: Millis) -> Result<(), StoreError> {
-    jobs::enqueue(tx, open.judgement, open.priority, crate::CAPABILITY, open.accepted, visible).await
-}
-
-/// Makes the judgement an SE with its cause; `None` when it changed meanwhile.
-async fn give_up(
-    tx: &mut Tx,
-    open: &Open,
-    cause: &str,
-    now: Millis,
-) -> Result<Option<Judgement>, StoreError> {
-    let judgement = Judgement::system_error(&open.language, cause.to_owned());
-    Ok(finish(tx, open, &judgement, now).await?.then_some(judgement))
-}
-
-/// Stores the answer for good; false when the judgement changed meanwhile.
-async fn finish(tx: &mut Tx, open: &Open, judgement: &Judgement, now: Millis) -> Result<bool, StoreError> {
-    let changed = tx
-        .exec(
-            "UPDATE judgements SET state = 'done', verdict = $1, score = $2, result = $3, done_ms = $4, \
-             lease_until_ms = NULL WHERE id = $5 AND fence = $6 AND state = $7",
-            args![
-                judgement.verdict.code(),
-                judgement.score.clone(),
-                to_json(judgement)?,
-                now,
-                open.judgement,
-                open.fence,
-                open.state.name()
-            ],
-        )
-        .await?;
-    if changed == 0 {
-        return Ok(false);
-    }
-    transition(tx, open.submission, &[State::Running, State::Queued], State::Done).await?;
-    jobs::remove(tx, open.judgement).await?;
-    Ok(true)
 }

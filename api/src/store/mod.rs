@@ -7,6 +7,7 @@ mod blobs;
 pub(crate) mod db;
 mod jobs;
 mod judging;
+mod moves;
 mod problems;
 mod submissions;
 mod tokens;
