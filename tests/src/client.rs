@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::corpus::Example;
 
 /// How long one submission may take to its verdict.
-const JUDGING: Duration = Duration::from_secs(300);
+const JUDGING: Duration = Duration::from_mins(5);
 
 /// Talks to one API.
 #[derive(Debug, Clone)]
@@ -92,7 +92,7 @@ impl Api {
     /// # Panics
     /// When that takes longer than a minute.
     pub async fn ready(&self, languages: usize) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let (_, answer) = self.get("/api/v1/languages").await;
             let list =

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How long a process may take until it says that it works.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long a process may take to end after SIGTERM.
-const STOP: Duration = Duration::from_secs(60);
+const STOP: Duration = Duration::from_mins(1);
 
 /// The executable: `TRIBUNAL_BIN`, else `tribunal` beside this test in the target folder.
 ///
@@ -26,12 +26,6 @@ pub fn executable() -> PathBuf {
     found.unwrap_or_else(|| {
         panic!("`tribunal` is not built; run `cargo build -p tribunal` or set TRIBUNAL_BIN")
     })
-}
-
-/// The folder that holds language images for tests: `TRIBUNAL_TEST_DATA`, else a fresh folder, in which
-/// case the host image serves.
-pub fn image_data(fresh: &Path) -> PathBuf {
-    std::env::var_os("TRIBUNAL_TEST_DATA").map_or_else(|| fresh.to_owned(), PathBuf::from)
 }
 
 /// A command line over the executable, with no configuration from outside.
@@ -111,7 +105,7 @@ impl Running {
                         return running;
                     }
                 }
-                Err(_) => panic!("it did not say `{ready}`; it said {:?}", running.lines),
+                Err(ended) => panic!("it did not say `{ready}` ({ended}); it said {:?}", running.lines),
             }
         }
     }

@@ -66,13 +66,38 @@ async fn bad_requests_are_refused_with_their_code() {
 async fn a_broker_that_is_down_at_start_costs_no_submission() {
     let data = tempfile::tempdir().unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut command = tribunal(data.path());
-    command.args(["api", "--listen", "127.0.0.1:0", "--broker", &format!("amqp://127.0.0.1:{port}")]);
-    command.arg("--problems").arg(problems_folder());
-    let running = Running::start(&mut command, "listening on ");
-    let api = Api::new(running.said("listening on ").unwrap(), None);
+    let start = || {
+        let mut command = tribunal(data.path());
+        command.args(["api", "--listen", "127.0.0.1:0", "--broker", &format!("amqp://127.0.0.1:{port}")]);
+        command.arg("--problems").arg(problems_folder());
+        Running::start(&mut command, "listening on ")
+    };
+    let running = start();
+    let base = running.said("listening on ").unwrap();
+    let api = Api::new(base, None);
     assert!(api.get("/healthz").await.0.is_success());
-    assert!(!api.get("/readyz").await.0.is_success(), "it is alive, but not ready");
+    assert_eq!(api.get("/readyz").await.1["broker"], "unreachable");
+
+    // A worker was here once, so the language is known.
+    let token = std::fs::read_to_string(running.said("worker token: ").unwrap()).unwrap();
+    let worker = Api::new(base, Some(token.trim()));
+    let registration = json!({
+        "id": uuid::Uuid::now_v7(), "name": "once", "version": "0", "slots": 1, "accounting": "exact",
+        "arch": std::env::consts::ARCH,
+        "languages": [{ "id": "python3", "name": "Python 3", "version": null, "extensions": ["py"],
+            "image": null, "image_kind": null, "compile": null, "run": [], "usable": true, "reason": null }],
+    });
+    let (status, answer) = worker.post("/internal/v1/workers", &registration).await;
+    assert!(status.is_success(), "{status} {answer}");
+
+    let (status, answer) = api.post("/api/v1/submissions", &submission(|_| {})).await;
+    assert_eq!((status.as_u16(), &answer["state"]), (201, &"queued".into()), "{answer}");
+    running.kill();
+    let again = start();
+    let api = Api::new(again.said("listening on ").unwrap(), None);
+    let id = answer["id"].as_str().unwrap();
+    let (_, kept) = api.get(&format!("/api/v1/submissions/{id}")).await;
+    assert_eq!(kept["state"], "queued", "it waits in the store, whatever happens to the process");
 }
 
 #[test]

@@ -52,7 +52,7 @@ async fn describe(engine: &Engine, language: &Arc<Language>) -> LanguageInfo {
     let (mut info, toolchain) = match told {
         Ok((info, Ok(toolchain))) => (info, toolchain),
         Ok((info, Err(_))) => return info,
-        Err(error) => return unusable(engine, language, error.to_string()),
+        Err(error) => return unusable(engine, language, &error.to_string()),
     };
     let spec = RunSpec {
         root: toolchain.root(),
@@ -80,8 +80,8 @@ async fn describe(engine: &Engine, language: &Arc<Language>) -> LanguageInfo {
     }
 }
 
-fn unusable(engine: &Engine, language: &Language, why: String) -> LanguageInfo {
-    give_up(engine.toolchains().describe(language), &why)
+fn unusable(engine: &Engine, language: &Language, why: &str) -> LanguageInfo {
+    give_up(engine.toolchains().describe(language), why)
 }
 
 fn give_up(mut info: LanguageInfo, why: &str) -> LanguageInfo {

@@ -55,7 +55,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let settings = context::Settings::new(cli.data, config)?;
     match cli.command {
         Command::Judge(args) => judge::main(&args, &settings),
-        Command::Run(args) => run::main(args, &settings),
+        Command::Run(args) => run::main(&args, &settings),
         Command::Check(args) => check::main(&args, &settings),
         Command::Verify(args) => verify::main(&args, &settings),
         Command::Serve(args) => serve::serve(args, &settings),

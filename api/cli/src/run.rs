@@ -26,9 +26,9 @@ const EXIT_LIMIT: u8 = 124;
 const EXIT_VIOLATION: u8 = 125;
 const EXIT_FAILED: u8 = 126;
 
-pub(crate) fn main(args: RunArgs, settings: &Settings) -> Result<u8, Failure> {
+pub(crate) fn main(args: &RunArgs, settings: &Settings) -> Result<u8, Failure> {
     let destinations = destinations(&args.out)?;
-    let limits = limits(&args, &settings.config.maxima)?;
+    let limits = limits(args, &settings.config.maxima)?;
     let files = args.files.iter().map(|file| box_file(file)).collect::<Result<Vec<_>, _>>()?;
     let env = args.env.iter().map(|pair| variable(pair)).collect::<Result<Vec<_>, _>>()?;
     let stdin = stdin(args.stdin.as_deref())?;
@@ -61,8 +61,8 @@ pub(crate) fn main(args: RunArgs, settings: &Settings) -> Result<u8, Failure> {
         Err(failure) => Err(failure),
     };
     match outcome {
-        Ok(outcome) => finish(&args, &spec.limits, &outcome, &destinations),
-        Err(Failure::Ours(why)) => fail(&args, &why),
+        Ok(outcome) => finish(args, &spec.limits, &outcome, &destinations),
+        Err(Failure::Ours(why)) => fail(args, &why),
         Err(usage) => Err(usage),
     }
 }
@@ -115,9 +115,8 @@ fn write_status(args: &RunArgs, document: &Value) -> Result<(), Failure> {
 
 fn status_word(classified: &Classified) -> &'static str {
     match classified.verdict {
-        None => "exited",
         Some(Verdict::RTE) if classified.signal.is_some() => "signalled",
-        Some(Verdict::RTE) => "exited",
+        None | Some(Verdict::RTE) => "exited",
         Some(Verdict::TLE | Verdict::ILE | Verdict::MLE | Verdict::OLE) => "limit",
         Some(Verdict::SV) => "violation",
         // `classify` makes none of these but SE from a run; whatever it is, it is not the program's.

@@ -43,7 +43,9 @@ impl Worker {
     ) -> Result<Self, Failure> {
         let accounting = boxes.accounting();
         let store = settings.store()?;
-        language::all().iter().for_each(|language| tell_host_image(&store, language));
+        for language in language::all() {
+            tell_host_image(&store, language);
+        }
         let engine = Arc::new(settings.engine(boxes, &store));
         let packages = Packages::open(&settings.data, id, DEFAULT_CACHE_BYTES).map_err(|e| {
             Failure::usage(format!("the data directory {} cannot be used: {e}", settings.data.display()))
