@@ -191,6 +191,7 @@ impl BoxServer {
                 return Ok(());
             }
             let warm = self.inner.prepare(&kind)?;
+            self.inner.look_ahead();
             self.inner.pool.lock().expect("no panic while held").entry(kind.clone()).or_default().push(warm);
         }
     }
@@ -203,17 +204,10 @@ impl Inner {
 
     /// Makes one box, up to the point where only the program is missing.
     pub(crate) fn prepare(&self, kind: &BoxKind) -> Result<WarmBox, SandboxError> {
-        let group = match &self.groups {
-            Some(groups) => {
-                let name = self.counter.fetch_add(1, Ordering::Relaxed).to_string();
-                Some(
-                    groups
-                        .create_box(&name)
-                        .map_err(SandboxError::host("make the control group of a box"))?,
-                )
-            }
-            None => None,
-        };
+        // Where the init is cloned into its group, the group has to be there; elsewhere it is made while the
+        // server clones.
+        let before = self.groups.as_ref().is_some_and(WorkerGroups::cloned_into);
+        let mut group = if before { self.group()? } else { None };
         let lease = self.ids.as_ref().map(IdPool::lease).transpose();
         let lease = lease.map_err(SandboxError::host("lease a range of host ids"))?;
         let plan = self.plan(kind, lease.as_ref())?;
@@ -225,6 +219,9 @@ impl Inner {
         channel::send(self.line.as_fd(), &text, &fds)
             .map_err(|_| SandboxError::Lost { during: "requested" })?;
         drop((init_end, program_end));
+        if !before {
+            group = self.group()?;
+        }
         let mut birth = Birth { group, lease, init, program, born: None, stage: None, mapped: false };
         match birth.complete() {
             Ok((listener, own_rss)) => birth.finish(listener, own_rss),
@@ -233,6 +230,18 @@ impl Inner {
                 Err(e)
             }
         }
+    }
+
+    /// Tells the server that it has time for what the next box will need. A lost hint costs only that time.
+    pub(crate) fn look_ahead(&self) {
+        let _ = channel::send(self.line.as_fd(), b"ahead", &[]);
+    }
+
+    /// A fresh group for one box.
+    fn group(&self) -> Result<Option<BoxGroup>, SandboxError> {
+        let Some(groups) = &self.groups else { return Ok(None) };
+        let name = self.counter.fetch_add(1, Ordering::Relaxed).to_string();
+        groups.create_box(&name).map(Some).map_err(SandboxError::host("make the control group of a box"))
     }
 
     fn plan(&self, kind: &BoxKind, lease: Option<&Lease>) -> Result<BoxPlan, SandboxError> {
@@ -605,6 +614,7 @@ fn start_refill(inner: &Arc<Inner>) {
             if have < inner.warm {
                 match inner.prepare(&kind) {
                     Ok(warm) => {
+                        inner.look_ahead();
                         inner.pool.lock().expect("no panic while held").entry(kind).or_default().push(warm);
                     }
                     Err(e) => tracing::debug!(error = %e, "could not make a warm box"),

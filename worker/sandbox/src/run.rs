@@ -129,6 +129,7 @@ impl BoxServer {
         channel::send(warm.program.as_fd(), &text, &fds)
             .map_err(|_| SandboxError::Lost { during: "started" })?;
         drop((out_end, err_end));
+        self.inner.look_ahead();
         let setup = begun.elapsed();
         let end = watch.until_end(&spec.argv[0])?;
         let torn = Instant::now();

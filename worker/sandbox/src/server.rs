@@ -6,8 +6,9 @@
 //!
 //! What does not depend on the box is done ahead: as root the server already stands in network, IPC and UTS
 //! namespaces that nobody ever used. A box inherits them by its clone, and the server leaves them for new
-//! ones at once, while the box is being built on another cpu. Making a network namespace is the dearest part
-//! of a box (performance.md 5). The argument filter is installed here once and inherited.
+//! ones when the worker says that the box is ready (an empty message), so that this work runs beside the
+//! program and not in its way. Making a network namespace is the dearest part of a box (performance.md 5).
+//! The argument filter is installed here once and inherited.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
@@ -76,6 +77,9 @@ struct Ahead {
 impl Ahead {
     /// Leaves the present namespaces for new ones. Rootless boxes own theirs and make them in their clone.
     fn renew(&mut self) {
+        if self.fresh {
+            return;
+        }
         let kinds = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
         self.fresh = is_root() && unshare(kinds).is_ok();
     }
@@ -143,13 +147,15 @@ fn serve(line: &OwnedFd, filters: &Filters, ahead: &mut Ahead) -> ! {
             sys::exit(0);
         }
         let mut fds = fds.into_iter();
-        let (Some(worker), Some(program)) = (fds.next(), fds.next()) else { continue };
+        let (Some(worker), Some(program)) = (fds.next(), fds.next()) else {
+            ahead.renew();
+            continue;
+        };
         let group = fds.next();
         match serde_json::from_slice::<BoxPlan>(&buffer[..len]) {
             Ok(plan) => {
                 let flags = ahead.clone_flags();
                 make(line, &plan, filters, flags, (worker, program, group));
-                ahead.renew();
             }
             Err(_) => refuse(&worker, libc::EPROTO),
         }

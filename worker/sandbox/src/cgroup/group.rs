@@ -16,7 +16,7 @@ pub(crate) struct BoxGroup {
     dirs: Vec<PathBuf>,
     /// The directory whose descriptor CLONE_INTO_CGROUP takes.
     entry: Option<File>,
-    /// v1 hierarchies into which the init's pid is written.
+    /// Groups into which the init's pid is written.
     attach: Vec<PathBuf>,
     memory: PathBuf,
     pids: PathBuf,
@@ -47,8 +47,8 @@ impl BoxGroup {
                 let (u, m, p) = (unified.join(name), memory.join(name), pids.join(name));
                 (
                     vec![u.clone(), m.clone(), p.clone()],
-                    Some(u),
-                    vec![m.clone(), p.clone()],
+                    None,
+                    vec![u, m.clone(), p.clone()],
                     m,
                     p,
                     Version::Hybrid,
@@ -100,12 +100,12 @@ impl BoxGroup {
         Ok(group)
     }
 
-    /// The cgroup2 directory into which the init is cloned.
+    /// The cgroup2 directory into which the init is cloned, where v1 has no part.
     pub(crate) fn entry(&self) -> Option<BorrowedFd<'_>> {
         self.entry.as_ref().map(AsFd::as_fd)
     }
 
-    /// Moves the init into the v1 hierarchies.
+    /// Moves the init into the groups it was not cloned into.
     pub(crate) fn attach(&self, pid: u32) -> io::Result<()> {
         let pid = pid.to_string();
         self.attach.iter().try_for_each(|dir| file::write(&dir.join("cgroup.procs"), &pid))
