@@ -412,29 +412,29 @@ fn clock() -> Result<f64> {
     Ok(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64() - uptime)
 }
 
-/// Living processes below our own box server, the server itself apart.
+/// Living processes of boxes: below our own box server and in another pid namespace (the server's own helpers
+/// come and go in ours).
 fn boxed_processes() -> Result<usize> {
     let mut parents = BTreeMap::new();
     for entry in std::fs::read_dir("/proc")?.flatten() {
         let Ok(status) = std::fs::read_to_string(entry.path().join("status")) else { continue };
         let field =
             |name: &str| status.lines().find_map(|l| l.strip_prefix(name))?.trim().parse::<u32>().ok();
+        let nested = status.lines().any(|l| l.starts_with("NSpid:") && l.split_whitespace().count() > 2);
         if let (Some(pid), Some(parent)) = (field("Pid:"), field("PPid:")) {
-            parents.insert(pid, parent);
+            parents.insert(pid, (parent, nested));
         }
     }
-    let depth = |mut pid: u32| {
-        let mut steps = 0;
-        while let Some(parent) = parents.get(&pid) {
-            steps += 1;
+    let ours = |mut pid: u32| {
+        while let Some((parent, _)) = parents.get(&pid) {
             if *parent == std::process::id() {
-                return Some(steps);
+                return true;
             }
             pid = *parent;
         }
-        None
+        false
     };
-    Ok(parents.keys().filter(|pid| depth(**pid).is_some_and(|steps| steps > 1)).count())
+    Ok(parents.iter().filter(|(pid, (_, nested))| *nested && ours(**pid)).count())
 }
 
 /// Groups of boxes below this process's own.

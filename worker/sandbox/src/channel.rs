@@ -78,7 +78,7 @@ pub(crate) enum Tag {
     Born,
     /// Worker: the cgroups hold the init.
     Go,
-    /// Init: entered its user namespace. Carries the tmpfs of its writable directories, but for
+    /// Init: entered its user namespace; a = 1 when the worker has no id maps to write and need not answer. Carries the tmpfs of its writable directories, but for
     /// the first of a rootless box.
     Unshared,
     /// Worker: the id maps are written.

@@ -17,10 +17,17 @@ use crate::wire::{BoxPlan, PROGRAM_ID};
 
 /// Runs as the init until everything in the box is dead.
 ///
-/// `worker` is its line to the worker, `program` the future program's.
-pub(crate) fn main(plan: &BoxPlan, filters: &Filters, worker: OwnedFd, program: OwnedFd) -> ! {
-    match build(plan, filters, &worker, program) {
-        Ok(pid) => reap(pid, &worker),
+/// `worker` is its line to the worker, `program` the future program's, `user` the box's user namespace when
+/// it was made ahead.
+pub(crate) fn main(
+    plan: &BoxPlan,
+    filters: &Filters,
+    worker: OwnedFd,
+    program: OwnedFd,
+    user: Option<OwnedFd>,
+) -> ! {
+    match build(plan, filters, &worker, program, user) {
+        Ok(pid) => reap(pid, &worker, plan.host_id.is_some()),
         Err(failure) => report(&worker, failure),
     }
 }
@@ -33,7 +40,13 @@ pub(crate) fn report(worker: &impl AsFd, failure: Failure) -> ! {
     sys::exit(125);
 }
 
-fn build(plan: &BoxPlan, filters: &Filters, worker: &OwnedFd, program: OwnedFd) -> Result<i32, Failure> {
+fn build(
+    plan: &BoxPlan,
+    filters: &Filters,
+    worker: &OwnedFd,
+    program: OwnedFd,
+    user: Option<OwnedFd>,
+) -> Result<i32, Failure> {
     // The server ignores SIGCHLD; with that inherited there would be no exit status to wait for.
     sys::reset_signals();
     credentials::die_with_parent()?;
@@ -52,19 +65,27 @@ fn build(plan: &BoxPlan, filters: &Filters, worker: &OwnedFd, program: OwnedFd) 
     }
     namespaces::cgroup()?;
     namespaces::time()?;
-    if plan.host_id.is_some() {
-        credentials::drop_groups()?;
-        // Last: nothing this box can reach is owned by its user namespace (sandbox.md M12).
-        unshare(CloneFlags::CLONE_NEWUSER).at(Step::UserNamespace, 0)?;
+    // The user namespace is the last: nothing this box can reach is owned by it (sandbox.md M12).
+    match (plan.host_id, user) {
+        (Some(_), Some(user)) => {
+            credentials::drop_groups()?;
+            namespaces::enter_user(&user)?;
+            hand_over(worker, stage, 1)?;
+            credentials::become_id(0)?;
+        }
+        (Some(_), None) => {
+            credentials::drop_groups()?;
+            unshare(CloneFlags::CLONE_NEWUSER).at(Step::UserNamespace, 0)?;
+            hand_over(worker, stage, 0)?;
+            wait_for(worker, Tag::Mapped, Step::UserNamespace)?;
+            credentials::become_id(0)?;
+            namespaces::forbid_nested(&limits)?;
+        }
+        (None, _) => {
+            hand_over(worker, stage, 1)?;
+            namespaces::forbid_nested(&limits)?;
+        }
     }
-    channel::send_frame(worker, Frame::new(Tag::Unshared, 0, 0, 0), &[stage.as_fd()])
-        .at(Step::UserNamespace, 1)?;
-    drop(stage);
-    wait_for(worker, Tag::Mapped, Step::UserNamespace)?;
-    if plan.host_id.is_some() {
-        credentials::become_id(0)?;
-    }
-    namespaces::forbid_nested(&limits)?;
     drop(limits);
     credentials::bound()?;
     let forked = sys::fork_checked(0, None);
@@ -81,6 +102,12 @@ fn build(plan: &BoxPlan, filters: &Filters, worker: &OwnedFd, program: OwnedFd) 
     Ok(pid)
 }
 
+/// Gives the worker the writable directories; `mapped` tells whether it has no id maps to write.
+fn hand_over(worker: &OwnedFd, stage: OwnedFd, mapped: i64) -> Result<(), Failure> {
+    channel::send_frame(worker, Frame::new(Tag::Unshared, mapped, 0, 0), &[stage.as_fd()])
+        .at(Step::UserNamespace, 1)
+}
+
 fn wait_for(worker: &OwnedFd, tag: Tag, step: Step) -> Result<(), Failure> {
     match channel::receive_frame(worker).at(step, 10)? {
         Some((frame, _)) if frame.tag == tag => Ok(()),
@@ -90,15 +117,18 @@ fn wait_for(worker: &OwnedFd, tag: Tag, step: Step) -> Result<(), Failure> {
     }
 }
 
-/// Reaps everything; tells the worker how the program ended. Leaves when nothing is left to reap: then the
-/// kernel has nothing to kill.
-fn reap(program: i32, worker: &OwnedFd) -> ! {
+/// Reaps everything; tells the worker how the program ended. Then it leaves, which kills what is left, unless
+/// the worker still wants to sample its `/proc` figures (rootless).
+fn reap(program: i32, worker: &OwnedFd, leave: bool) -> ! {
     loop {
         match sys::wait_any() {
             Ok((pid, status, rss)) if pid == program => {
                 let frame = Frame::new(Tag::Exited, i64::from(status), rss, 0);
                 if channel::send_frame(worker, frame, &[]).is_err() {
                     sys::exit(125);
+                }
+                if leave {
+                    sys::exit(0);
                 }
             }
             Ok(_) => {}

@@ -56,6 +56,8 @@ pub(crate) struct Inner {
     line: OwnedFd,
     groups: Option<WorkerGroups>,
     ids: Option<IdPool>,
+    /// Ids for which the server was told to make a user namespace ahead.
+    next: Mutex<Option<Lease>>,
     base: PathBuf,
     skeleton: PathBuf,
     counter: AtomicU64,
@@ -135,6 +137,7 @@ impl BoxServer {
             line,
             groups,
             ids,
+            next: Mutex::new(None),
             base,
             skeleton,
             counter: AtomicU64::new(0),
@@ -208,8 +211,10 @@ impl Inner {
         // server clones.
         let before = self.groups.as_ref().is_some_and(WorkerGroups::cloned_into);
         let mut group = if before { self.group()? } else { None };
-        let lease = self.ids.as_ref().map(IdPool::lease).transpose();
-        let lease = lease.map_err(SandboxError::host("lease a range of host ids"))?;
+        let lease = match self.next.lock().expect("no panic while held").take() {
+            Some(lease) => Some(lease),
+            None => self.lease()?,
+        };
         let plan = self.plan(kind, lease.as_ref())?;
         let (init, init_end) = channel::pair().map_err(SandboxError::host("make a socket pair"))?;
         let (program, program_end) = channel::pair().map_err(SandboxError::host("make a socket pair"))?;
@@ -232,9 +237,22 @@ impl Inner {
         }
     }
 
-    /// Tells the server that it has time for what the next box will need. A lost hint costs only that time.
+    /// Tells the server that it has time for what the next box will need, and for which ids. A lost hint costs
+    /// only that time.
     pub(crate) fn look_ahead(&self) {
-        let _ = channel::send(self.line.as_fd(), b"ahead", &[]);
+        let mut next = self.next.lock().expect("no panic while held");
+        if next.is_none() {
+            *next = self.lease().ok().flatten();
+        }
+        // Sent under the lock: the hint is on the line before any plan that uses its ids.
+        let base = next.as_ref().map(Lease::base);
+        let hint = serde_json::to_vec(&base).expect("a number");
+        let _ = channel::send(self.line.as_fd(), &hint, &[]);
+    }
+
+    fn lease(&self) -> Result<Option<Lease>, SandboxError> {
+        let lease = self.ids.as_ref().map(IdPool::lease).transpose();
+        lease.map_err(SandboxError::host("lease a range of host ids"))
     }
 
     /// A fresh group for one box.
@@ -390,6 +408,10 @@ impl Birth {
                         .map_err(SandboxError::host("attach a box to its control group"))?;
                 }
                 channel::send_frame(&self.init, Frame::new(Tag::Go, 0, 0, 0), &[]).map_err(lost)
+            }
+            (Tag::Unshared, Some(stage)) if frame.a == 1 => {
+                self.stage = Some(stage);
+                Ok(())
             }
             (Tag::Unshared, stage) => {
                 if !self.mapped {

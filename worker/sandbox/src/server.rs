@@ -6,8 +6,8 @@
 //!
 //! What does not depend on the box is done ahead: as root the server already stands in network, IPC and UTS
 //! namespaces that nobody ever used. A box inherits them by its clone, and the server leaves them for new
-//! ones when the worker says that the box is ready (an empty message), so that this work runs beside the
-//! program and not in its way. Making a network namespace is the dearest part of a box (performance.md 5).
+//! ones when the worker says that the program has started (a message without descriptors), so that this work
+//! runs beside the program and not in its way; so it does with the user namespace of the next ids. Making a network namespace is the dearest part of a box (performance.md 5).
 //! The argument filter is installed here once and inherited.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -20,7 +20,7 @@ use crate::channel::{self, Frame, MESSAGE_MAX, Tag};
 use crate::error::Step;
 use crate::init;
 use crate::policy::{self, Filters};
-use crate::steps::{At, Failure, filters, mounts};
+use crate::steps::{At, Failure, filters, mounts, namespaces};
 use crate::sys::{self, Forked};
 use crate::wire::BoxPlan;
 
@@ -60,28 +60,40 @@ pub(crate) fn main() -> ! {
         Ok(policy) => policy,
         Err(failure) => init::report(&line, failure),
     };
-    let mut ahead = Ahead { fresh: false };
-    ahead.renew();
+    let mut ahead = Ahead { fresh: false, user: None };
+    ahead.renew(None);
     if channel::send_frame(&line, Frame::new(Tag::Ready, 0, 0, 0), &[]).is_err() {
         sys::exit(3);
     }
     serve(&line, &policy, &mut ahead)
 }
 
-/// The namespaces this process stands in for the next box.
+/// What is ready for the next box.
 struct Ahead {
-    /// Whether no box was cloned from here since they were made.
+    /// Whether no box was cloned from here since our network, IPC and UTS namespaces were made.
     fresh: bool,
+    /// A user namespace nobody used, and its first host id.
+    user: Option<(u32, OwnedFd)>,
 }
 
 impl Ahead {
     /// Leaves the present namespaces for new ones. Rootless boxes own theirs and make them in their clone.
-    fn renew(&mut self) {
-        if self.fresh {
+    fn renew(&mut self, base: Option<u32>) {
+        if !is_root() {
             return;
         }
-        let kinds = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
-        self.fresh = is_root() && unshare(kinds).is_ok();
+        if let Some(base) = base.filter(|b| self.user.as_ref().is_none_or(|(have, _)| have != b)) {
+            self.user = namespaces::make_user(base).ok().map(|fd| (base, fd));
+        }
+        if !self.fresh {
+            let kinds = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
+            self.fresh = unshare(kinds).is_ok();
+        }
+    }
+
+    /// The user namespace made for these ids, once.
+    fn user(&mut self, base: Option<u32>) -> Option<OwnedFd> {
+        self.user.take_if(|(have, _)| Some(*have) == base).map(|(_, fd)| fd)
     }
 
     /// What the clone of the next box still has to make: nothing of it when it is ready here.
@@ -148,14 +160,15 @@ fn serve(line: &OwnedFd, filters: &Filters, ahead: &mut Ahead) -> ! {
         }
         let mut fds = fds.into_iter();
         let (Some(worker), Some(program)) = (fds.next(), fds.next()) else {
-            ahead.renew();
+            ahead.renew(serde_json::from_slice(&buffer[..len]).unwrap_or(None));
             continue;
         };
         let group = fds.next();
         match serde_json::from_slice::<BoxPlan>(&buffer[..len]) {
             Ok(plan) => {
                 let flags = ahead.clone_flags();
-                make(line, &plan, filters, flags, (worker, program, group));
+                let user = ahead.user(plan.host_id);
+                make(line, &plan, filters, flags, (worker, program, group, user));
             }
             Err(_) => refuse(&worker, libc::EPROTO),
         }
@@ -172,7 +185,7 @@ fn make(
     plan: &BoxPlan,
     filters: &Filters,
     flags: CloneFlags,
-    (worker, program, group): (OwnedFd, OwnedFd, Option<OwnedFd>),
+    (worker, program, group, user): (OwnedFd, OwnedFd, Option<OwnedFd>, Option<OwnedFd>),
 ) {
     let mut flags = flags | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
     if plan.host_id.is_none() {
@@ -183,7 +196,7 @@ fn make(
             // The line belongs to the server alone: with a copy here the worker would not see it die.
             let _ = nix::unistd::close(line.as_raw_fd());
             drop(group);
-            init::main(plan, filters, worker, program);
+            init::main(plan, filters, worker, program, user);
         }
         Ok(Forked::Parent { pid, pidfd }) => {
             let frame = Frame::new(Tag::Born, i64::from(pid), 0, 0);

@@ -1,13 +1,20 @@
 //! Entering the last namespaces and forbidding further ones.
+//!
+//! The user namespace of a box is fresh like all others. The box server makes it ahead ([`make_user`]), maps it
+//! and forbids nesting in it; the init only enters it. Where that was not done in time, the init makes its
+//! own and the worker maps it.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 use nix::sched::{CloneFlags, unshare};
 use rustix::fs::{Mode, OFlags, openat};
 
 use super::{At, Failure};
 use crate::error::Step;
+use crate::sys::{self, Forked};
+use crate::wire::PROGRAM_ID;
 
 /// Seconds a box's monotonic and boot clocks show when it is made: not the host's uptime.
 const CLOCK_START: i64 = 1000;
@@ -61,4 +68,45 @@ pub(crate) fn forbid_nested(dir: &OwnedFd) -> Result<(), Failure> {
         rustix::io::write(&file, b"0").at(Step::NamespaceLimits, i)?;
     }
     Ok(())
+}
+
+/// Makes a user namespace in which `base` is 0 and `base` + [`PROGRAM_ID`] is the program, and in which no
+/// further namespace can be made. A short-lived child stands in it while it is being set up; the returned
+/// descriptor keeps it.
+pub(crate) fn make_user(base: u32) -> Result<OwnedFd, Failure> {
+    let (go, wait) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at(Step::UserNamespace, 20)?;
+    let (done, end) =
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at(Step::UserNamespace, 20)?;
+    let limits = limits_dir()?;
+    let (read_go, write_go) = (std::fs::File::from(go), std::fs::File::from(wait));
+    let (read_done, write_done) = (std::fs::File::from(done), std::fs::File::from(end));
+    match sys::fork_checked(CloneFlags::CLONE_NEWUSER.bits() as u64, None).at(Step::UserNamespace, 21)? {
+        Forked::Child => {
+            drop((write_go, read_done));
+            let mut byte = [0];
+            let held = (&read_go).read(&mut byte).is_ok_and(|n| n == 1) && forbid_nested(&limits).is_ok();
+            if held {
+                let _ = (&write_done).write_all(&byte);
+            }
+            sys::exit(i32::from(!held));
+        }
+        Forked::Parent { pid, .. } => {
+            drop((read_go, write_done));
+            let proc = PathBuf::from(format!("/proc/{pid}"));
+            let namespace = std::fs::File::open(proc.join("ns/user")).at(Step::UserNamespace, 22)?;
+            let map = format!("0 {base} 1\n{PROGRAM_ID} {} 1\n", base + PROGRAM_ID);
+            std::fs::write(proc.join("uid_map"), &map).at(Step::UserNamespace, 23)?;
+            std::fs::write(proc.join("setgroups"), "deny").at(Step::UserNamespace, 23)?;
+            std::fs::write(proc.join("gid_map"), &map).at(Step::UserNamespace, 23)?;
+            (&write_go).write_all(b"m").at(Step::UserNamespace, 24)?;
+            let mut byte = [0];
+            (&read_done).read_exact(&mut byte).at(Step::NamespaceLimits, 20)?;
+            Ok(namespace.into())
+        }
+    }
+}
+
+/// Enters a user namespace made by [`make_user`].
+pub(crate) fn enter_user(namespace: &OwnedFd) -> Result<(), Failure> {
+    nix::sched::setns(namespace, CloneFlags::CLONE_NEWUSER).at(Step::UserNamespace, 25)
 }
