@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+use nix::sys::stat::{Mode, SFlag, makedev, mknodat};
 use rustix::fs::{Gid, Mode as RMode, OFlags, ResolveFlags, Uid, openat2};
 
 use super::{At, Failure};
@@ -32,19 +32,21 @@ pub(crate) fn build(plan: &BoxPlan) -> Result<OwnedFd, Failure> {
     }
     let writable = stage_tmpfs(plan, &stage)?;
     overlay(&plan.lower, &root).at(Step::Overlay, 0)?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let top = rustix::fs::open(&root, flags, RMode::empty()).at(Step::Overlay, 1)?;
     for (i, (lower, target)) in (0..).zip(&plan.binds) {
-        let target = directory(&root, target).at(Step::Bind, i)?;
+        let target = directory(&top, target).at(Step::Bind, i)?;
         overlay(lower, fd_path(&target).as_ref()).at(Step::Bind, i)?;
     }
-    proc(&root)?;
-    dev(&root, plan.host_id.is_some())?;
+    proc(&top)?;
+    dev(&top, plan.host_id.is_some())?;
     for (i, name) in (0..).zip(["w", "tmp", "dev/shm"]) {
-        let target = directory(&root, name).at(Step::Place, i)?;
+        let target = directory(&top, name).at(Step::Place, i)?;
         let source = stage.join(name.rsplit('/').next().unwrap_or(name));
         mount(Some(&source), fd_path(&target).as_str(), NONE, MsFlags::MS_BIND, NONE).at(Step::Place, i)?;
     }
     read_only_dev(&root)?;
-    pivot(&root)?;
+    pivot(&top)?;
     Ok(writable)
 }
 
@@ -106,11 +108,10 @@ fn overlay(lower: &[String], target: &Path) -> nix::Result<()> {
 }
 
 /// Opens a directory of the root without following any symlink of the image.
-fn directory(root: &Path, name: &str) -> rustix::io::Result<OwnedFd> {
+fn directory(root: &OwnedFd, name: &str) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = rustix::fs::open(root, flags, RMode::empty())?;
     openat2(
-        &root,
+        root,
         name.trim_start_matches('/'),
         flags | OFlags::NOFOLLOW,
         RMode::empty(),
@@ -122,55 +123,52 @@ fn fd_path(fd: &impl AsFd) -> String {
     format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
 }
 
-fn proc(root: &Path) -> Result<(), Failure> {
+fn proc(root: &OwnedFd) -> Result<(), Failure> {
     let target = directory(root, "proc").at(Step::Proc, 0)?;
     let flags = QUIET | MsFlags::MS_NOEXEC;
     mount(Some("proc"), fd_path(&target).as_str(), Some("proc"), flags, Some("subset=pid,hidepid=invisible"))
         .at(Step::Proc, 1)
 }
 
-fn dev(root: &Path, may_mknod: bool) -> Result<(), Failure> {
+fn dev(root: &OwnedFd, may_mknod: bool) -> Result<(), Failure> {
     let target = directory(root, "dev").at(Step::Dev, 0)?;
     let options = Some("size=16k,nr_inodes=16,mode=0755");
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
     mount(Some("none"), fd_path(&target).as_str(), Some("tmpfs"), flags, options).at(Step::Dev, 1)?;
-    let dev = root.join("dev");
-    for (i, (name, minor)) in (2..).zip(NODES) {
-        let path = dev.join(name);
+    // Opened again: the descriptor from before leads below the mount.
+    let dev = directory(root, "dev").at(Step::Dev, 2)?;
+    let mode = Mode::from_bits_truncate(0o666);
+    // The modes given are the modes meant.
+    let umask = nix::sys::stat::umask(Mode::empty());
+    for (i, (name, minor)) in (3..).zip(NODES) {
         if may_mknod {
-            let mode = Mode::from_bits_truncate(0o666);
-            mknod(&path, SFlag::S_IFCHR, mode, makedev(1, minor)).at(Step::Dev, i)?;
-            nix::sys::stat::fchmodat(
-                nix::fcntl::AT_FDCWD,
-                &path,
-                mode,
-                nix::sys::stat::FchmodatFlags::FollowSymlink,
-            )
-            .at(Step::Dev, i)?;
+            mknodat(&dev, name, SFlag::S_IFCHR, mode, makedev(1, minor)).at(Step::Dev, i)?;
         } else {
-            std::fs::File::create(&path).at(Step::Dev, i)?;
+            let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
+            let node = rustix::fs::openat(&dev, name, flags, RMode::from_raw_mode(0o666)).at(Step::Dev, i)?;
             let source = Path::new("/dev").join(name);
-            mount(Some(&source), &path, NONE, MsFlags::MS_BIND, NONE).at(Step::Dev, i)?;
+            mount(Some(&source), fd_path(&node).as_str(), NONE, MsFlags::MS_BIND, NONE).at(Step::Dev, i)?;
         }
     }
+    nix::sys::stat::umask(umask);
     let links = [("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")];
-    for (i, (name, to)) in (7..).zip(links) {
-        std::os::unix::fs::symlink(format!("/proc/self/{to}"), dev.join(name)).at(Step::Dev, i)?;
+    for (i, (name, to)) in (8..).zip(links) {
+        rustix::fs::symlinkat(format!("/proc/self/{to}"), &dev, name).at(Step::Dev, i)?;
     }
-    std::fs::create_dir(dev.join("shm")).at(Step::Dev, 11)
+    rustix::fs::mkdirat(&dev, "shm", RMode::from_raw_mode(0o755)).at(Step::Dev, 12)
 }
 
 fn read_only_dev(root: &Path) -> Result<(), Failure> {
     let dev = root.join("dev");
     let flags =
         MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
-    mount(NONE, &dev, NONE, flags, NONE).at(Step::Dev, 12)
+    mount(NONE, &dev, NONE, flags, NONE).at(Step::Dev, 13)
 }
 
 /// pivot_root(2) with the old root stacked under the new one, then detached (its manual page's
 /// `pivot_root(".", ".")`).
-fn pivot(root: &Path) -> Result<(), Failure> {
-    nix::unistd::chdir(root).at(Step::Pivot, 0)?;
+fn pivot(root: &OwnedFd) -> Result<(), Failure> {
+    nix::unistd::fchdir(root).at(Step::Pivot, 0)?;
     nix::unistd::pivot_root(".", ".").at(Step::Pivot, 1)?;
     umount2(".", MntFlags::MNT_DETACH).at(Step::Pivot, 2)?;
     nix::unistd::chdir("/").at(Step::Pivot, 3)
