@@ -66,40 +66,61 @@ fn build(
     namespaces::cgroup()?;
     namespaces::time()?;
     // The user namespace is the last: nothing this box can reach is owned by it (sandbox.md M12).
-    match (plan.host_id, user) {
+    let pid = match (plan.host_id, user) {
         (Some(_), Some(user)) => {
+            // Both of us enter it, each on its own: the program process strips itself while we detach the old
+            // root. The worker starts nothing before it has heard from both.
+            let pid = fork(Some(PROGRAM_ID), Some(&user), filters, program)?;
+            mounts::detach_old_root()?;
             credentials::drop_groups()?;
             namespaces::enter_user(&user)?;
-            hand_over(worker, stage, 1)?;
             credentials::become_id(0)?;
+            credentials::bound()?;
+            settle()?;
+            hand_over(worker, stage, 1)?;
+            return Ok(pid);
         }
         (Some(_), None) => {
+            mounts::detach_old_root()?;
             credentials::drop_groups()?;
             unshare(CloneFlags::CLONE_NEWUSER).at(Step::UserNamespace, 0)?;
             hand_over(worker, stage, 0)?;
             wait_for(worker, Tag::Mapped, Step::UserNamespace)?;
             credentials::become_id(0)?;
             namespaces::forbid_nested(&limits)?;
+            credentials::bound()?;
+            fork(Some(PROGRAM_ID), None, filters, program)?
         }
         (None, _) => {
+            mounts::detach_old_root()?;
             hand_over(worker, stage, 1)?;
             namespaces::forbid_nested(&limits)?;
+            credentials::bound()?;
+            fork(None, None, filters, program)?
         }
-    }
-    drop(limits);
-    credentials::bound()?;
-    let forked = sys::fork_checked(0, None);
-    let pid = match forked.at(Step::Fork, 0)? {
-        Forked::Child => {
-            program::main(plan.host_id.map(|_| PROGRAM_ID), filters, &program);
-        }
-        Forked::Parent { pid, .. } => pid,
     };
-    drop(program);
+    settle()?;
+    Ok(pid)
+}
+
+/// The state in which the init only reaps: not dumpable, no capability, dies with the server.
+fn settle() -> Result<(), Failure> {
     credentials::die_with_parent()?;
     sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).at(Step::Ids, 3)?;
-    credentials::clear()?;
-    Ok(pid)
+    credentials::clear()
+}
+
+/// Forks the program process; returns its pid here.
+fn fork(
+    id: Option<u32>,
+    user: Option<&OwnedFd>,
+    filters: &Filters,
+    program: OwnedFd,
+) -> Result<i32, Failure> {
+    match sys::fork_checked(0, None).at(Step::Fork, 0)? {
+        Forked::Child => program::main(id, user, filters, &program),
+        Forked::Parent { pid, .. } => Ok(pid),
+    }
 }
 
 /// Gives the worker the writable directories; `mapped` tells whether it has no id maps to write.

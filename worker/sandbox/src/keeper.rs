@@ -364,6 +364,7 @@ impl Birth {
     fn complete(&mut self) -> Result<(OwnedFd, u64), SandboxError> {
         let lost = || SandboxError::Lost { during: "made" };
         let end = Instant::now() + PREPARE_TIMEOUT;
+        let mut ready = None;
         loop {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -380,8 +381,8 @@ impl Birth {
                 Ok(_) | Err(nix::Error::EINTR) => {}
                 Err(e) => return Err(SandboxError::Host { what: "wait for a box".into(), source: e.into() }),
             }
-            let ready = |i: usize| fds[i].any().unwrap_or(false);
-            let (from_init, from_program) = (ready(0), ready(1));
+            let any = |i: usize| fds[i].any().unwrap_or(false);
+            let (from_init, from_program) = (any(0), any(1));
             if from_init {
                 let (frame, fds) = receive(&self.init)?.ok_or_else(lost)?;
                 self.answer(frame, fds)?;
@@ -389,8 +390,14 @@ impl Birth {
                 // The other end is open in the init too until it forks, so an end here is an end of both.
                 let (frame, mut fds) = receive(&self.program)?.ok_or_else(lost)?;
                 match (frame.tag, fds.pop()) {
-                    (Tag::Ready, Some(listener)) => return Ok((listener, (frame.a.max(0) as u64) << 10)),
+                    (Tag::Ready, Some(listener)) => ready = Some((listener, (frame.a.max(0) as u64) << 10)),
                     _ => return Err(failed(frame)),
+                }
+            }
+            // The init hands the directories over as its last act before it only reaps.
+            if self.stage.is_some() && self.born.is_some() {
+                if let Some(ready) = ready.take() {
+                    return Ok(ready);
                 }
             }
         }

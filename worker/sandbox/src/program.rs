@@ -11,27 +11,33 @@ use crate::channel::{self, Frame, MESSAGE_MAX, Tag};
 use crate::error::Step;
 use crate::init::report;
 use crate::policy::Filters;
-use crate::steps::{At, Failure, credentials, filters};
+use crate::steps::{At, Failure, credentials, filters, namespaces};
 use crate::sys::{self, PointerArray};
 use crate::wire::{StartPlan, WORK_DIR};
 
 /// How often execve is tried again when the file was just written by somebody who is forking (ETXTBSY).
 const BUSY_TRIES: u32 = 50;
 
-/// Runs until execve. `id` is the user to become; `None` when rootless.
-pub(crate) fn main(id: Option<u32>, filters: &Filters, worker: &OwnedFd) -> ! {
-    let failure = match strip(id, filters, worker).and_then(|()| start(worker)) {
+/// Runs until execve. `id` is the user to become, `None` when rootless; `user` the user namespace to enter
+/// first, when the init did not stand in it at the fork.
+pub(crate) fn main(id: Option<u32>, user: Option<&OwnedFd>, filters: &Filters, worker: &OwnedFd) -> ! {
+    let failure = match strip(id, user, filters, worker).and_then(|()| start(worker)) {
         Ok(never) => match never {},
         Err(failure) => failure,
     };
     report(worker, failure)
 }
 
-fn strip(id: Option<u32>, policy: &Filters, worker: &OwnedFd) -> Result<(), Failure> {
+fn strip(id: Option<u32>, user: Option<&OwnedFd>, policy: &Filters, worker: &OwnedFd) -> Result<(), Failure> {
     nix::unistd::setsid().at(Step::Session, 0)?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     nix::unistd::chdir(WORK_DIR).at(Step::Session, 1)?;
     prefer_for_oom()?;
+    if let Some(user) = user {
+        credentials::drop_groups()?;
+        namespaces::enter_user(user)?;
+        credentials::bound()?;
+    }
     if let Some(id) = id {
         credentials::become_id(id)?;
     }

@@ -18,7 +18,7 @@ const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
 /// Device nodes: name and minor number under major 1 (Linux Documentation/admin-guide/devices.txt).
 const NODES: [(&str, u64); 5] = [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)];
 
-/// Builds the tree below `plan.base` and makes it the root. Returns the tmpfs behind /w, /tmp and
+/// Builds the tree below `plan.base` and makes it the root; [`detach_old_root`] has to follow. Returns the tmpfs behind /w, /tmp and
 /// /dev/shm (its `w`, `tmp`, `shm`), opened with O_PATH: it outlives the box and is how files are placed and
 /// collected.
 pub(crate) fn build(plan: &BoxPlan) -> Result<OwnedFd, Failure> {
@@ -165,11 +165,15 @@ fn read_only_dev(root: &Path) -> Result<(), Failure> {
     mount(NONE, &dev, NONE, flags, NONE).at(Step::Dev, 13)
 }
 
-/// pivot_root(2) with the old root stacked under the new one, then detached (its manual page's
-/// `pivot_root(".", ".")`).
+/// pivot_root(2) with the old root stacked over the new one (its manual page's `pivot_root(".", ".")`).
 fn pivot(root: &OwnedFd) -> Result<(), Failure> {
     nix::unistd::fchdir(root).at(Step::Pivot, 0)?;
-    nix::unistd::pivot_root(".", ".").at(Step::Pivot, 1)?;
+    nix::unistd::pivot_root(".", ".").at(Step::Pivot, 1)
+}
+
+/// Takes the old root out of the namespace for good. Waits for an RCU grace period, which is why the program
+/// process may be stripped meanwhile; nothing foreign runs before this is done.
+pub(crate) fn detach_old_root() -> Result<(), Failure> {
     umount2(".", MntFlags::MNT_DETACH).at(Step::Pivot, 2)?;
     nix::unistd::chdir("/").at(Step::Pivot, 3)
 }
