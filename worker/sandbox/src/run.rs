@@ -129,9 +129,10 @@ impl BoxServer {
         channel::send(warm.program.as_fd(), &text, &fds)
             .map_err(|_| SandboxError::Lost { during: "started" })?;
         drop((out_end, err_end));
-        self.inner.look_ahead();
         let setup = begun.elapsed();
         let end = watch.until_end(&spec.argv[0])?;
+        // Not earlier: it would take a cpu and cache from the program while that is being measured.
+        self.inner.look_ahead();
         let torn = Instant::now();
         let facts = watch.settle(end)?;
         let (files, refused) = collect::collect(&warm.stage, &spec.collect, &spec.limits);

@@ -6,8 +6,9 @@
 //!
 //! What does not depend on the box is done ahead: as root the server already stands in network, IPC and UTS
 //! namespaces that nobody ever used. A box inherits them by its clone, and the server leaves them for new
-//! ones when the worker says that the program has started (a message without descriptors), so that this work
-//! runs beside the program and not in its way; so it does with the user namespace of the next ids. Making a network namespace is the dearest part of a box (performance.md 5).
+//! ones when the worker says that the program has ended (a message without descriptors), so that this work
+//! runs beside the end of a box and takes nothing from a program; so it does with the user namespace of the
+//! next ids. Making a network namespace is the dearest part of a box (performance.md 5).
 //! The argument filter is installed here once and inherited.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
