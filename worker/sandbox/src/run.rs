@@ -31,6 +31,10 @@ use crate::wire::StartPlan;
 /// `tribunal bench box` and rounded up; added to the group's limit so that the program has all of its own.
 pub const MEMORY_OVERHEAD: u64 = 2 << 20;
 
+/// What the waiting program process may still touch between its `Ready` and execve: its message and the
+/// strings made of it.
+const START_GROWTH: u64 = 1 << 20;
+
 /// The init is a task of the group too.
 const TASKS_OVERHEAD: u32 = 1;
 
@@ -432,7 +436,7 @@ impl Watch<'_> {
         // getrusage(2) keeps the resident set from before execve; a program smaller than that process is
         // measured by what its group was charged.
         let resident = match self.max_rss {
-            Some(rss) if rss > self.warm.own_rss => rss,
+            Some(rss) if rss > self.warm.own_rss + START_GROWTH => rss,
             rss => peak_raw.or(rss).unwrap_or(0),
         };
         let used = self.peak_used.max(resident);
