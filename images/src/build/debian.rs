@@ -302,7 +302,7 @@ mod tests {
             packages: vec!["g++".to_owned(), "libc6-dev".to_owned()],
             sources: vec!["deb http://mirror.example/debian bookworm main".to_owned()],
             epoch: 1,
-            archive: PathBuf::from("/work/cpp.tar"),
+            archive: PathBuf::from("/build/cpp.tar"),
         };
         let args = plan.arguments(true, &[]);
         assert!(args.iter().all(|arg| !arg.contains("Dir::")), "{args:?}");
