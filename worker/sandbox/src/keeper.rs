@@ -10,25 +10,19 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
+use crate::birth::{Birth, kill_and_wait, quarantine};
 use crate::cgroup::{self, BoxGroup, WorkerGroups};
-use crate::channel::{self, Frame, Tag};
-use crate::error::{SandboxError, Step};
+use crate::channel;
+use crate::error::SandboxError;
 use crate::ids::{IdPool, Lease};
-use crate::server;
 use crate::spec::{Profile, RootSpec, RunSpec};
-use crate::wire::{BoxPlan, PROGRAM_ID};
-
-/// How long making a box may take before the host is called broken.
-const PREPARE_TIMEOUT: Duration = Duration::from_secs(20);
+use crate::start::{default_run_dir, make_skeleton, start_server, sweep_run_dir, worker_groups};
+use crate::wire::BoxPlan;
 
 /// Warm boxes older than this are thrown away.
 const WARM_AGE: Duration = Duration::from_secs(600);
@@ -103,7 +97,7 @@ pub(crate) struct WarmBox {
     pub(crate) own_rss: u64,
     pub(crate) group: Option<BoxGroup>,
     pub(crate) lease: Option<Lease>,
-    made: Instant,
+    pub(crate) made: Instant,
 }
 
 impl BoxServer {
@@ -304,14 +298,6 @@ impl Inner {
     }
 }
 
-/// A range in which something may still live is never used again while this process lives: its lock stays.
-fn quarantine(lease: Option<Lease>) {
-    if let Some(lease) = lease {
-        tracing::error!(base = lease.base(), "a box could not be killed; its host ids stay locked");
-        std::mem::forget(lease);
-    }
-}
-
 impl Drop for Inner {
     fn drop(&mut self) {
         let pool = std::mem::take(&mut *self.pool.lock().expect("no panic while held"));
@@ -319,184 +305,6 @@ impl Drop for Inner {
             let _ = self.destroy(warm);
         }
     }
-}
-
-/// SIGKILLs the whole box and waits until its pid namespace is gone: pid 1 is dead only when all are.
-pub(crate) fn kill_and_wait(group: Option<&BoxGroup>, pidfd: &OwnedFd) -> Result<(), SandboxError> {
-    let end = Instant::now() + Duration::from_secs(5);
-    loop {
-        if !group.is_some_and(BoxGroup::kill) {
-            let pidfd = pidfd.as_fd();
-            let _ = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
-        }
-        if readable(pidfd, Duration::from_millis(200)) {
-            return Ok(());
-        }
-        if Instant::now() > end {
-            return Err(SandboxError::Host {
-                what: "kill a box within 5 s".into(),
-                source: std::io::ErrorKind::TimedOut.into(),
-            });
-        }
-    }
-}
-
-fn readable(fd: &OwnedFd, timeout: Duration) -> bool {
-    let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
-    let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
-    matches!(poll(&mut fds, timeout), Ok(n) if n > 0)
-}
-
-/// A box between the request and `Ready`.
-struct Birth {
-    group: Option<BoxGroup>,
-    lease: Option<Lease>,
-    init: OwnedFd,
-    program: OwnedFd,
-    born: Option<(i32, OwnedFd)>,
-    stage: Option<OwnedFd>,
-    mapped: bool,
-}
-
-impl Birth {
-    /// Answers the init until the program process is ready; returns the seccomp listener and the bytes
-    /// resident in that process.
-    fn complete(&mut self) -> Result<(OwnedFd, u64), SandboxError> {
-        let lost = || SandboxError::Lost { during: "made" };
-        let end = Instant::now() + PREPARE_TIMEOUT;
-        let mut ready = None;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(SandboxError::Host {
-                    what: format!("make a box within {} s", PREPARE_TIMEOUT.as_secs()),
-                    source: std::io::ErrorKind::TimedOut.into(),
-                });
-            }
-            let mut fds = [
-                PollFd::new(self.init.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.program.as_fd(), PollFlags::POLLIN),
-            ];
-            match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
-                Ok(_) | Err(nix::Error::EINTR) => {}
-                Err(e) => return Err(SandboxError::Host { what: "wait for a box".into(), source: e.into() }),
-            }
-            let any = |i: usize| fds[i].any().unwrap_or(false);
-            let (from_init, from_program) = (any(0), any(1));
-            if from_init {
-                let (frame, fds) = receive(&self.init)?.ok_or_else(lost)?;
-                self.answer(frame, fds)?;
-            } else if from_program {
-                // The other end is open in the init too until it forks, so an end here is an end of both.
-                let (frame, mut fds) = receive(&self.program)?.ok_or_else(lost)?;
-                match (frame.tag, fds.pop()) {
-                    (Tag::Ready, Some(listener)) => ready = Some((listener, (frame.a.max(0) as u64) << 10)),
-                    _ => return Err(failed(frame)),
-                }
-            }
-            // The init hands the directories over as its last act before it only reaps.
-            if self.stage.is_some() && self.born.is_some() {
-                if let Some(ready) = ready.take() {
-                    return Ok(ready);
-                }
-            }
-        }
-    }
-
-    fn answer(&mut self, frame: Frame, mut fds: Vec<OwnedFd>) -> Result<(), SandboxError> {
-        let lost = |_| SandboxError::Lost { during: "made" };
-        match (frame.tag, fds.pop()) {
-            (Tag::Born, Some(pidfd)) => {
-                let pid = frame.a as i32;
-                self.born = Some((pid, pidfd));
-                if let Some(group) = &self.group {
-                    group
-                        .attach(pid as u32)
-                        .map_err(SandboxError::host("attach a box to its control group"))?;
-                }
-                channel::send_frame(&self.init, Frame::new(Tag::Go, 0, 0, 0), &[]).map_err(lost)
-            }
-            (Tag::Unshared, Some(stage)) if frame.a == 1 => {
-                self.stage = Some(stage);
-                Ok(())
-            }
-            (Tag::Unshared, stage) => {
-                if !self.mapped {
-                    let pid = self.born.as_ref().map_or(0, |(pid, _)| *pid);
-                    map_ids(pid, self.lease.as_ref())
-                        .map_err(SandboxError::host("write the id maps of a box"))?;
-                    self.mapped = true;
-                }
-                self.stage = stage;
-                channel::send_frame(&self.init, Frame::new(Tag::Mapped, 0, 0, 0), &[]).map_err(lost)
-            }
-            _ => Err(failed(frame)),
-        }
-    }
-
-    fn finish(self, listener: OwnedFd, own_rss: u64) -> Result<WarmBox, SandboxError> {
-        let (Some((pid, pidfd)), Some(stage)) = (self.born, self.stage) else {
-            return Err(SandboxError::Lost { during: "made" });
-        };
-        Ok(WarmBox {
-            init: self.init,
-            program: self.program,
-            pidfd,
-            pid,
-            stage,
-            listener,
-            own_rss,
-            group: self.group,
-            lease: self.lease,
-            made: Instant::now(),
-        })
-    }
-
-    fn abort(self, ids: Option<&IdPool>) {
-        if let Some((_, pidfd)) = &self.born {
-            if kill_and_wait(self.group.as_ref(), pidfd).is_err() {
-                return quarantine(self.lease);
-            }
-        }
-        if let (Some(ids), Some(lease)) = (ids, self.lease) {
-            ids.give_back(lease);
-        }
-    }
-}
-
-fn receive(from: &OwnedFd) -> Result<Option<(Frame, Vec<OwnedFd>)>, SandboxError> {
-    channel::receive_frame(from).map_err(SandboxError::host("hear from a box"))
-}
-
-/// Turns a `Failed` frame into the error it tells.
-pub(crate) fn failed(frame: Frame) -> SandboxError {
-    match (frame.tag, Step::from_wire(frame.a)) {
-        (Tag::Failed, Some(step)) => SandboxError::Setup {
-            step,
-            index: frame.b as u32,
-            source: std::io::Error::from_raw_os_error(frame.c as i32),
-        },
-        _ => SandboxError::Lost { during: "made" },
-    }
-}
-
-/// Two lines each: the box's 0 and its program's user (user_namespaces(7)). Rootless: one line, us.
-fn map_ids(pid: i32, lease: Option<&Lease>) -> std::io::Result<()> {
-    let proc = PathBuf::from(format!("/proc/{pid}"));
-    let (uid, gid) = match lease {
-        Some(lease) => {
-            let base = lease.base();
-            let map = format!("0 {base} 1\n{PROGRAM_ID} {} 1\n", base + PROGRAM_ID);
-            (map.clone(), map)
-        }
-        None => (
-            format!("{PROGRAM_ID} {} 1\n", nix::unistd::geteuid()),
-            format!("{PROGRAM_ID} {} 1\n", nix::unistd::getegid()),
-        ),
-    };
-    std::fs::write(proc.join("uid_map"), uid)?;
-    std::fs::write(proc.join("setgroups"), "deny")?;
-    std::fs::write(proc.join("gid_map"), gid)
 }
 
 /// overlayfs separates its layers by colons and its options by commas.
@@ -507,104 +315,6 @@ fn layer(path: &Path) -> Result<String, SandboxError> {
             "`{}` cannot be part of a root: an absolute UTF-8 path without `:`, `,` and `\\` is needed",
             path.display()
         ))),
-    }
-}
-
-fn default_run_dir(root: bool) -> PathBuf {
-    if root {
-        PathBuf::from("/run/tribunal")
-    } else {
-        std::env::temp_dir().join(format!("tribunal-{}", nix::unistd::geteuid()))
-    }
-}
-
-/// Removes what killed workers left. Nothing is mounted there in this mount namespace.
-fn sweep_run_dir(run_dir: &Path) {
-    for entry in std::fs::read_dir(run_dir).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(rest) = name.to_str().and_then(|n| n.strip_prefix("box-")) else { continue };
-        let mut parts = rest.split('-');
-        let (pid, start) = (parts.next().and_then(|p| p.parse().ok()), parts.next());
-        let alive = pid.and_then(cgroup::start_time).is_some_and(|t| start == Some(t.to_string().as_str()));
-        if !alive {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-/// Topmost layer of every box: real directories at the mount points, whatever the image has there.
-fn make_skeleton(dir: &Path) -> std::io::Result<PathBuf> {
-    let skeleton = dir.join("skeleton");
-    for name in ["proc", "dev", "tmp", "w"] {
-        std::fs::create_dir_all(skeleton.join(name))?;
-    }
-    std::fs::create_dir(dir.join("empty"))?;
-    use std::os::unix::fs::PermissionsExt;
-    for path in [skeleton.clone(), dir.join("empty"), dir.to_owned()] {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))?;
-    }
-    Ok(skeleton)
-}
-
-fn worker_groups(root: bool) -> Result<Option<WorkerGroups>, SandboxError> {
-    let made = cgroup::detect().and_then(|layout| WorkerGroups::create(layout).map_err(|e| e.to_string()));
-    match made {
-        Ok(groups) => Ok(Some(groups)),
-        // Without delegation an ordinary user has no groups; figures are then sampled and say so.
-        Err(_) if !root => Ok(None),
-        Err(cause) => Err(SandboxError::Unavailable {
-            what: format!("no control groups for boxes: {cause}"),
-            how: "mount the memory and pids controllers writable (in a container: a private cgroup \
-                  namespace with a writable /sys/fs/cgroup; under systemd: Delegate=yes)"
-                .into(),
-        }),
-    }
-}
-
-/// Executes ourselves as the box server, with a line as its standard input and an empty environment.
-fn start_server(base: &Path) -> Result<OwnedFd, SandboxError> {
-    let (line, other) = channel::pair().map_err(SandboxError::host("make a socket pair"))?;
-    let base = base.to_owned();
-    let (done, result) = std::sync::mpsc::channel();
-    // PR_SET_PDEATHSIG fires when the thread that forked ends, so that thread lives as long as the process.
-    std::thread::Builder::new()
-        .name("box-server-parent".into())
-        .spawn(move || {
-            let child = Command::new("/proc/self/exe")
-                .arg0(server::NAME)
-                .arg(base)
-                .env_clear()
-                .stdin(Stdio::from(other))
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn();
-            match child {
-                Ok(mut child) => {
-                    let _ = done.send(Ok(()));
-                    let _ = child.wait();
-                }
-                Err(e) => {
-                    let _ = done.send(Err(e));
-                }
-            }
-            loop {
-                std::thread::park();
-            }
-        })
-        .map_err(SandboxError::host("start a thread"))?;
-    match result.recv() {
-        Ok(Ok(())) => {}
-        Ok(Err(e)) => return Err(SandboxError::host("execute the box server")(e)),
-        Err(_) => return Err(SandboxError::Lost { during: "started" }),
-    }
-    match receive(&line)? {
-        Some((frame, _)) if frame.tag == Tag::Ready => Ok(line),
-        Some((frame, _)) => Err(failed(frame)),
-        None => Err(SandboxError::Unavailable {
-            what: "the box server did not start".into(),
-            how: "the executable must call sandbox::box_server_main() first when sandbox::is_box_server()"
-                .into(),
-        }),
     }
 }
 

@@ -6,13 +6,14 @@
 //!         └─ box init, pid 1 of its namespace     init.rs: builds the box, reaps
 //!              └─ program, uid 1000               program.rs: stripped and filtered, then execve
 //! ```
-//! [`BoxServer`] (keeper.rs) asks for boxes and keeps warm ones; a run (run.rs) places files, starts the
-//! program, watches limits, kills the tree and reads the facts. What a box may do is data: `policy/seccomp.toml`.
+//! [`BoxServer`] (keeper.rs) asks for boxes and keeps warm ones; a run (run.rs) places files and
+//! starts the program, watch.rs holds it to its limits, kills the tree and makes the facts. What a box may do is data: `policy/seccomp.toml`.
 //!
 //! Invariants by absence: no verdict, queue, image or problem is known here; nothing is opened by path below
 //! a directory that a program could write; unsafe code stands in `sys.rs` alone.
 
 pub mod bench;
+mod birth;
 mod cgroup;
 mod channel;
 mod collect;
@@ -29,9 +30,11 @@ mod run;
 mod sampled;
 mod server;
 pub mod spec;
+mod start;
 mod steps;
 mod sys;
 mod syscalls;
+mod watch;
 mod wire;
 
 pub use error::{SandboxError, Step};

@@ -1,0 +1,415 @@
+//! Watches one run: limits, output, the talk of init, program and listener; then kills what is left and makes
+//! the facts. Everything that a verdict depends on is stamped here, outside the box.
+//!
+//! Used by `run`, in the run's own thread: one poll loop, no timer threads.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use proto::facts::{Accounting, Exit, LimitEvent, LimitHit, RunFacts, Violation};
+use proto::limits::Limits;
+
+use crate::birth::{failed, kill_and_wait};
+use crate::cgroup::{BoxGroup, CpuTime};
+use crate::channel::{self, Tag};
+use crate::collect;
+use crate::error::{SandboxError, Step};
+use crate::keeper::WarmBox;
+use crate::pump::Pump;
+use crate::run::Cancel;
+use crate::sampled;
+use crate::spec::Captured;
+use crate::sys;
+use crate::syscalls;
+
+/// What the waiting program process may still touch between its `Ready` and execve: its message and the
+/// strings made of it.
+const START_GROWTH: u64 = 1 << 20;
+
+/// Shortest time between two looks at the cpu counter: bounds the cost of watching.
+const CPU_TICK_MIN: Duration = Duration::from_millis(5);
+
+/// Memory and OOM counters are looked at this often at first, then ten times as rarely.
+const SAMPLE_FIRST: Duration = Duration::from_millis(10);
+
+/// A wall limit is an idle limit when less than this share of it was cpu time.
+const IDLE_SHARE: f64 = 0.10;
+
+/// A program that was ready to run but got no cpu is not slow: its wall limit moves by what it waited, to at
+/// most this many times the limit. Otherwise an overloaded host turns TLE into ILE, and AC into ILE.
+const WALL_STRETCH: u32 = 4;
+
+/// How a watch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct End {
+    /// When, since the start.
+    wall: Duration,
+    /// CPU time then, when it was read then.
+    cpu: Option<CpuTime>,
+}
+
+/// A run under watch, from just before its start.
+#[derive(Debug)]
+pub(crate) struct Watch<'a> {
+    warm: &'a WarmBox,
+    limits: &'a Limits,
+    cancel: &'a Cancel,
+    out: Pump,
+    err: Pump,
+    started: Instant,
+    before: CpuTime,
+    events: Vec<LimitEvent>,
+    violation: Option<Violation>,
+    /// Whether execve happened.
+    executed: bool,
+    /// Whether a process under the filters still lives; afterwards their listener only says so.
+    filtered: bool,
+    exit: Option<Exit>,
+    max_rss: Option<u64>,
+    peak_used: u64,
+    next_sample: Duration,
+    /// When the wall limit fires, as far as is known now.
+    wall_end: Duration,
+}
+
+impl<'a> Watch<'a> {
+    /// The clock starts now; the caller starts the program next. `pumps` are stdout's and stderr's.
+    pub(crate) fn new(
+        warm: &'a WarmBox,
+        limits: &'a Limits,
+        cancel: &'a Cancel,
+        pumps: (Pump, Pump),
+    ) -> Result<Self, SandboxError> {
+        let before = warm.cpu_time()?;
+        Ok(Self {
+            warm,
+            limits,
+            cancel,
+            out: pumps.0,
+            err: pumps.1,
+            started: Instant::now(),
+            before,
+            events: Vec::new(),
+            violation: None,
+            executed: false,
+            filtered: true,
+            exit: None,
+            max_rss: None,
+            peak_used: 0,
+            next_sample: SAMPLE_FIRST,
+            wall_end: limits.wall_time,
+        })
+    }
+
+    /// What was kept of stdout and stderr.
+    pub(crate) fn into_captured(self) -> (Captured, Captured) {
+        (self.out.into_captured(), self.err.into_captured())
+    }
+
+    /// Watches until the main program ended or something ended it.
+    pub(crate) fn until_end(&mut self, program: &str) -> Result<End, SandboxError> {
+        let mut next_cpu = self.limits.cpu_time.max(CPU_TICK_MIN) / cpus();
+        loop {
+            let now = self.started.elapsed();
+            let until = self.wall_end.min(next_cpu).min(self.next_sample);
+            let ready = self.wait(until.saturating_sub(now))?;
+            if ready.cancel {
+                return Err(SandboxError::Cancelled);
+            }
+            if ready.program && !self.executed {
+                self.hear_program(program)?;
+            }
+            if ready.unfiltered {
+                self.filtered = false;
+            }
+            if ready.listener && self.hear_listener() {
+                return Ok(self.end_now(None));
+            }
+            if ready.out {
+                self.out.read_ready().map_err(SandboxError::host("read standard output"))?;
+            }
+            if ready.err {
+                self.err.read_ready().map_err(SandboxError::host("read standard error"))?;
+            }
+            if self.over_output() {
+                return Ok(self.end_now(None));
+            }
+            if ready.init && self.hear_init()? {
+                let cpu = self.cpu_now()?;
+                let end = self.end_now(Some(cpu));
+                self.freeze_output()?;
+                return Ok(end);
+            }
+            if ready.dead {
+                // The init is dead and said nothing: the kernel may have taken it for memory.
+                return Ok(self.end_now(None));
+            }
+            if let Some(end) = self.tick(&mut next_cpu)? {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Looks at clocks and counters that are due.
+    fn tick(&mut self, next_cpu: &mut Duration) -> Result<Option<End>, SandboxError> {
+        let now = self.started.elapsed();
+        if now >= self.next_sample {
+            self.sample()?;
+            let step = if now < Duration::from_millis(200) { SAMPLE_FIRST } else { SAMPLE_FIRST * 10 };
+            self.next_sample = now + step;
+            if self.warm.oom_kills()? > 0 {
+                self.event(LimitHit::Memory, self.peak_used, self.limits.memory.get());
+                return Ok(Some(self.end_now(None)));
+            }
+        }
+        if now >= *next_cpu || now >= self.wall_end {
+            let used = self.cpu_now()?.total;
+            if used > self.limits.cpu_time {
+                self.event(LimitHit::CpuTime, nanos(used), nanos(self.limits.cpu_time));
+                return Ok(Some(self.end_now(None)));
+            }
+            *next_cpu = now + ((self.limits.cpu_time - used) / cpus()).max(CPU_TICK_MIN);
+            if now >= self.wall_end && !self.stretch_wall(now) {
+                let idle = used.as_secs_f64() < now.as_secs_f64() * IDLE_SHARE;
+                let limit = if idle { LimitHit::Idle } else { LimitHit::WallTime };
+                self.event(limit, nanos(now), nanos(self.limits.wall_time));
+                return Ok(Some(self.end_now(None)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Moves the wall limit by what the program waited for a cpu. Returns whether there is time left then.
+    fn stretch_wall(&mut self, now: Duration) -> bool {
+        let waited = sampled::longest_cpu_wait(self.warm.pid);
+        let end = (self.limits.wall_time + waited).min(self.limits.wall_time * WALL_STRETCH);
+        self.wall_end = self.wall_end.max(end);
+        now < self.wall_end
+    }
+
+    fn wait(&self, timeout: Duration) -> Result<Ready, SandboxError> {
+        let gone = self.cancel.fd();
+        let mut fds = [
+            PollFd::new(self.cancel.fd(), PollFlags::POLLIN),
+            PollFd::new(self.warm.init.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.warm.pidfd.as_fd(), PollFlags::POLLIN),
+            PollFd::new(if self.filtered { self.warm.listener.as_fd() } else { gone }, PollFlags::POLLIN),
+            PollFd::new(if self.executed { gone } else { self.warm.program.as_fd() }, PollFlags::POLLIN),
+            PollFd::new(self.out.fd().unwrap_or(gone), PollFlags::POLLIN),
+            PollFd::new(self.err.fd().unwrap_or(gone), PollFlags::POLLIN),
+        ];
+        // Rounded up: a wake-up before the deadline would only go round once more.
+        let timeout = timeout + Duration::from_micros(999);
+        match poll(&mut fds, PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX)) {
+            Ok(_) | Err(nix::Error::EINTR) => {}
+            Err(e) => return Err(SandboxError::Host { what: "wait for a box".into(), source: e.into() }),
+        }
+        let any = |i: usize| fds[i].any().unwrap_or(false);
+        let input = |i: usize| fds[i].revents().is_some_and(|r| r.contains(PollFlags::POLLIN));
+        Ok(Ready {
+            cancel: input(0),
+            init: any(1),
+            dead: any(2),
+            listener: self.filtered && input(3),
+            unfiltered: self.filtered && !input(3) && any(3),
+            program: any(4),
+            out: self.out.fd().is_some() && any(5),
+            err: self.err.fd().is_some() && any(6),
+        })
+    }
+
+    /// The program's line closes at execve; before it can only bring a failure.
+    fn hear_program(&mut self, program: &str) -> Result<(), SandboxError> {
+        match channel::receive_frame(&self.warm.program).map_err(SandboxError::host("hear from a box"))? {
+            None => {
+                self.executed = true;
+                Ok(())
+            }
+            Some((frame, _)) => Err(match failed(frame) {
+                SandboxError::Setup { step: Step::Exec, index: 1, source } => {
+                    SandboxError::Exec { program: program.to_owned(), source }
+                }
+                other => other,
+            }),
+        }
+    }
+
+    /// Records a call of the kill class. Returns whether there was one.
+    fn hear_listener(&mut self) -> bool {
+        let Ok((number, arch)) = sys::seccomp_receive(self.warm.listener.as_fd()) else { return false };
+        let name = match arch {
+            0xc000_003e => syscalls::name(number).map(str::to_owned),
+            _ => Some(format!("call {number} of architecture {arch:#x}")),
+        };
+        self.violation = Some(Violation { syscall: number, name });
+        true
+    }
+
+    /// Returns whether the init told the program's end.
+    fn hear_init(&mut self) -> Result<bool, SandboxError> {
+        match channel::receive_frame(&self.warm.init).map_err(SandboxError::host("hear from a box"))? {
+            Some((frame, _)) if frame.tag == Tag::Exited => {
+                let status = frame.a as i32;
+                self.exit = Some(if libc::WIFSIGNALED(status) {
+                    Exit::Signal(libc::WTERMSIG(status))
+                } else {
+                    Exit::Code(libc::WEXITSTATUS(status))
+                });
+                self.max_rss = u64::try_from(frame.b).ok().map(|kib| kib << 10);
+                // A failure before execve came on the program's line just before.
+                if !self.executed {
+                    self.hear_program("")?;
+                }
+                Ok(true)
+            }
+            Some((frame, _)) => Err(failed(frame)),
+            None => Ok(false),
+        }
+    }
+
+    fn over_output(&mut self) -> bool {
+        let total = self.out.count() + self.err.count();
+        if total <= self.limits.output.get() || self.events.iter().any(|e| e.limit == LimitHit::Output) {
+            return false;
+        }
+        self.event(LimitHit::Output, total, self.limits.output.get());
+        true
+    }
+
+    fn event(&mut self, limit: LimitHit, value: u64, bound: u64) {
+        let observed_ns = nanos(self.started.elapsed());
+        self.events.push(LimitEvent { limit, observed_ns, value, bound });
+    }
+
+    fn end_now(&self, cpu: Option<CpuTime>) -> End {
+        End { wall: self.started.elapsed(), cpu }
+    }
+
+    /// CPU time since the start.
+    fn cpu_now(&self) -> Result<CpuTime, SandboxError> {
+        let now = self.warm.cpu_time()?;
+        Ok(CpuTime {
+            total: now.total.saturating_sub(self.before.total),
+            user: now.user.zip(self.before.user).map(|(n, b)| n.saturating_sub(b)),
+        })
+    }
+
+    fn sample(&mut self) -> Result<(), SandboxError> {
+        let used = match &self.warm.group {
+            Some(group) => group.memory_now().map_err(SandboxError::host("read the memory of a box"))?.used,
+            None => sampled::tree(self.warm.pid).rss,
+        };
+        self.peak_used = self.peak_used.max(used);
+        Ok(())
+    }
+
+    /// Takes what the pipes hold at this moment; later bytes of stray children do not count.
+    fn freeze_output(&mut self) -> Result<(), SandboxError> {
+        self.out.read_present().map_err(SandboxError::host("read standard output"))?;
+        self.err.read_present().map_err(SandboxError::host("read standard error"))?;
+        self.over_output();
+        Ok(())
+    }
+
+    /// Kills what is left and makes the facts.
+    pub(crate) fn settle(&mut self, end: End) -> Result<RunFacts, SandboxError> {
+        // Before the kill: afterwards there is nothing left to sample.
+        if self.exit.is_none() {
+            let _ = self.sample();
+        }
+        let rootless_cpu = if self.warm.group.is_none() { Some(self.cpu_now()?) } else { None };
+        kill_and_wait(self.warm.group.as_ref(), &self.warm.pidfd)?;
+        let cpu = match end.cpu.or(rootless_cpu) {
+            Some(cpu) => cpu,
+            None => self.cpu_now()?,
+        };
+        let oom_kills = self.warm.oom_kills()?;
+        if oom_kills > 0 && !self.events.iter().any(|e| e.limit == LimitHit::Memory) {
+            self.event(LimitHit::Memory, self.peak_used, self.limits.memory.get());
+        }
+        let killed_by_us = !self.events.is_empty() || self.violation.is_some();
+        if self.exit.is_none() && !killed_by_us {
+            return Err(SandboxError::Lost { during: "run" });
+        }
+        if self.exit == Some(Exit::Signal(libc::SIGXFSZ)) {
+            if let Some(size) = collect::file_at_limit(&self.warm.stage, self.limits.file_size.get()) {
+                self.event(LimitHit::FileSize, size, self.limits.file_size.get());
+            }
+        }
+        if self.exit != Some(Exit::Code(0)) && collect::is_full(&self.warm.stage) {
+            self.event(LimitHit::Disk, self.limits.disk.get(), self.limits.disk.get());
+        }
+        let group = self.warm.group.as_ref();
+        let process_limit_hits = match group {
+            Some(g) => {
+                g.process_limit_hits().map_err(SandboxError::host("read the process count of a box"))?
+            }
+            None => 0,
+        };
+        let peak_raw = group.and_then(BoxGroup::memory_peak);
+        // getrusage(2) keeps the resident set from before execve; a program smaller than that process is
+        // measured by what its group was charged.
+        let resident = match self.max_rss {
+            Some(rss) if rss > self.warm.own_rss + START_GROWTH => rss,
+            rss => peak_raw.or(rss).unwrap_or(0),
+        };
+        let used = self.peak_used.max(resident);
+        Ok(RunFacts {
+            exit: self.exit,
+            cpu_time: cpu.total,
+            cpu_user: cpu.user,
+            wall_time: end.wall,
+            memory_bytes: (used > 0).then_some(used),
+            memory_peak_raw: peak_raw,
+            stdout_bytes: self.out.count(),
+            stderr_bytes: self.err.count(),
+            limit_events: std::mem::take(&mut self.events),
+            oom_kills,
+            process_limit_hits,
+            violation: self.violation.take(),
+            accounting: if group.is_some() { Accounting::Exact } else { Accounting::Sampled },
+        })
+    }
+}
+
+impl WarmBox {
+    fn cpu_time(&self) -> Result<CpuTime, SandboxError> {
+        match &self.group {
+            Some(group) => group.cpu_time().map_err(SandboxError::host("read the cpu time of a box")),
+            None => Ok(CpuTime { total: sampled::tree(self.pid).cpu, user: None }),
+        }
+    }
+}
+
+impl WarmBox {
+    fn oom_kills(&self) -> Result<u64, SandboxError> {
+        match &self.group {
+            Some(group) => group.oom_kills().map_err(SandboxError::host("read the OOM kills of a box")),
+            None => Ok(0),
+        }
+    }
+}
+
+/// What poll found.
+#[derive(Debug, Clone, Copy)]
+struct Ready {
+    cancel: bool,
+    init: bool,
+    dead: bool,
+    listener: bool,
+    unfiltered: bool,
+    program: bool,
+    out: bool,
+    err: bool,
+}
+
+fn nanos(d: Duration) -> u64 {
+    u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn cpus() -> u32 {
+    use std::sync::OnceLock;
+    static CPUS: OnceLock<u32> = OnceLock::new();
+    *CPUS.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get() as u32))
+}
