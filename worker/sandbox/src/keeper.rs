@@ -160,17 +160,20 @@ impl BoxServer {
         self.inner.groups.as_ref().map_or("none", |g| g.layout().name())
     }
 
-    /// Takes a warm box of the kind, or makes one; then has the pool filled again in the background.
+    /// Takes a warm box of the kind, or makes one.
     pub(crate) fn take(&self, kind: &BoxKind) -> Result<WarmBox, SandboxError> {
-        let warm = self.inner.pop(kind);
-        if self.inner.warm > 0 {
-            if let Some(sender) = &*self.inner.refill.lock().expect("no panic while held") {
-                let _ = sender.send(kind.clone());
-            }
-        }
-        match warm {
+        match self.inner.pop(kind) {
             Some(warm) => Ok(warm),
             None => self.inner.prepare(kind),
+        }
+    }
+
+    /// Makes ready, in the background, what the next run of the kind will need. Called when a program has ended
+    /// and not earlier: it would take a cpu and cache from the program while that is being measured.
+    pub(crate) fn ready_next(&self, kind: &BoxKind) {
+        match &*self.inner.refill.lock().expect("no panic while held") {
+            Some(refill) => drop(refill.send(kind.clone())),
+            None => self.inner.look_ahead(),
         }
     }
 
@@ -318,7 +321,7 @@ fn layer(path: &Path) -> Result<String, SandboxError> {
     }
 }
 
-/// Keeps the pool full: one thread, woken by each taking.
+/// Keeps the pool full: one thread, woken by each [`BoxServer::ready_next`].
 fn start_refill(inner: &Arc<Inner>) {
     let (sender, receiver) = std::sync::mpsc::channel::<BoxKind>();
     *inner.refill.lock().expect("no panic while held") = Some(sender);

@@ -183,8 +183,7 @@ impl<'a> Watch<'a> {
     /// Moves the wall limit by what the program waited for a cpu. Returns whether there is time left then.
     fn stretch_wall(&mut self, now: Duration) -> bool {
         let waited = sampled::longest_cpu_wait(self.warm.pid);
-        let end = (self.limits.wall_time + waited).min(self.limits.wall_time * WALL_STRETCH);
-        self.wall_end = self.wall_end.max(end);
+        self.wall_end = self.wall_end.max(stretched(self.limits.wall_time, waited));
         now < self.wall_end
     }
 
@@ -404,6 +403,11 @@ struct Ready {
     err: bool,
 }
 
+/// The end of a wall limit for a program that waited this long for a cpu.
+fn stretched(limit: Duration, waited: Duration) -> Duration {
+    (limit + waited).min(limit * WALL_STRETCH)
+}
+
 fn nanos(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -412,4 +416,17 @@ fn cpus() -> u32 {
     use std::sync::OnceLock;
     static CPUS: OnceLock<u32> = OnceLock::new();
     *CPUS.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get() as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wall_limit_moves_by_the_wait_for_a_cpu_and_not_without_end() {
+        let s = Duration::from_secs;
+        assert_eq!(stretched(s(4), s(0)), s(4));
+        assert_eq!(stretched(s(4), s(3)), s(7));
+        assert_eq!(stretched(s(4), s(100)), s(16));
+    }
 }
