@@ -153,3 +153,15 @@ impl Drop for Running {
         let _ = self.child.wait();
     }
 }
+
+/// Starts `tribunal serve` on a free port over `data`, with our own problems.
+///
+/// # Panics
+/// When it does not come up.
+pub fn serve(data: &Path) -> (Running, crate::client::Api) {
+    let mut command = tribunal(data);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--problems"]).arg(crate::corpus::problems_folder());
+    let running = Running::start(&mut command, "listening on ");
+    let api = crate::client::Api::new(running.said("listening on ").expect("it said where"), None);
+    (running, api)
+}

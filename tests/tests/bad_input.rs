@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::client::Api;
 use tests::corpus::problems_folder;
-use tests::process::{Running, finish, json as document, share_images, tribunal};
+use tests::process::{Running, finish, json as document, serve, share_images, tribunal};
 
 fn submission(change: impl FnOnce(&mut Value)) -> Value {
     let mut body = json!({
@@ -19,10 +19,7 @@ fn submission(change: impl FnOnce(&mut Value)) -> Value {
 async fn bad_requests_are_refused_with_their_code() {
     let data = tempfile::tempdir().unwrap();
     share_images(data.path());
-    let mut command = tribunal(data.path());
-    command.args(["serve", "--listen", "127.0.0.1:0", "--problems"]).arg(problems_folder());
-    let running = Running::start(&mut command, "listening on ");
-    let api = Api::new(running.said("listening on ").unwrap(), None);
+    let (_running, api) = serve(data.path());
     api.ready(2).await;
 
     let inline = |limits: Value| {

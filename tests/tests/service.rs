@@ -2,17 +2,8 @@
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tests::client::Api;
-use tests::corpus::{Example, examples, problems_folder};
-use tests::process::{Running, share_images, tribunal};
-
-fn serve(data: &std::path::Path) -> (Running, Api) {
-    let mut command = tribunal(data);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--problems"]).arg(problems_folder());
-    let running = Running::start(&mut command, "listening on ");
-    let api = Api::new(running.said("listening on ").unwrap(), None);
-    (running, api)
-}
+use tests::corpus::{Example, examples};
+use tests::process::{serve, share_images};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_submission_gets_the_verdict_of_its_folder_and_survives_a_restart() {

@@ -8,8 +8,8 @@ use std::time::Instant;
 use futures::stream::{self, StreamExt as _};
 use serde_json::Value;
 use tests::client::Api;
-use tests::corpus::{Example, examples, problems_folder};
-use tests::process::{Running, share_images, tribunal};
+use tests::corpus::{Example, examples};
+use tests::process::{serve, share_images};
 
 /// Submissions of each language.
 const EACH: usize = 200;
@@ -21,10 +21,7 @@ const CLIENTS: usize = 16;
 async fn submissions_per_second_through_the_api() {
     let data = tempfile::tempdir().unwrap();
     share_images(data.path());
-    let mut command = tribunal(data.path());
-    command.args(["serve", "--listen", "127.0.0.1:0", "--problems"]).arg(problems_folder());
-    let running = Running::start(&mut command, "listening on ");
-    let api = Api::new(running.said("listening on ").unwrap(), None);
+    let (running, api) = serve(data.path());
     api.ready(2).await;
     for file in ["accepted/long.cpp", "accepted/plain.py"] {
         let example =

@@ -239,6 +239,7 @@ pub(crate) fn priority(asked: Option<Priority>) -> Priority {
 #[cfg(test)]
 mod tests_of_accept {
     use super::*;
+    use crate::testing::language as made_up;
 
     fn code(json: &str) -> Result<Content, Code> {
         read_json(json.as_bytes())
@@ -313,24 +314,9 @@ mod tests_of_accept {
         }
     }
 
-    fn info(id: &str, usable: bool) -> LanguageInfo {
-        LanguageInfo {
-            id: id.into(),
-            name: id.into(),
-            version: None,
-            extensions: vec![],
-            image: None,
-            image_kind: None,
-            compile: None,
-            run: vec![],
-            usable,
-            reason: (!usable).then(|| "no image".into()),
-        }
-    }
-
     #[test]
     fn a_language_nobody_has_is_refused_once_somebody_registered() {
-        let known = [info("cpp", true), info("python3", false)];
+        let known = [made_up("cpp", true), made_up("python3", false)];
         assert!(language("cpp", &known, None).is_ok());
         assert_eq!(language("python3", &known, None).unwrap_err().code, Code::UnknownLanguage);
         assert_eq!(language("cobol", &known, None).unwrap_err().code, Code::UnknownLanguage);
