@@ -2,17 +2,13 @@
 //! each. `tests/tests/hostile.rs` is its `main`; what a case is and how it is judged is the crate `selftest`.
 //!
 //! ```text
-//!  suite.rs ── rounds ──> lab.rs ── one case ──> selftest (box, expectation)
-//!                           ├── oracle.rs    the host before and after: H1 to H12 of the design
-//!                           ├── canary.rs    files and listeners that nobody may touch
+//!  suite.rs ── rounds ──> lab.rs ── one case ──> selftest: the box, the expectation, the watched host
+//!                           ├── programs.rs  compiled here, before anything runs
 //!                           └── control.rs   the same program where the responsible layer is off
 //! ```
 
-pub mod canary;
 pub mod control;
-pub mod kernel_log;
 pub mod lab;
-pub mod oracle;
 pub mod programs;
 pub mod suite;
 

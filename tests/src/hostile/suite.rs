@@ -10,7 +10,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use selftest::Case;
 use selftest::catalogue::CATALOGUE;
 
-use super::lab::{self, Lab};
+use super::lab::Lab;
+use super::programs::Folder;
 
 /// How many at once in the second round.
 const TOGETHER: usize = 8;
@@ -70,7 +71,7 @@ pub fn main(options: &Options) -> Result<i32> {
         return Ok(0);
     }
     if let Some(dir) = &options.build {
-        lab::build(&cases, dir)?;
+        Folder::build(&cases, dir)?;
         return Ok(0);
     }
     let all = cases.len();
@@ -78,7 +79,7 @@ pub fn main(options: &Options) -> Result<i32> {
     let filtered = all - cases.len();
     let dir = tempfile::tempdir()?;
     let lab = Lab::open(dir.path(), &cases, options.built.as_deref())?;
-    let mode = lab.mode();
+    let mode = lab.ground().mode();
     if let Some(wanted) = options.mode.as_deref().filter(|wanted| *wanted != mode.name()) {
         bail!("this host is in mode {}, not {wanted}", mode.name());
     }
@@ -97,8 +98,13 @@ pub fn main(options: &Options) -> Result<i32> {
         away.extend(why.iter().map(|why| (case.expect.id.clone(), case.name.clone(), why.clone())));
         why.is_none()
     });
-    name_canaries(&mut cases, &lab.names()?);
-    println!("\nrunning {} hostile programs in mode {}, groups {}", cases.len(), mode.name(), lab.layout());
+    name_canaries(&mut cases, &lab.ground().oracle().names()?);
+    println!(
+        "\nrunning {} hostile programs in mode {}, groups {}",
+        cases.len(),
+        mode.name(),
+        lab.ground().layout()
+    );
     let rounds: Vec<usize> = match options.parallel {
         Some(parallel) => vec![parallel],
         // Once more all at once: the racy ones meet each other.
