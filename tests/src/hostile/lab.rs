@@ -95,6 +95,6 @@ impl Lab {
     /// # Errors
     /// What is still there.
     pub fn nothing_left(&self) -> Result<()> {
-        self.ground.oracle().nothing_left().map_err(|e| anyhow!(e))
+        self.ground.nothing_left().map_err(|e| anyhow!(e))
     }
 }

@@ -10,6 +10,7 @@
 pub mod control;
 pub mod lab;
 pub mod programs;
+pub mod rootless;
 pub mod suite;
 
 use std::collections::BTreeSet;

@@ -3,11 +3,12 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use proto::facts::{Exit, RunFacts};
 use proto::limits::{Limits, LimitsRequest};
-use sandbox::spec::RootSpec;
+use sandbox::spec::{RootSpec, Stdin};
 use sandbox::{BoxServer, Cancel};
 
 use crate::boxes::{Happened, INPUT, chain, spec};
@@ -59,6 +60,7 @@ impl Ground {
         let first = honest(&server, &root, &hello)?;
         let root_user = nix::unistd::geteuid().is_root();
         let mode = Mode::of(root_user, server.cgroup_layout());
+        settle(&server)?;
         let oracle = Oracle::open(dir).map_err(failed)?;
         Ok(Self { server, root, compiler, oracle, hello, hello_memory: first.memory_bytes, mode })
     }
@@ -97,7 +99,7 @@ impl Ground {
             return Err(format!("an honest run used {first} bytes before and {now} after"));
         }
         if alone {
-            self.oracle.nothing_left()?;
+            self.nothing_left()?;
         }
         Ok(happened)
     }
@@ -117,6 +119,36 @@ impl Ground {
         case.control(&self.server, &self.root, program, limits)
     }
 
+    /// Fails when the oracle does not see a box while it lives: then it would not see one that stayed either.
+    ///
+    /// # Errors
+    /// What is not seen.
+    pub fn oracle_sees_a_living_box(&self) -> Result<(), String> {
+        let (read, write) = nix::unistd::pipe().map_err(|e| format!("could not make a pipe: {e}"))?;
+        let mut waits = spec(&self.root, &self.hello, Limits::run_defaults());
+        waits.stdin = Stdin::Fd(Arc::new(read));
+        let cancel = Cancel::new();
+        let seen = std::thread::scope(|scope| {
+            scope.spawn(|| self.server.run(&waits, &cancel));
+            let seen = self.oracle.sees_a_box(self.layout() != "none");
+            cancel.cancel();
+            seen
+        });
+        // Only now: at its end of input the program would have gone by itself.
+        drop((write, waits));
+        seen?;
+        self.nothing_left()
+    }
+
+    /// Waits until everything boxes made is gone.
+    ///
+    /// # Errors
+    /// What is still there.
+    pub fn nothing_left(&self) -> Result<(), String> {
+        settle(&self.server)?;
+        self.oracle.nothing_left()
+    }
+
     /// Runs the compiled [`crate::honest::VICTIM_C`] again and again until `stop`; how often it ran.
     ///
     /// # Errors
@@ -132,6 +164,11 @@ impl Ground {
         }
         Ok(runs)
     }
+}
+
+/// Boxes are cleaned up beside the next run; this waits for it.
+fn settle(server: &BoxServer) -> Result<(), String> {
+    server.settle().map_err(|e| format!("the box server does not settle: {}", chain(&e)))
 }
 
 /// The next run in line is not disturbed, and its input is what it was.

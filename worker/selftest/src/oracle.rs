@@ -161,6 +161,31 @@ impl Oracle {
         Ok(())
     }
 
+    /// Waits until something of a box is seen: its processes, and its groups where there are any.
+    ///
+    /// # Errors
+    /// What is not seen after [`GONE`].
+    pub fn sees_a_box(&self, groups: bool) -> Result<(), String> {
+        let until = Instant::now() + GONE;
+        loop {
+            let now = Leftovers::look().map_err(unreadable)?;
+            let seen = (
+                now.processes.len() > self.quiet.processes.len(),
+                now.groups.len() > self.quiet.groups.len(),
+            );
+            match seen {
+                (true, true) => return Ok(()),
+                (true, false) if !groups => return Ok(()),
+                (processes, groups) if Instant::now() > until => {
+                    return Err(format!(
+                        "of a living box, processes are seen: {processes}, groups: {groups}"
+                    ));
+                }
+                _ => std::thread::sleep(LOOK),
+            }
+        }
+    }
+
     /// Waits until everything boxes made is gone.
     ///
     /// # Errors
@@ -428,6 +453,18 @@ mod tests {
         let own = format!("{} ", std::process::id());
         assert!(found.iter().any(|row| row.starts_with(&own)), "{found:?}");
         assert!(boxed_processes(&|_| false).unwrap().is_empty());
+    }
+
+    #[test]
+    fn shared_memory_of_a_leased_user_is_seen() {
+        let me = nix::unistd::getuid().as_raw();
+        let Ok(file) = tempfile::NamedTempFile::new_in("/dev/shm") else {
+            println!("skipped: /dev/shm cannot be written here");
+            return;
+        };
+        let path = file.path().display().to_string();
+        assert!(shared(&|uid| uid == me).contains(&path));
+        assert!(shared(&|_| false).is_empty());
     }
 
     #[test]

@@ -100,6 +100,7 @@ pub fn run(
     let hello = compile(server, image, HELLO_C.as_bytes(), &[], &Headers::default());
     let hello = hello.map_err(Unable::NoCompiler)?;
     let ground = Ground::prepare(server.clone(), image.clone(), hello, dir).map_err(Unable::Other)?;
+    ground.oracle_sees_a_living_box().map_err(Unable::Other)?;
     let mut rows = Vec::new();
     for case in cases {
         let row = one(&ground, server, image, case);
