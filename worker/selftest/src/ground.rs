@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use proto::facts::{Exit, RunFacts};
+use proto::facts::{Accounting, Exit, RunFacts};
 use proto::limits::{Limits, LimitsRequest};
 use sandbox::spec::{RootSpec, Stdin};
 use sandbox::{BoxServer, Cancel};
@@ -94,6 +94,7 @@ impl Ground {
         self.oracle.unchanged(&before)?;
         let hello = honest(&self.server, &self.root, &self.hello)?;
         if let (Some(first), Some(now)) = (self.hello_memory, hello.memory_bytes)
+            && hello.accounting == Accounting::Exact
             && now > first + HELLO_MEMORY_SLACK
         {
             return Err(format!("an honest run used {first} bytes before and {now} after"));
@@ -135,7 +136,7 @@ impl Ground {
             seen
         });
         // Only now: at its end of input the program would have gone by itself.
-        drop((write, waits));
+        drop((write, waits, cancel));
         seen?;
         self.nothing_left()
     }
