@@ -75,6 +75,11 @@ impl Ground {
         self.server.cgroup_layout()
     }
 
+    /// The boxes, and the nearly empty root attacks run over.
+    pub fn boxes(&self) -> (&BoxServer, &RootSpec) {
+        (&self.server, &self.root)
+    }
+
     /// The host's side.
     pub fn oracle(&self) -> &Oracle {
         &self.oracle
