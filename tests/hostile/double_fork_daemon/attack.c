@@ -2,24 +2,23 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-/* An orphan burns on while its parent, told that 30 ms are burnt, ends with the right answer. */
+/* An orphan burns on while its parent ends with the right answer: once the orphan has used 30 ms. */
 int main(void) {
     int told[2];
-    char byte;
-    if (pipe(told)) return 1;
+    char c;
+    pipe(told);
     pid_t child = fork();
     if (child == 0) {
         if (fork() == 0) {
-            struct timespec used = {0};
             setsid();
-            while (used.tv_sec == 0 && used.tv_nsec < 30000000) clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-            if (write(told[1], "b", 1) != 1) _exit(1);
+            while (clock() < CLOCKS_PER_SEC * 30 / 1000) {}
+            write(told[1], "x", 1);
             for (volatile unsigned long i = 0;; i++) {}
         }
         _exit(0);
     }
     waitpid(child, 0, 0);
-    if (read(told[0], &byte, 1) != 1) return 1;
+    read(told[0], &c, 1);
     puts("done");
     return 0;
 }
