@@ -178,7 +178,8 @@ fn pick<T: Copy + Ord + Default>(
     max: T,
     show: impl Fn(T) -> String,
 ) -> Result<T, LimitError> {
-    let Some(value) = asked else { return Ok(default) };
+    // What nobody named is ours to choose, and never more than the operator allows.
+    let Some(value) = asked else { return Ok(default.min(max)) };
     if value == T::default() {
         return Err(LimitError::Zero { key, min: show(min), max: show(max) });
     }
@@ -198,7 +199,7 @@ impl Default for Bytes {
 }
 
 impl LimitsRequest {
-    /// Fills in `defaults` and holds every named value against `maxima`.
+    /// Fills in `defaults`, at most the maxima, and holds every named value against `maxima`.
     ///
     /// # Errors
     /// The first limit that is zero, absurdly small, or above the maximum.
@@ -279,6 +280,42 @@ mod tests {
         ] {
             assert_eq!(resolve(json).unwrap_err().key(), key, "{json}");
         }
+    }
+
+    #[test]
+    fn every_limit_is_refused_at_zero_and_above_the_maximum_and_taken_in_between() {
+        let maxima = serde_json::to_value(Limits::default_maxima()).unwrap();
+        let maxima = maxima.as_object().unwrap();
+        assert_eq!(maxima.len(), 9, "a new limit has its maximum");
+        for (key, max) in maxima {
+            let ask = |value: u64| resolve(&format!(r#"{{"{key}":{value}}}"#));
+            let max = max.as_f64().unwrap() as u64;
+            let zero = ask(0).unwrap_err();
+            assert!(matches!(&zero, LimitError::Zero { key: k, .. } if k == key), "{key}: {zero}");
+            let above = ask(max + 1).unwrap_err();
+            assert!(matches!(&above, LimitError::TooLarge { key: k, .. } if k == key), "{key}: {above}");
+            let taken = serde_json::to_value(ask(max).unwrap()).unwrap();
+            assert_eq!(taken[key].as_f64().unwrap() as u64, max, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_limit_nobody_named_stays_within_the_maximum() {
+        let maxima = Limits {
+            cpu_time: Duration::from_secs(1),
+            wall_time: Duration::from_secs(2),
+            memory: Bytes::mib(100),
+            inodes: 50,
+            ..Limits::default_maxima()
+        };
+        let got = LimitsRequest::default().resolve(&Limits::run_defaults(), &maxima).unwrap();
+        let Limits { cpu_time, wall_time, memory, inodes, .. } = got;
+        assert_eq!((cpu_time, wall_time), (maxima.cpu_time, maxima.wall_time));
+        assert_eq!((memory, inodes), (maxima.memory, maxima.inodes));
+        assert_eq!((got.disk, got.output), (Limits::run_defaults().disk, Limits::run_defaults().output));
+        let named = LimitsRequest { cpu_time: Some(Duration::from_secs(1)), ..LimitsRequest::default() };
+        let got = named.resolve(&Limits::run_defaults(), &maxima).unwrap();
+        assert_eq!(got.wall_time, maxima.wall_time, "three times the cpu limit and one second is more");
     }
 
     #[test]
