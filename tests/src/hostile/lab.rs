@@ -3,18 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ::images::rootfs::Rootfs;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use proto::facts::{Exit, RunFacts};
 use proto::limits::Limits;
 use sandbox::spec::{RootBind, RootSpec};
 use sandbox::{BoxServer, Cancel, ServerConfig};
 use selftest::boxes::{INPUT, spec};
-use selftest::expect::Control;
+use selftest::expect::{Control, Image};
 use selftest::{Case, Happened, Mode};
 
 use super::control::Controls;
 use super::oracle::Oracle;
 use super::programs::{HELLO, Programs, VICTIM, VICTIM_SAYS};
+use super::{images, judged};
 
 /// Most an honest run after an attack may use more than before it, bytes over its first figure.
 const HELLO_MEMORY_SLACK: u64 = 2 << 20;
@@ -26,6 +28,8 @@ pub struct Lab {
     programs: Programs,
     root: RootSpec,
     compiler: RootSpec,
+    host: Rootfs,
+    dir: PathBuf,
     oracle: Oracle,
     controls: Result<Controls, String>,
     /// Memory of the honest program before anything hostile ran.
@@ -41,20 +45,16 @@ impl Lab {
     pub fn open(dir: &Path, cases: &[Case], built: Option<&Path>) -> Result<Self> {
         use std::os::unix::fs::PermissionsExt as _;
         let server = BoxServer::spawn(ServerConfig::default())?;
-        let layer = dir.join("layer");
-        std::fs::create_dir_all(layer.join("bin"))?;
-        std::fs::write(layer.join("bin/x"), "image content")?;
+        let root = images::plain(dir)?;
         let programs = match built {
             Some(built) => Programs::built(built),
             None => Programs::build(cases, &dir.join("programs"))?,
         };
-        for path in [dir.to_owned(), layer.clone(), dir.join("programs")].iter().filter(|path| path.exists())
-        {
+        for path in [dir.to_owned(), dir.join("programs")].iter().filter(|path| path.exists()) {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))?;
         }
-        let host = images::Store::open(&dir.join("images"))?.host()?;
+        let host = ::images::Store::open(&dir.join("images"))?.host()?;
         let controls = Controls::open(dir).map_err(|e| format!("{e:#}"));
-        let root = RootSpec { lower: vec![layer], binds: vec![] };
         // The first box leases what later ones share; the host is compared from there on.
         let first = hello(&server, &root, &programs)?;
         let mode = Mode::of(nix::unistd::geteuid().is_root(), server.cgroup_layout());
@@ -63,9 +63,15 @@ impl Lab {
             programs,
             root,
             compiler: RootSpec {
-                lower: host.layers,
-                binds: host.binds.into_iter().map(|(source, target)| RootBind { source, target }).collect(),
+                lower: host.layers.clone(),
+                binds: host
+                    .binds
+                    .iter()
+                    .map(|(source, target)| RootBind { source: source.clone(), target: target.clone() })
+                    .collect(),
             },
+            host,
+            dir: dir.to_owned(),
             oracle: Oracle::open(dir)?,
             controls,
             hello_memory: first.memory_bytes,
@@ -125,13 +131,24 @@ impl Lab {
     }
 
     fn once(&self, case: &Case) -> Result<Happened, String> {
+        if case.expect.judge.is_some() {
+            let program = if case.attacks_compiler() { None } else { Some(self.programs.read(&case.name)) };
+            let program = program.transpose().map_err(|e| format!("{e:#}"))?;
+            return judged::judge(case, &self.server, &self.host, program.as_deref(), &self.dir);
+        }
         if case.attacks_compiler() {
             return case.compile(&self.server, &self.compiler);
         }
         let read = |e: anyhow::Error| format!("{e:#}");
         let program = self.programs.read(&case.name).map_err(read)?;
         let peer = self.programs.peer(case).map_err(read)?;
-        case.run(&self.server, &self.root, &program, peer.as_deref())
+        match case.expect.image {
+            Image::Plain => case.run(&self.server, &self.root, &program, peer.as_deref()),
+            Image::Hostile => {
+                let root = images::hostile(&self.dir, &program).map_err(read)?;
+                case.run(&self.server, &root, &program, peer.as_deref())
+            }
+        }
     }
 
     fn control(&self, case: &Case) -> Result<()> {

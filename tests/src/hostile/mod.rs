@@ -5,11 +5,15 @@
 //!  suite.rs ── rounds ──> lab.rs ── one case ──> selftest (box, expectation)
 //!                           ├── oracle.rs    the host before and after: H1 to H12 of the design
 //!                           ├── canary.rs    files and listeners that nobody may touch
+//!                           ├── images.rs    trees to run over, and one that lies
+//!                           ├── judged.rs    cases that go the whole way of a submission
 //!                           └── control.rs   the same program where the responsible layer is off
 //! ```
 
 pub mod canary;
 pub mod control;
+pub mod images;
+pub mod judged;
 pub mod kernel_log;
 pub mod lab;
 pub mod oracle;

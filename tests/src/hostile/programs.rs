@@ -9,6 +9,8 @@ use anyhow::{Context as _, Result, ensure};
 use selftest::Case;
 use selftest::case::{ATTACK_C, PEER_C};
 
+use super::folder;
+
 /// The program that reads a line and says it again.
 pub const HELLO: &str = "hello";
 /// The program that computes for a moment and says what came of it.
@@ -101,6 +103,8 @@ fn compile(name: &str, text: &[u8], flags: &[String], dir: &Path) -> Result<()> 
     std::fs::write(&source, text)?;
     let mut cc = Command::new("cc");
     cc.args(["-static", "-O1", "-pthread", "-w", "-o"]).arg(dir.join(name)).arg(&source).args(flags);
+    // Headers that several attacks share lie beside their folders.
+    cc.arg("-I").arg(folder());
     let status = cc.status().context("the suite needs a C compiler: apt-get install gcc libc6-dev")?;
     ensure!(status.success(), "{name} does not compile");
     Ok(())
