@@ -64,7 +64,10 @@ impl BoxServer {
     pub fn run(&self, spec: &RunSpec, cancel: &Cancel) -> Result<RunOutcome, SandboxError> {
         let begun = Instant::now();
         let start = start_plan(spec, self.accounting())?;
-        let stdin = files::stdin(&spec.stdin).map_err(SandboxError::host("make standard input"))?;
+        let stdin = files::stdin(&spec.stdin).map_err(|e| match e.kind() {
+            io::ErrorKind::FileTooLarge => SandboxError::BadSpec(e.to_string()),
+            _ => SandboxError::host("make standard input")(e),
+        })?;
         let warm = self.take(&BoxKind::of(spec))?;
         let result = self.run_in(&warm, spec, &start, &stdin, cancel, begun);
         let torn = Instant::now();
@@ -121,6 +124,8 @@ impl BoxServer {
 fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     let make = || -> io::Result<(OwnedFd, OwnedFd)> {
         let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        // The pipe is ours; this is what lets the program open /dev/stdout again, to write and not to read.
+        rustix::fs::fchmod(&write, rustix::fs::Mode::from_raw_mode(0o222))?;
         // Our end only: the program's end is another open file description and stays blocking.
         fcntl(read.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         Ok((read, write))

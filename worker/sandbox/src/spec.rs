@@ -47,7 +47,7 @@ pub enum Stdin {
     Empty,
     /// These bytes, from a sealed memfd.
     Bytes(Arc<[u8]>),
-    /// This descriptor, opened read-only by the caller.
+    /// What this file holds, copied into a sealed memfd: at most 2 GiB.
     Fd(Arc<OwnedFd>),
 }
 
