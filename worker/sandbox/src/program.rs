@@ -11,7 +11,7 @@ use crate::channel::{self, Frame, MESSAGE_MAX, Tag};
 use crate::error::Step;
 use crate::init::report;
 use crate::policy::Filters;
-use crate::steps::{At, Failure, credentials, filters, namespaces};
+use crate::steps::{At, Failure, credentials, filters, landlock, namespaces};
 use crate::sys::{self, PointerArray};
 use crate::wire::{StartPlan, WORK_DIR};
 
@@ -43,6 +43,7 @@ fn strip(id: Option<u32>, user: Option<&OwnedFd>, policy: &Filters, worker: &Own
     }
     credentials::clear()?;
     credentials::die_with_parent()?;
+    landlock::only_own_programs()?;
     let listener = filters::install_classes(policy)?;
     let rss = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
     channel::send_frame(worker, Frame::new(Tag::Ready, rss, 0, 0), &[listener.as_fd()]).at(Step::Seccomp, 4)
