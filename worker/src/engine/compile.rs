@@ -48,6 +48,30 @@ impl Compiled {
     }
 }
 
+/// Bytes of a page: what a file takes of a work directory is a multiple of it (tmpfs(5)).
+const PAGE: u64 = 4096;
+
+impl Compiled {
+    /// Refuses a program that has no place in the work directory of a run: its author made it so large.
+    pub(crate) fn that_fits(self, run: &Limits) -> Self {
+        let Compiled::Ready { program, report } = self else { return self };
+        let pages = |file: &BoxFile| (file.content.len() as u64).div_ceil(PAGE) * PAGE;
+        let bytes: u64 = program.files.iter().map(pages).sum();
+        // Folders count too, and are at most as many as the slashes in the names.
+        let names: usize = program.files.iter().map(|file| 1 + file.path.matches('/').count()).sum();
+        if bytes <= run.disk.get() && names as u64 <= u64::from(run.inodes) {
+            return Compiled::Ready { program, report };
+        }
+        let mut report = CompileReport { status: CompileStatus::Error, ..report };
+        report.log.push_str(&format!(
+            "the program is {bytes} bytes in {names} files and folders; the work directory of a run holds {} \
+             and {} of them\n",
+            run.disk, run.inodes
+        ));
+        Compiled::Refused(report)
+    }
+}
+
 /// The sources as a box wants them.
 pub(crate) fn box_files(files: &[SourceFile]) -> Vec<BoxFile> {
     files
