@@ -1,4 +1,4 @@
-#include "compiler.h"
+#include "../compiler.h"
 #include <sys/socket.h>
 #include <sys/un.h>
 /* What a compiler may leave in the place of a program. */

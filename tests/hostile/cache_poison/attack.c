@@ -1,4 +1,4 @@
-#include "compiler.h"
+#include "../compiler.h"
 /* Places in which compilers and loaders believe what they find. */
 static const char *places[] = {"/w/.cache", "/w/.cache/ccache", "/w/__pycache__", "/w/.gradle", "/tmp/cache", "/tmp/ccm", "/dev/shm/cache", "/var/tmp/cache",
     "/var/cache/x", "/root/.cache", "/home/box", "/usr/lib/python3/dist-packages/evil.pth", "/usr/include/evil.h", "/usr/local/lib/evil.so",

@@ -1,4 +1,4 @@
-#include "compiler.h"
+#include "../compiler.h"
 #include <signal.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>

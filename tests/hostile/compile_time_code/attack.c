@@ -1,4 +1,4 @@
-#include "compiler.h"
+#include "../compiler.h"
 /* Code that runs while it is compiled, as macros and plugins of many languages do: what is there to be had? */
 int main(int argc, char **argv) {
     (void)argc;

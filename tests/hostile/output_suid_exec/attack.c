@@ -1,4 +1,4 @@
-#include "compiler.h"
+#include "../compiler.h"
 /* The artifact has every bit there is; it comes back as bytes and one bit. */
 int main(int argc, char **argv) {
     (void)argc;

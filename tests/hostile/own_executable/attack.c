@@ -1,4 +1,4 @@
-#include "compiler.h"
+#include "../compiler.h"
 #include <elf.h>
 /* Until execve the process is the judge's own, and /proc/self/exe leads to the judge's executable, past all mounts:
  * as the first line of a script, as the interpreter of an ELF file (CVE-2019-5736 began so). */

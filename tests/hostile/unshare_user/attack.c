@@ -1,2 +1,2 @@
-#include "namespace.h"
+#include "../namespace.h"
 int main(int argc, char **argv) { (void)argv; return make_namespace(CLONE_NEWUSER, argc > 1); }

@@ -125,6 +125,8 @@ impl Controls {
 
 #[cfg(test)]
 mod tests {
+    use selftest::case::Headers;
+
     use super::*;
 
     #[test]
@@ -144,7 +146,7 @@ mod tests {
             fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
             let sources = [("attack.c", ""), ("expect.toml", expect)];
             let sources = sources.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
-            let case = Case::new("case", sources.into_iter().collect()).unwrap();
+            let case = Case::new("case", sources.into_iter().collect(), &Headers::default()).unwrap();
             controls.succeeds(&case, &program)
         };
         let plain = "id = \"P01\"\nwhy = \"w\"\nverdict = [\"OK\"]\n";

@@ -2,22 +2,17 @@
 //! each. `tests/tests/hostile.rs` is its `main`; what a case is and how it is judged is the crate `selftest`.
 //!
 //! ```text
-//!  suite.rs ── rounds ──> lab.rs ── one case ──> selftest (box, expectation)
-//!                           ├── oracle.rs    the host before and after: H1 to H12 of the design
-//!                           ├── canary.rs    files and listeners that nobody may touch
-//!                           ├── images.rs    trees to run over, and one that lies
-//!                           ├── judged.rs    cases that go the whole way of a submission
+//!  suite.rs ── rounds ──> lab.rs ── one case ──> selftest: the box, the expectation, the watched host
+//!                           ├── programs.rs  compiled here, before anything runs
+//!                           ├── judged.rs    the whole way of a submission, through the worker's engine
 //!                           └── control.rs   the same program where the responsible layer is off
 //! ```
 
-pub mod canary;
 pub mod control;
-pub mod images;
 pub mod judged;
-pub mod kernel_log;
 pub mod lab;
-pub mod oracle;
 pub mod programs;
+pub mod rootless;
 pub mod suite;
 
 use std::collections::BTreeSet;

@@ -1,48 +1,37 @@
 //! The programs of the suite, compiled on the host before anything runs: each attack and peer, an honest program
 //! that says its input again, and a victim that computes beside the attacks.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
-use selftest::Case;
 use selftest::case::{ATTACK_C, PEER_C};
-
-use super::folder;
+use selftest::honest::{HELLO_C, VICTIM_C};
+use selftest::{Case, Programs as Compiled};
 
 /// The program that reads a line and says it again.
 pub const HELLO: &str = "hello";
 /// The program that computes for a moment and says what came of it.
 pub const VICTIM: &str = "victim";
-/// What [`VICTIM`] says when nobody disturbs it.
-pub const VICTIM_SAYS: &str = "3000000 pristine input\n";
-
-const HELLO_C: &str =
-    "#include <stdio.h>\nint main(void) { char b[64]; puts(fgets(b, 64, stdin)); return 0; }\n";
-const VICTIM_C: &str = "#include <stdio.h>
-int main(void) {
-    char line[64];
-    volatile unsigned n = 0;
-    for (unsigned i = 0; i < 3000000; i++) n += 1;
-    printf(\"%u %s\", n, fgets(line, sizeof line, stdin));
-    return 0;
-}
-";
+/// Where the sources lie below the folder.
+const SOURCES: &str = "sources";
 
 /// A folder of compiled programs.
 #[derive(Debug)]
-pub struct Programs {
+pub struct Folder {
     dir: PathBuf,
 }
 
-impl Programs {
+impl Folder {
     /// Compiles everything `cases` need into `dir`, as many at once as there are cpus.
     ///
     /// # Errors
     /// The first case that does not compile, or no C compiler.
     pub fn build(cases: &[Case], dir: &Path) -> Result<Self> {
         std::fs::create_dir_all(dir)?;
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755))?;
         let mut jobs: Vec<(String, &[u8], &[String])> =
             vec![(HELLO.into(), HELLO_C.as_bytes(), &[]), (VICTIM.into(), VICTIM_C.as_bytes(), &[])];
         for case in cases {
@@ -51,6 +40,10 @@ impl Programs {
                     case.sources.get(file).map(|text| (name, text.as_slice(), &case.expect.cflags[..])),
                 );
             }
+        }
+        std::fs::create_dir_all(dir.join(SOURCES))?;
+        for (name, text) in cases.iter().flat_map(|case| case.headers.iter()) {
+            std::fs::write(dir.join(SOURCES).join(name), text)?;
         }
         let next = AtomicUsize::new(0);
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
@@ -67,7 +60,7 @@ impl Programs {
         Ok(Self { dir: dir.to_owned() })
     }
 
-    /// Programs that [`Programs::build`] made elsewhere.
+    /// Programs that [`Folder::build`] made elsewhere.
     pub fn built(dir: &Path) -> Self {
         Self { dir: dir.to_owned() }
     }
@@ -80,12 +73,16 @@ impl Programs {
         std::fs::read(self.path(name)).with_context(|| format!("{name} was not built"))
     }
 
-    /// The peer's program of a case that has one.
+    /// What a case needs to run.
     ///
     /// # Errors
     /// When it was not built.
-    pub fn peer(&self, case: &Case) -> Result<Option<Vec<u8>>> {
-        if case.expect.pair { self.read(&peer(&case.name)).map(Some) } else { Ok(None) }
+    pub fn of(&self, case: &Case) -> Result<Compiled> {
+        if case.attacks_compiler() {
+            return Ok(Compiled::default());
+        }
+        let peer = case.expect.pair.then(|| self.read(&peer(&case.name))).transpose()?;
+        Ok(Compiled { attack: self.read(&case.name)?, peer })
     }
 
     /// Where the program of a case lies.
@@ -99,13 +96,16 @@ fn peer(name: &str) -> String {
 }
 
 fn compile(name: &str, text: &[u8], flags: &[String], dir: &Path) -> Result<()> {
-    let source = dir.join(format!("{name}.c"));
+    // A folder below the headers, as in the corpus.
+    let folder = dir.join(SOURCES).join(name);
+    std::fs::create_dir_all(&folder)?;
+    let source = folder.join(ATTACK_C);
     std::fs::write(&source, text)?;
     let mut cc = Command::new("cc");
     cc.args(["-static", "-O1", "-pthread", "-w", "-o"]).arg(dir.join(name)).arg(&source).args(flags);
-    // Headers that several attacks share lie beside their folders.
-    cc.arg("-I").arg(folder());
     let status = cc.status().context("the suite needs a C compiler: apt-get install gcc libc6-dev")?;
     ensure!(status.success(), "{name} does not compile");
+    // Whatever our umask is: as its own control it is run by nobody.
+    std::fs::set_permissions(dir.join(name), std::fs::Permissions::from_mode(0o755))?;
     Ok(())
 }

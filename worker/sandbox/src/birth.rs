@@ -1,11 +1,10 @@
 //! A box from the request to `Ready`, and its end: the worker's half of the talk with init and program process.
 //!
 //! ```text
-//!  Born (server: pid, pidfd) -> attach to the cgroups, Go -> Unshared (init: writable directories)
-//!     [-> id maps, Mapped] -> Ready (program process: seccomp listener)
+//!  Born (server: pid, pidfd), [Unshared (init) -> id maps, Mapped], Ready (init: writable directories, mounts,
+//!  seccomp listener)
 //! ```
-//! Used by `keeper`. A box is only handed out when both the init and the program process have said that they
-//! are done.
+//! Used by `keeper`.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -23,23 +22,31 @@ use crate::wire::PROGRAM_ID;
 /// How long making a box may take before the host is called broken.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long a box is given to end by itself before it is killed: an init takes well under it, and a program over
+/// its limit gains nothing that counts.
+const LEAVE_TIME: Duration = Duration::from_millis(1);
+
 /// A box between the request and `Ready`.
 #[derive(Debug)]
 pub(crate) struct Birth {
     pub(crate) group: Option<BoxGroup>,
     pub(crate) lease: Option<Lease>,
     pub(crate) init: OwnedFd,
-    pub(crate) program: OwnedFd,
     pub(crate) born: Option<(i32, OwnedFd)>,
-    pub(crate) stage: Option<OwnedFd>,
-    pub(crate) mapped: bool,
+}
+
+/// What an init hands over with `Ready`.
+#[derive(Debug)]
+pub(crate) struct Readiness {
+    stage: OwnedFd,
+    mounts: OwnedFd,
+    listener: OwnedFd,
+    own_rss: u64,
 }
 
 impl Birth {
-    /// Answers the init until the program process is ready; returns the seccomp listener and the bytes
-    /// resident in that process.
-    pub(crate) fn complete(&mut self) -> Result<(OwnedFd, u64), SandboxError> {
-        let lost = || SandboxError::Lost { during: "made" };
+    /// Answers the init until it only waits for its program.
+    pub(crate) fn complete(&mut self) -> Result<Readiness, SandboxError> {
         let end = Instant::now() + PREPARE_TIMEOUT;
         let mut ready = None;
         loop {
@@ -50,29 +57,23 @@ impl Birth {
                     source: std::io::ErrorKind::TimedOut.into(),
                 });
             }
-            let mut fds = [
-                PollFd::new(self.init.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.program.as_fd(), PollFlags::POLLIN),
-            ];
-            match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
-                Ok(_) | Err(nix::Error::EINTR) => {}
-                Err(e) => return Err(SandboxError::Host { what: "wait for a box".into(), source: e.into() }),
+            if !readable(&self.init, left)? {
+                continue;
             }
-            let any = |i: usize| fds[i].any().unwrap_or(false);
-            let (from_init, from_program) = (any(0), any(1));
-            if from_init {
-                let (frame, fds) = receive(&self.init)?.ok_or_else(lost)?;
-                self.answer(frame, fds)?;
-            } else if from_program {
-                // The other end is open in the init too until it forks, so an end here is an end of both.
-                let (frame, mut fds) = receive(&self.program)?.ok_or_else(lost)?;
-                match (frame.tag, fds.pop()) {
-                    (Tag::Ready, Some(listener)) => ready = Some((listener, (frame.a.max(0) as u64) << 10)),
-                    _ => return Err(failed(frame)),
+            let (frame, fds) = receive(&self.init)?.ok_or(SandboxError::Lost { during: "made" })?;
+            match (frame.tag, <[OwnedFd; 3]>::try_from(fds)) {
+                (Tag::Ready, Ok([stage, mounts, listener])) => {
+                    let own_rss = (frame.a.max(0) as u64) << 10;
+                    ready = Some(Readiness { stage, mounts, listener, own_rss });
                 }
+                (Tag::Born, Err(mut fds)) if fds.len() == 1 => {
+                    self.born = fds.pop().map(|pidfd| (frame.a as i32, pidfd));
+                }
+                (Tag::Unshared, _) => self.map()?,
+                _ => return Err(failed(frame)),
             }
-            // The init hands the directories over as its last act before it only reaps.
-            if self.stage.is_some() && self.born.is_some() {
+            // The server and the init speak independently of each other.
+            if self.born.is_some() {
                 if let Some(ready) = ready.take() {
                     return Ok(ready);
                 }
@@ -80,47 +81,32 @@ impl Birth {
         }
     }
 
-    fn answer(&mut self, frame: Frame, mut fds: Vec<OwnedFd>) -> Result<(), SandboxError> {
+    /// Writes the id maps, once the pid is known.
+    fn map(&mut self) -> Result<(), SandboxError> {
         let lost = |_| SandboxError::Lost { during: "made" };
-        match (frame.tag, fds.pop()) {
-            (Tag::Born, Some(pidfd)) => {
-                let pid = frame.a as i32;
-                self.born = Some((pid, pidfd));
-                if let Some(group) = &self.group {
-                    group
-                        .attach(pid as u32)
-                        .map_err(SandboxError::host("attach a box to its control group"))?;
-                }
-                channel::send_frame(&self.init, Frame::new(Tag::Go, 0, 0, 0), &[]).map_err(lost)
+        while self.born.is_none() {
+            let (frame, mut fds) = receive(&self.init)?.ok_or(SandboxError::Lost { during: "made" })?;
+            match (frame.tag, fds.pop()) {
+                (Tag::Born, Some(pidfd)) => self.born = Some((frame.a as i32, pidfd)),
+                _ => return Err(failed(frame)),
             }
-            (Tag::Unshared, Some(stage)) if frame.a == 1 => {
-                self.stage = Some(stage);
-                Ok(())
-            }
-            (Tag::Unshared, stage) => {
-                if !self.mapped {
-                    let pid = self.born.as_ref().map_or(0, |(pid, _)| *pid);
-                    map_ids(pid, self.lease.as_ref())
-                        .map_err(SandboxError::host("write the id maps of a box"))?;
-                    self.mapped = true;
-                }
-                self.stage = stage;
-                channel::send_frame(&self.init, Frame::new(Tag::Mapped, 0, 0, 0), &[]).map_err(lost)
-            }
-            _ => Err(failed(frame)),
         }
+        let pid = self.born.as_ref().map_or(0, |(pid, _)| *pid);
+        map_ids(pid, self.lease.as_ref()).map_err(SandboxError::host("write the id maps of a box"))?;
+        channel::send_frame(&self.init, Frame::new(Tag::Mapped, 0, 0, 0), &[]).map_err(lost)
     }
 
-    pub(crate) fn finish(self, listener: OwnedFd, own_rss: u64) -> Result<WarmBox, SandboxError> {
-        let (Some((pid, pidfd)), Some(stage)) = (self.born, self.stage) else {
+    pub(crate) fn finish(self, ready: Readiness) -> Result<WarmBox, SandboxError> {
+        let Some((pid, pidfd)) = self.born else {
             return Err(SandboxError::Lost { during: "made" });
         };
+        let Readiness { stage, mounts, listener, own_rss } = ready;
         Ok(WarmBox {
             init: self.init,
-            program: self.program,
             pidfd,
             pid,
             stage,
+            mounts,
             listener,
             own_rss,
             group: self.group,
@@ -179,12 +165,16 @@ fn map_ids(pid: i32, lease: Option<&Lease>) -> std::io::Result<()> {
 /// SIGKILLs the whole box and waits until its pid namespace is gone: pid 1 is dead only when all are.
 pub(crate) fn kill_and_wait(group: Option<&BoxGroup>, pidfd: &OwnedFd) -> Result<(), SandboxError> {
     let end = Instant::now() + Duration::from_secs(5);
+    // An init that told how its program ended is on its way out and takes the rest along.
+    if readable(pidfd, LEAVE_TIME)? {
+        return Ok(());
+    }
     loop {
         if !group.is_some_and(BoxGroup::kill) {
             let pidfd = pidfd.as_fd();
             let _ = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
         }
-        if readable(pidfd, Duration::from_millis(200)) {
+        if readable(pidfd, Duration::from_millis(200))? {
             return Ok(());
         }
         if Instant::now() > end {
@@ -196,10 +186,14 @@ pub(crate) fn kill_and_wait(group: Option<&BoxGroup>, pidfd: &OwnedFd) -> Result
     }
 }
 
-fn readable(fd: &OwnedFd, timeout: Duration) -> bool {
+fn readable(fd: &OwnedFd, timeout: Duration) -> Result<bool, SandboxError> {
     let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
     let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
-    matches!(poll(&mut fds, timeout), Ok(n) if n > 0)
+    match poll(&mut fds, timeout) {
+        Ok(n) => Ok(n > 0),
+        Err(nix::Error::EINTR) => Ok(false),
+        Err(e) => Err(SandboxError::Host { what: "wait for a box".into(), source: e.into() }),
+    }
 }
 
 /// A range in which something may still live is never used again while this process lives: its lock stays.

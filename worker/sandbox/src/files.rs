@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use rustix::fs::{Gid, Mode, OFlags, SealFlags, Uid};
+use rustix::fs::{FileType, Gid, Mode, OFlags, SealFlags, Uid};
 
 use crate::error::SandboxError;
 use crate::keeper::WarmBox;
@@ -96,14 +96,18 @@ fn give(fd: &impl AsFd, owner: Option<u32>) -> io::Result<()> {
 /// A descriptor to read from: a sealed memfd opened again read-only, which the program can neither change nor
 /// grow (memfd_create(2), "File sealing").
 ///
-/// A file of the host is copied into one as well. Its own descriptor would tell its path (readlink of
+/// A regular file of the host is copied into one as well. Its own descriptor would tell its path (readlink of
 /// `/proc/self/fd/0`: which test this is), share its inode's locks and watches with every other box that
 /// reads it, and be writable where its mode is lax.
 pub(crate) fn stdin(stdin: &Stdin) -> io::Result<OwnedFd> {
     match stdin {
         Stdin::Empty => Ok(std::fs::File::open("/dev/null")?.into()),
         Stdin::Bytes(bytes) => sealed(|memfd| memfd.write_all(bytes)),
-        Stdin::Fd(fd) => sealed(|memfd| copy(fd, memfd)),
+        Stdin::Fd(fd) => match FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) {
+            FileType::RegularFile => sealed(|memfd| copy(fd, memfd)),
+            // A pipe or socket has no name, and its end is the caller's to choose.
+            _ => fd.try_clone(),
+        },
     }
 }
 

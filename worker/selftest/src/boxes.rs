@@ -218,7 +218,8 @@ fn run(server: &BoxServer, spec: &RunSpec) -> Result<RunOutcome, String> {
     server.run(spec, &Cancel::new()).map_err(|e| format!("the box failed: {}", chain(&e)))
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+/// The error and all its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |e| e.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

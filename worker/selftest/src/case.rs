@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::expect::Expect;
 
@@ -24,7 +25,12 @@ pub struct Case {
     pub expect: Expect,
     /// Every file of the folder but [`EXPECT`].
     pub sources: BTreeMap<String, Vec<u8>>,
+    /// Headers beside the folders, which C programs include as `"../name.h"`.
+    pub headers: Headers,
 }
+
+/// Name and text of the headers that cases share.
+pub type Headers = Arc<BTreeMap<String, Vec<u8>>>;
 
 /// A folder that is no attack.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +58,11 @@ impl Case {
     ///
     /// # Errors
     /// [`BadCase::Wrong`] says what its author has to change.
-    pub fn new(name: &str, mut sources: BTreeMap<String, Vec<u8>>) -> Result<Self, BadCase> {
+    pub fn new(
+        name: &str,
+        mut sources: BTreeMap<String, Vec<u8>>,
+        headers: &Headers,
+    ) -> Result<Self, BadCase> {
         let wrong = |problem: String| BadCase::Wrong { name: name.to_owned(), problem };
         let text = sources.remove(EXPECT).ok_or_else(|| wrong("the file is missing".to_owned()))?;
         let text = String::from_utf8(text).map_err(|e| wrong(e.to_string()))?;
@@ -63,29 +73,7 @@ impl Case {
         if sources.contains_key(PEER_C) != expect.pair || (expect.pair && !sources.contains_key(ATTACK_C)) {
             return Err(wrong(format!("`pair = true` goes with {ATTACK_C} and {PEER_C}")));
         }
-        Ok(Self { name: name.to_owned(), expect, sources })
-    }
-
-    /// Reads one folder.
-    ///
-    /// # Errors
-    /// See [`BadCase`].
-    pub fn read_dir(dir: &Path) -> Result<Self, BadCase> {
-        let read = |path: &Path| {
-            let failed = |source| BadCase::Read { path: path.to_owned(), source };
-            std::fs::read(path).map_err(failed)
-        };
-        let failed = |source| BadCase::Read { path: dir.to_owned(), source };
-        let mut sources = BTreeMap::new();
-        for entry in std::fs::read_dir(dir).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            if entry.file_type().map_err(failed)?.is_file() {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                sources.insert(name, read(&entry.path())?);
-            }
-        }
-        let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Self::new(&name, sources)
+        Ok(Self { name: name.to_owned(), expect, sources, headers: Arc::clone(headers) })
     }
 
     /// Every folder below `corpus`, in order of their names.
@@ -93,22 +81,48 @@ impl Case {
     /// # Errors
     /// The first folder that is no attack.
     pub fn read_all(corpus: &Path) -> Result<Vec<Self>, BadCase> {
-        let failed = |source| BadCase::Read { path: corpus.to_owned(), source };
-        let mut dirs = Vec::new();
-        for entry in std::fs::read_dir(corpus).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            if entry.file_type().map_err(failed)?.is_dir() {
-                dirs.push(entry.path());
-            }
+        let mut headers = files(corpus)?;
+        headers.retain(|name, _| is_header(name));
+        let headers = Arc::new(headers);
+        let mut dirs: Vec<PathBuf> = Vec::new();
+        for entry in std::fs::read_dir(corpus).map_err(unreadable(corpus))? {
+            let path = entry.map_err(unreadable(corpus))?.path();
+            dirs.extend(path.is_dir().then_some(path));
         }
         dirs.sort();
-        dirs.iter().map(|dir| Self::read_dir(dir)).collect()
+        let read = |dir: &PathBuf| {
+            let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            Self::new(&name, files(dir)?, &headers)
+        };
+        dirs.iter().map(read).collect()
     }
 
     /// Whether the attack is on the compiler: its source is given to it in a box.
     pub fn attacks_compiler(&self) -> bool {
         self.sources.contains_key(ATTACK_CPP)
     }
+}
+
+/// Whether a file beside the folders is a header they may share.
+pub(crate) fn is_header(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "h")
+}
+
+fn unreadable(path: &Path) -> impl Fn(io::Error) -> BadCase {
+    move |source| BadCase::Read { path: path.to_owned(), source }
+}
+
+/// Name and content of the files of a folder.
+fn files(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>, BadCase> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).map_err(unreadable(dir))? {
+        let path = entry.map_err(unreadable(dir))?.path();
+        if let (true, Some(name)) = (path.is_file(), path.file_name()) {
+            let content = std::fs::read(&path).map_err(unreadable(&path))?;
+            files.insert(name.to_string_lossy().into_owned(), content);
+        }
+    }
+    Ok(files)
 }
 
 #[cfg(test)]
@@ -120,7 +134,7 @@ mod tests {
             files.iter().map(|name| ((*name).to_owned(), Vec::new())).collect();
         let text = format!("id = \"P01\"\nwhy = \"w\"\nverdict = [\"OK\"]\n{expect}");
         sources.insert(EXPECT.to_owned(), text.into_bytes());
-        Case::new("name", sources)
+        Case::new("name", sources, &Headers::default())
     }
 
     #[test]

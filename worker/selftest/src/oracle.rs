@@ -6,15 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context as _, Result, bail, ensure};
-
-use super::canary::{Listeners, Tree};
-use super::kernel_log::KernelLog;
+use crate::canary::{Listeners, Tree};
+use crate::kernel_log::KernelLog;
 
 /// How long what a box leaves may take to be gone: 2 s by the design, more on a loaded host.
 const GONE: Duration = Duration::from_secs(10);
@@ -60,6 +59,10 @@ pub struct Oracle {
     memory: u64,
 }
 
+fn unreadable(e: impl Into<io::Error>) -> String {
+    format!("the host cannot be looked at: {}", e.into())
+}
+
 /// What must be the same after an attack as before, whatever else runs.
 #[derive(Debug, PartialEq)]
 pub struct Host {
@@ -102,7 +105,7 @@ impl Oracle {
     ///
     /// # Errors
     /// When something cannot be read or opened.
-    pub fn open(dir: &Path) -> Result<Self> {
+    pub fn open(dir: &Path) -> io::Result<Self> {
         let tree = Tree::plant(&dir.join("canary"))?;
         let listeners = Listeners::open(dir)?;
         Ok(Self { tree, listeners, log: KernelLog::open(), quiet: Leftovers::look()?, memory: resident()? })
@@ -112,7 +115,7 @@ impl Oracle {
     ///
     /// # Errors
     /// When a socket does not know its own address.
-    pub fn names(&self) -> Result<Vec<(&'static str, String)>> {
+    pub fn names(&self) -> io::Result<Vec<(&'static str, String)>> {
         self.listeners.names()
     }
 
@@ -125,7 +128,7 @@ impl Oracle {
     ///
     /// # Errors
     /// When something cannot be read.
-    pub fn look(&self) -> Result<Host> {
+    pub fn look(&self) -> io::Result<Host> {
         let setting = |name: &&'static str| {
             Some((*name, fs::read_to_string(Path::new("/proc/sys").join(name)).ok()?.trim().to_owned()))
         };
@@ -142,34 +145,67 @@ impl Oracle {
     ///
     /// # Errors
     /// What changed.
-    pub fn unchanged(&self, before: &Host) -> Result<()> {
-        let after = self.look()?;
-        ensure!(*before == after, "the host changed: {}", before.difference(&after));
-        self.listeners.untouched()?;
+    pub fn unchanged(&self, before: &Host) -> Result<(), String> {
+        let after = self.look().map_err(unreadable)?;
+        if *before != after {
+            return Err(format!("the host changed: {}", before.difference(&after)));
+        }
+        let reached = self.listeners.reached();
+        if !reached.is_empty() {
+            return Err(format!("somebody reached the host's canary listeners: {reached:?}"));
+        }
         let complaints = self.log.complaints();
-        ensure!(complaints.is_empty(), "the kernel complained: {complaints:?}");
+        if !complaints.is_empty() {
+            return Err(format!("the kernel complained: {complaints:?}"));
+        }
         Ok(())
+    }
+
+    /// Waits until something of a box is seen: its processes, and its groups where there are any.
+    ///
+    /// # Errors
+    /// What is not seen after [`GONE`].
+    pub fn sees_a_box(&self, groups: bool) -> Result<(), String> {
+        let until = Instant::now() + GONE;
+        loop {
+            let now = Leftovers::look().map_err(unreadable)?;
+            let seen = (
+                now.processes.len() > self.quiet.processes.len(),
+                now.groups.len() > self.quiet.groups.len(),
+            );
+            match seen {
+                (true, true) => return Ok(()),
+                (true, false) if !groups => return Ok(()),
+                (processes, groups) if Instant::now() > until => {
+                    return Err(format!(
+                        "of a living box, processes are seen: {processes}, groups: {groups}"
+                    ));
+                }
+                _ => std::thread::sleep(LOOK),
+            }
+        }
     }
 
     /// Waits until everything boxes made is gone.
     ///
     /// # Errors
     /// What is still there after [`GONE`].
-    pub fn nothing_left(&self) -> Result<()> {
+    pub fn nothing_left(&self) -> Result<(), String> {
         let until = Instant::now() + GONE;
         loop {
-            let now = Leftovers::look()?;
+            let now = Leftovers::look().map_err(unreadable)?;
             if now == self.quiet {
                 break;
             }
             if Instant::now() > until {
-                bail!("left behind after {GONE:?}: {}", self.quiet.difference(&now));
+                return Err(format!("left behind after {GONE:?}: {}", self.quiet.difference(&now)));
             }
             std::thread::sleep(LOOK);
         }
-        let memory = resident()?;
-        let most = self.memory + GROWTH_MAX;
-        ensure!(memory <= most, "the worker grew from {} to {memory} bytes", self.memory);
+        let memory = resident().map_err(unreadable)?;
+        if memory > self.memory + GROWTH_MAX {
+            return Err(format!("the worker grew from {} to {memory} bytes", self.memory));
+        }
         Ok(())
     }
 }
@@ -196,7 +232,7 @@ impl Host {
 }
 
 impl Leftovers {
-    fn look() -> Result<Self> {
+    fn look() -> io::Result<Self> {
         let (ranges, descriptors) = leased()?;
         let ours = |id: u32| ranges.iter().any(|range| range.contains(&id));
         Ok(Self {
@@ -229,7 +265,7 @@ impl Leftovers {
 
 /// The host ids this process leased: each lease is a file it holds open below a folder `ids`. And how many other
 /// descriptors it has: leases are kept for the next box.
-fn leased() -> Result<(Vec<Range<u32>>, usize)> {
+fn leased() -> io::Result<(Vec<Range<u32>>, usize)> {
     let (mut ranges, mut others) = (Vec::new(), 0);
     for entry in fs::read_dir("/proc/self/fd")?.flatten() {
         let lease = fs::read_link(entry.path()).ok().and_then(|path| {
@@ -241,22 +277,31 @@ fn leased() -> Result<(Vec<Range<u32>>, usize)> {
             None => others += 1,
         }
     }
-    ensure!(others > 0, "this process has no descriptors");
+    if others == 0 {
+        return Err(io::Error::other("this process has no descriptors"));
+    }
     Ok((ranges, others))
 }
 
 /// Realtime at boot: changes only when somebody sets a clock.
-fn booted() -> Result<Seconds> {
+fn booted() -> io::Result<Seconds> {
     let uptime = fs::read_to_string("/proc/uptime")?;
-    let uptime: f64 = uptime.split(' ').next().and_then(|t| t.parse().ok()).context("/proc/uptime")?;
-    Ok(Seconds(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64() - uptime))
+    let uptime: f64 = uptime
+        .split(' ')
+        .next()
+        .and_then(|t| t.parse().ok())
+        .ok_or_else(|| io::Error::other("/proc/uptime is no number"))?;
+    Ok(Seconds(
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64() - uptime,
+    ))
 }
 
 /// Bytes resident now.
-fn resident() -> Result<u64> {
+fn resident() -> io::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let kib: u64 =
-        field(&status, "VmRSS:").and_then(|text| text.split(' ').next()?.parse().ok()).context("VmRSS")?;
+    let kib: u64 = field(&status, "VmRSS:")
+        .and_then(|text| text.split(' ').next()?.parse().ok())
+        .ok_or_else(|| io::Error::other("/proc/self/status has no VmRSS"))?;
     Ok(kib << 10)
 }
 
@@ -264,7 +309,7 @@ fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
 }
 
-fn worker() -> Result<Vec<String>> {
+fn worker() -> io::Result<Vec<String>> {
     let mut rows = Vec::new();
     let server = descendants().into_iter().find(|p| p.parent == std::process::id());
     for pid in std::iter::once(std::process::id()).chain(server.map(|p| p.pid)) {
@@ -273,7 +318,9 @@ fn worker() -> Result<Vec<String>> {
         let cpus = field(&status, "Cpus_allowed_list:").unwrap_or_default();
         rows.push(format!("{pid}: cpus {cpus}, oom_score_adj {}", score.trim()));
     }
-    ensure!(rows.len() == 2, "the box server is gone");
+    if rows.len() != 2 {
+        return Err(io::Error::other("the box server is gone"));
+    }
     Ok(rows)
 }
 
@@ -316,10 +363,12 @@ fn descendants() -> Vec<Process> {
 
 /// Living processes of boxes: with a user id of ours wherever they hang, or below our box server in another pid
 /// namespace (the server's own helpers come and go in ours).
-fn boxed_processes(ours: &dyn Fn(u32) -> bool) -> Result<Vec<String>> {
+fn boxed_processes(ours: &dyn Fn(u32) -> bool) -> io::Result<Vec<String>> {
     let below: Vec<u32> = descendants().iter().filter(|p| p.nested).map(|p| p.pid).collect();
     let all = processes();
-    ensure!(!all.is_empty(), "/proc has no process");
+    if all.is_empty() {
+        return Err(io::Error::other("/proc has no process"));
+    }
     let boxed = all.iter().filter(|p| ours(p.uid) || below.contains(&p.pid));
     Ok(boxed.map(|p| format!("{} {} uid {}", p.pid, p.name, p.uid)).collect())
 }
@@ -404,6 +453,18 @@ mod tests {
         let own = format!("{} ", std::process::id());
         assert!(found.iter().any(|row| row.starts_with(&own)), "{found:?}");
         assert!(boxed_processes(&|_| false).unwrap().is_empty());
+    }
+
+    #[test]
+    fn shared_memory_of_a_leased_user_is_seen() {
+        let me = nix::unistd::getuid().as_raw();
+        let Ok(file) = tempfile::NamedTempFile::new_in("/dev/shm") else {
+            println!("skipped: /dev/shm cannot be written here");
+            return;
+        };
+        let path = file.path().display().to_string();
+        assert!(shared(&|uid| uid == me).contains(&path));
+        assert!(shared(&|_| false).is_empty());
     }
 
     #[test]

@@ -10,10 +10,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrLike as _, VsockAddr, accept, bind, getsockname,
-    listen, socket,
+    AddressFamily, Backlog, SockFlag, SockType, VsockAddr, accept, bind, getsockname, listen, socket,
 };
 
 /// One file as it was: bytes hashed, mode, owner, group, mtime, links.
@@ -30,16 +28,16 @@ impl Tree {
     ///
     /// # Errors
     /// When a file cannot be made.
-    pub fn plant(dir: &Path) -> Result<Self> {
+    pub fn plant(dir: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(dir.join("below"))?;
-        let program = std::fs::read("/proc/self/exe").context("this test can read itself")?;
+        let program = std::fs::read("/bin/true").unwrap_or_default();
         for (name, mode, content) in [
             ("readable", 0o644, b"canary".as_slice()),
             ("secret", 0o600, b"canary"),
             ("open", 0o777, b"canary"),
             ("linkable", 0o644, b"canary"),
             ("below/deep", 0o666, b"canary"),
-            ("set-user-id", 0o4755, &program[..program.len().min(4096)]),
+            ("set-user-id", 0o4755, program.as_slice()),
         ] {
             let path = dir.join(name);
             std::fs::write(&path, content)?;
@@ -53,7 +51,7 @@ impl Tree {
     ///
     /// # Errors
     /// When one cannot be read.
-    pub fn look(&self) -> Result<BTreeMap<PathBuf, Seen>> {
+    pub fn look(&self) -> io::Result<BTreeMap<PathBuf, Seen>> {
         let mut seen = BTreeMap::new();
         let mut open = vec![self.dir.clone()];
         while let Some(path) = open.pop() {
@@ -91,7 +89,7 @@ impl Listeners {
     ///
     /// # Errors
     /// When one cannot be opened.
-    pub fn open(dir: &Path) -> Result<Self> {
+    pub fn open(dir: &Path) -> io::Result<Self> {
         let unix_path = dir.join("canary.sock");
         let unix = UnixListener::bind(&unix_path)?;
         std::fs::set_permissions(&unix_path, std::fs::Permissions::from_mode(0o777))?;
@@ -122,7 +120,7 @@ impl Listeners {
     ///
     /// # Errors
     /// When a socket does not know its own address.
-    pub fn names(&self) -> Result<Vec<(&'static str, String)>> {
+    pub fn names(&self) -> io::Result<Vec<(&'static str, String)>> {
         Ok(vec![
             ("{tcp}", self.tcp.local_addr()?.port().to_string()),
             ("{udp}", self.udp.local_addr()?.port().to_string()),
@@ -132,11 +130,8 @@ impl Listeners {
         ])
     }
 
-    /// Fails when somebody connected or sent anything since the last look.
-    ///
-    /// # Errors
-    /// Which listener was reached.
-    pub fn untouched(&self) -> Result<()> {
+    /// The listeners somebody connected or sent anything to since the last look.
+    pub fn reached(&self) -> Vec<&'static str> {
         let mut reached = Vec::new();
         if self.tcp.accept().is_ok() {
             reached.push("tcp");
@@ -153,8 +148,7 @@ impl Listeners {
         if self.vsock.as_ref().is_some_and(|(fd, _)| accept(fd.as_raw_fd()).is_ok()) {
             reached.push("vsock");
         }
-        ensure!(reached.is_empty(), "somebody reached the host's canary listeners: {reached:?}");
-        Ok(())
+        reached
     }
 }
 
@@ -165,7 +159,6 @@ fn vsock() -> io::Result<(OwnedFd, u32)> {
     bind(fd.as_raw_fd(), &VsockAddr::new(u32::MAX, u32::MAX))?;
     listen(&fd, Backlog::new(8)?)?;
     let port = getsockname::<VsockAddr>(fd.as_raw_fd())?.port();
-    debug_assert_eq!(VsockAddr::new(0, 0).family(), Some(AddressFamily::Vsock));
     Ok((fd, port))
 }
 
@@ -204,15 +197,15 @@ mod tests {
     fn a_reached_listener_is_noticed_once() {
         let dir = tempfile::tempdir().unwrap();
         let listeners = Listeners::open(dir.path()).unwrap();
-        listeners.untouched().unwrap();
+        assert!(listeners.reached().is_empty());
         let names: BTreeMap<_, _> = listeners.names().unwrap().into_iter().collect();
         let _tcp = TcpStream::connect(format!("127.0.0.1:{}", names["{tcp}"])).unwrap();
-        assert!(listeners.untouched().unwrap_err().to_string().contains("tcp"));
+        assert_eq!(listeners.reached(), ["tcp"]);
         let _unix = UnixStream::connect(&names["{unix}"]).unwrap();
-        assert!(listeners.untouched().unwrap_err().to_string().contains("unix"));
+        assert_eq!(listeners.reached(), ["unix"]);
         let address = SocketAddr::from_abstract_name(&names["{abstract}"]).unwrap();
         let _abstract = UnixStream::connect_addr(&address).unwrap();
-        assert!(listeners.untouched().unwrap_err().to_string().contains("abstract"));
-        listeners.untouched().unwrap();
+        assert_eq!(listeners.reached(), ["abstract"]);
+        assert!(listeners.reached().is_empty());
     }
 }
