@@ -15,12 +15,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use proto::limits::Limits;
+
 use crate::birth::{Birth, kill_and_wait, quarantine, receive};
 use crate::cgroup::{self, BoxGroup, WorkerGroups};
 use crate::channel;
 use crate::chores::{Chores, Remains};
 use crate::error::SandboxError;
 use crate::ids::{IdPool, Lease};
+use crate::run::{MEMORY_OVERHEAD, TASKS_OVERHEAD};
 use crate::spec::{Profile, RootSpec, RunSpec};
 use crate::start::{default_run_dir, make_skeleton, start_server, sweep_run_dir, worker_groups};
 use crate::wire::{BoxPlan, Request};
@@ -170,11 +173,14 @@ impl BoxServer {
         self.inner.groups.as_ref().map_or("none", |g| g.layout().name())
     }
 
-    /// Takes a warm box of the kind, or makes one.
-    pub(crate) fn take(&self, kind: &BoxKind) -> Result<WarmBox, SandboxError> {
+    /// Takes a warm box of the kind, or makes one, and bounds it.
+    pub(crate) fn take(&self, kind: &BoxKind, limits: &Limits) -> Result<WarmBox, SandboxError> {
         match self.inner.pop(kind) {
-            Some(warm) => Ok(warm),
-            None => self.inner.prepare(kind),
+            Some(warm) => match bound(warm.group.as_ref(), limits) {
+                Ok(()) => Ok(warm),
+                Err(e) => self.inner.kill(warm).map(|remains| self.chores.bury(remains)).and(Err(e)),
+            },
+            None => self.inner.prepare(kind, Some(limits)),
         }
     }
 
@@ -206,7 +212,7 @@ impl BoxServer {
             if have >= n {
                 return Ok(());
             }
-            let warm = self.inner.prepare(&kind)?;
+            let warm = self.inner.prepare(&kind, None)?;
             self.inner.look_ahead(None)?;
             self.inner.pool.lock().expect("no panic while held").entry(kind.clone()).or_default().push(warm);
         }
@@ -218,8 +224,9 @@ impl Inner {
         self.pool.lock().expect("no panic while held").get_mut(kind)?.pop()
     }
 
-    /// Makes one box, up to the point where only the program is missing.
-    pub(crate) fn prepare(&self, kind: &BoxKind) -> Result<WarmBox, SandboxError> {
+    /// Makes one box, up to the point where only the program is missing. Limits that are known already are set
+    /// while the server clones.
+    pub(crate) fn prepare(&self, kind: &BoxKind, limits: Option<&Limits>) -> Result<WarmBox, SandboxError> {
         let group = self.group()?;
         let lease = match self.next.lock().expect("no panic while held").take() {
             Some(lease) => Some(lease),
@@ -234,8 +241,9 @@ impl Inner {
         channel::send(self.line.as_fd(), &text, &fds)
             .map_err(|_| SandboxError::Lost { during: "requested" })?;
         drop(init_end);
+        let bounded = limits.map_or(Ok(()), |limits| bound(group.as_ref(), limits));
         let mut birth = Birth { group, lease, init, born: None };
-        match birth.complete() {
+        match birth.complete().and_then(|ready| bounded.map(|()| ready)) {
             Ok(ready) => birth.finish(ready),
             Err(e) => {
                 birth.abort(self.ids.as_ref());
@@ -358,7 +366,7 @@ impl Inner {
         }
         let have = self.pool.lock().expect("no panic while held").get(kind).map_or(0, Vec::len);
         if have < self.warm {
-            let warm = self.prepare(kind)?;
+            let warm = self.prepare(kind, None)?;
             self.look_ahead(None)?;
             self.pool.lock().expect("no panic while held").entry(kind.clone()).or_default().push(warm);
         }
@@ -397,6 +405,15 @@ impl Drop for Inner {
             }
         }
     }
+}
+
+/// Sets the limits that control groups hold.
+fn bound(group: Option<&BoxGroup>, limits: &Limits) -> Result<(), SandboxError> {
+    let Some(group) = group else { return Ok(()) };
+    let memory = limits.memory.get() + MEMORY_OVERHEAD;
+    group
+        .limit(memory, limits.processes + TASKS_OVERHEAD)
+        .map_err(SandboxError::host("set the limits of a box"))
 }
 
 /// overlayfs separates its layers by colons and its options by commas.

@@ -28,7 +28,7 @@ use crate::wire::StartPlan;
 pub const MEMORY_OVERHEAD: u64 = 2 << 20;
 
 /// The init is a task of the group too.
-const TASKS_OVERHEAD: u32 = 1;
+pub(crate) const TASKS_OVERHEAD: u32 = 1;
 
 /// Cancels a run from another thread.
 #[derive(Debug, Clone)]
@@ -63,14 +63,10 @@ impl BoxServer {
     /// [`SandboxError::Exec`] and [`SandboxError::BadSpec`] are the requester's, everything else is ours.
     pub fn run(&self, spec: &RunSpec, cancel: &Cancel) -> Result<RunOutcome, SandboxError> {
         let begun = Instant::now();
-        let start = start_plan(spec, self.accounting())?;
-        let stdin = files::stdin(&spec.stdin).map_err(|e| match e.kind() {
-            io::ErrorKind::FileTooLarge => SandboxError::BadSpec(e.to_string()),
-            _ => SandboxError::host("make standard input")(e),
-        })?;
+        let start = Start::new(spec, self.accounting())?;
         let kind = BoxKind::of(spec);
-        let warm = self.take(&kind)?;
-        let result = self.run_in(&warm, spec, &start, &stdin, cancel, begun);
+        let warm = self.take(&kind, &spec.limits)?;
+        let result = run_in(&warm, spec, start, cancel, begun);
         let torn = Instant::now();
         let destroyed = self.destroy(warm, kind);
         let mut outcome = result?;
@@ -78,47 +74,55 @@ impl BoxServer {
         outcome.times.teardown += torn.elapsed();
         Ok(outcome)
     }
+}
 
-    fn run_in(
-        &self,
-        warm: &WarmBox,
-        spec: &RunSpec,
-        start: &StartPlan,
-        stdin: &OwnedFd,
-        cancel: &Cancel,
-        begun: Instant,
-    ) -> Result<RunOutcome, SandboxError> {
-        files::place(warm, spec)?;
-        if let Some(group) = &warm.group {
-            let memory = spec.limits.memory.get() + MEMORY_OVERHEAD;
-            group
-                .limit(memory, spec.limits.processes + TASKS_OVERHEAD)
-                .map_err(SandboxError::host("set the limits of a box"))?;
-        }
-        let (out, out_end) = pipe()?;
-        let (err, err_end) = pipe()?;
-        let text = serde_json::to_vec(start).expect("a plan is plain data");
-        let fds = [stdin.as_fd(), out_end.as_fd(), err_end.as_fd()];
-        let pumps = (Pump::new(out, spec.keep_stdout), Pump::new(err, spec.keep_stderr));
-        let mut watch = Watch::new(warm, &spec.limits, cancel, pumps)?;
-        channel::send(warm.init.as_fd(), &text, &fds)
-            .map_err(|_| SandboxError::Lost { during: "started" })?;
-        drop((out_end, err_end));
-        let setup = begun.elapsed();
-        let end = watch.until_end(&spec.argv[0])?;
-        let torn = Instant::now();
-        let facts = watch.settle(end)?;
-        let (stdout, stderr) = watch.into_captured();
-        let (files, refused) = collect::collect(&warm.stage, &spec.collect, &spec.limits);
-        Ok(RunOutcome {
-            facts,
-            stdout,
-            stderr,
-            files,
-            refused,
-            times: BoxTimes { setup, teardown: torn.elapsed() },
+/// Everything a program needs that does not depend on its box: made first, so that nothing is left to do when
+/// the box is ready.
+#[derive(Debug)]
+struct Start {
+    plan: Vec<u8>,
+    stdin: OwnedFd,
+    out: (OwnedFd, OwnedFd),
+    err: (OwnedFd, OwnedFd),
+}
+
+impl Start {
+    fn new(spec: &RunSpec, accounting: Accounting) -> Result<Self, SandboxError> {
+        let plan = start_plan(spec, accounting)?;
+        Ok(Self {
+            plan: serde_json::to_vec(&plan).expect("a plan is plain data"),
+            stdin: files::stdin(&spec.stdin).map_err(|e| match e.kind() {
+                io::ErrorKind::FileTooLarge => SandboxError::BadSpec(e.to_string()),
+                _ => SandboxError::host("make standard input")(e),
+            })?,
+            out: pipe()?,
+            err: pipe()?,
         })
     }
+}
+
+fn run_in(
+    warm: &WarmBox,
+    spec: &RunSpec,
+    start: Start,
+    cancel: &Cancel,
+    begun: Instant,
+) -> Result<RunOutcome, SandboxError> {
+    files::place(warm, spec)?;
+    let Start { plan, stdin, out: (out, out_end), err: (err, err_end) } = start;
+    let pumps = (Pump::new(out, spec.keep_stdout), Pump::new(err, spec.keep_stderr));
+    let mut watch = Watch::new(warm, &spec.limits, cancel, pumps)?;
+    channel::send(warm.init.as_fd(), &plan, &[stdin.as_fd(), out_end.as_fd(), err_end.as_fd()])
+        .map_err(|_| SandboxError::Lost { during: "started" })?;
+    drop((stdin, out_end, err_end));
+    let setup = begun.elapsed();
+    let end = watch.until_end(&spec.argv[0])?;
+    let torn = Instant::now();
+    let facts = watch.settle(end)?;
+    let (stdout, stderr) = watch.into_captured();
+    let (files, refused) = collect::collect(&warm.stage, &spec.collect, &spec.limits);
+    let times = BoxTimes { setup, teardown: torn.elapsed() };
+    Ok(RunOutcome { facts, stdout, stderr, files, refused, times })
 }
 
 fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
