@@ -99,7 +99,7 @@ pub fn main(options: &Options) -> Result<i32> {
         bail!("this host is in mode {}, not {wanted}", mode.name());
     }
     if let Err(e) = lab.ground().oracle_sees_a_living_box() {
-        bail!("the oracle is blind: {e}");
+        bail!("the suite cannot trust its own eyes: {e}");
     }
     for blind in lab.blind_spots() {
         println!("skipped: {blind}");

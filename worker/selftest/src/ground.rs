@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use proto::facts::{Exit, RunFacts};
+use proto::facts::{Accounting, Exit, RunFacts};
 use proto::limits::{Limits, LimitsRequest};
 use sandbox::spec::{RootSpec, Stdin};
 use sandbox::{BoxServer, Cancel};
@@ -114,6 +114,7 @@ impl Ground {
         self.oracle.unchanged(&before)?;
         let hello = honest(&self.server, &self.root, &self.hello)?;
         if let (Some(first), Some(now)) = (self.hello_memory, hello.memory_bytes)
+            && hello.accounting == Accounting::Exact
             && now > first + HELLO_MEMORY_SLACK
         {
             return Err(format!("an honest run used {first} bytes before and {now} after"));
@@ -160,7 +161,7 @@ impl Ground {
             seen
         });
         // Only now: at its end of input the program would have gone by itself.
-        drop((write, waits));
+        drop((write, waits, cancel));
         seen?;
         self.nothing_left()
     }

@@ -89,7 +89,10 @@ impl PartialEq for Seconds {
 struct Leftovers {
     /// With a user id of our leases, or in a pid namespace below our server.
     processes: Vec<String>,
+    /// In which processes live.
     groups: Vec<PathBuf>,
+    /// With and without processes: one may be ready for the next box.
+    group_count: usize,
     /// Open in this process, leases aside.
     descriptors: usize,
     /// Below our own run directory.
@@ -235,9 +238,13 @@ impl Leftovers {
     fn look() -> io::Result<Self> {
         let (ranges, descriptors) = leased()?;
         let ours = |id: u32| ranges.iter().any(|range| range.contains(&id));
+        let mut groups = groups();
+        let group_count = groups.len();
+        groups.retain(|group| fs::read(group.join("cgroup.procs")).is_ok_and(|procs| !procs.is_empty()));
         Ok(Self {
             processes: boxed_processes(&ours)?,
-            groups: groups(),
+            groups,
+            group_count,
             descriptors,
             files: own_run_files(),
             shared: shared(&ours),
@@ -250,9 +257,11 @@ impl Leftovers {
             is.iter().filter(|x| !was.contains(x)).cloned().collect()
         };
         format!(
-            "processes {:?}, groups {:?}, shared memory {:?}, keys {:?}, descriptors {} -> {}, files {} -> {}",
+            "processes {:?}, groups {:?} ({} -> {}), shared memory {:?}, keys {:?}, descriptors {} -> {}, files {} -> {}",
             new(&self.processes, &now.processes),
             now.groups.iter().filter(|group| !self.groups.contains(group)).collect::<Vec<_>>(),
+            self.group_count,
+            now.group_count,
             new(&self.shared, &now.shared),
             new(&self.keys, &now.keys),
             self.descriptors,
@@ -387,7 +396,6 @@ fn groups() -> Vec<PathBuf> {
             }
         }
     }
-    found.sort();
     found
 }
 
