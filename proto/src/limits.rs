@@ -20,20 +20,22 @@ pub struct Limits {
     /// Memory of the whole tree, tmpfs and kernel memory included. The kernel kills; verdict MLE.
     #[serde(rename = "memory_bytes")]
     pub memory: Bytes,
-    /// stdout and stderr together. Past it the tree is killed; verdict OLE.
+    /// stdout and stderr together. Past it the tree is killed; verdict OLE. Stored is up to it exactly.
     #[serde(rename = "output_bytes")]
     pub output: Bytes,
-    /// Largest single file (RLIMIT_FSIZE). The program gets SIGXFSZ or EFBIG; verdict OLE.
+    /// Largest single file (RLIMIT_FSIZE). The program gets SIGXFSZ: verdict OLE; where it ignores that, EFBIG.
     #[serde(rename = "file_size_bytes")]
     pub file_size: Bytes,
     /// Processes and threads together. The program sees EAGAIN; a note, no verdict.
     pub processes: u32,
-    /// Open files (RLIMIT_NOFILE). The program sees EMFILE.
+    /// Open files (RLIMIT_NOFILE). The program sees EMFILE; the kernel keeps no count of that, so nothing tells
+    /// whether it happened.
     pub open_files: u32,
-    /// Bytes in the work directory. The program sees ENOSPC. They also count as memory.
+    /// Bytes in the work directory, `/tmp` and `/dev/shm` together, in whole pages. The program sees ENOSPC; a
+    /// note, no verdict. They also count as memory.
     #[serde(rename = "disk_bytes")]
     pub disk: Bytes,
-    /// Files and directories in the work directory. The program sees ENOSPC.
+    /// Files and directories in the same three. The program sees ENOSPC; a note, no verdict.
     pub inodes: u32,
 }
 
