@@ -126,7 +126,7 @@ fn hold(case: &Case, judgement: &Judgement) -> Result<(), String> {
     let test = judgement.tests.first();
     let reason = test.and_then(|test| test.reason.as_deref()).unwrap_or_default();
     let shown: String = log.chars().take(400).collect();
-    let context = || format!("reason {reason:?}, log {:?}", shown);
+    let context = || format!("reason {reason:?}, log {shown:?}");
     if !expect.verdict.contains(&judgement.verdict) {
         return Err(format!("verdict {}, expected {:?}; {}", judgement.verdict, expect.verdict, context()));
     }

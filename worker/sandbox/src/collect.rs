@@ -191,7 +191,10 @@ fn printable(path: &[u8]) -> String {
     let text = String::from_utf8_lossy(path);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || turns(c) { out.extend(c.escape_default()) } else { out.push(c) }
+        match c.is_control() || turns(c) {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
     }
     out
 }

@@ -63,11 +63,11 @@ impl Compiled {
             return Compiled::Ready { program, report };
         }
         let mut report = CompileReport { status: CompileStatus::Error, ..report };
-        report.log.push_str(&format!(
+        report.log += &format!(
             "the program is {bytes} bytes in {names} files and folders; the work directory of a run holds {} \
              and {} of them\n",
             run.disk, run.inodes
-        ));
+        );
         Compiled::Refused(report)
     }
 }
