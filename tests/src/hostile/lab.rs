@@ -70,7 +70,7 @@ impl Lab {
         let happened = if case.expect.judge.is_some() {
             let program = (!case.attacks_compiler()).then_some(programs.attack.as_slice());
             self.ground.around(case, alone, || {
-                judged::judge(case, self.ground.server(), &self.host, program, &self.dir)
+                judged::judge(case, self.ground.boxes().0, &self.host, program, &self.dir)
             })
         } else {
             self.ground.attack(case, &programs, alone)

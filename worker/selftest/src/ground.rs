@@ -77,9 +77,9 @@ impl Ground {
         self.server.cgroup_layout()
     }
 
-    /// The boxes.
-    pub fn server(&self) -> &BoxServer {
-        &self.server
+    /// The boxes, and the nearly empty root attacks run over.
+    pub fn boxes(&self) -> (&BoxServer, &RootSpec) {
+        (&self.server, &self.root)
     }
 
     /// The host's side.
