@@ -37,8 +37,8 @@ pub(crate) struct Birth {
 
 impl Birth {
     /// Answers the init until the program process is ready; returns the seccomp listener and the bytes
-    /// resident in that process.
-    pub(crate) fn complete(&mut self) -> Result<(OwnedFd, u64), SandboxError> {
+    /// resident in that process. `line` is the server's: while it has not cloned the init, its death is ours.
+    pub(crate) fn complete(&mut self, line: &OwnedFd) -> Result<(OwnedFd, u64), SandboxError> {
         let lost = || SandboxError::Lost { during: "made" };
         let end = Instant::now() + PREPARE_TIMEOUT;
         let mut ready = None;
@@ -50,10 +50,13 @@ impl Birth {
                     source: std::io::ErrorKind::TimedOut.into(),
                 });
             }
-            let mut fds = [
+            let mut fds = vec![
                 PollFd::new(self.init.as_fd(), PollFlags::POLLIN),
                 PollFd::new(self.program.as_fd(), PollFlags::POLLIN),
             ];
+            if self.born.is_none() {
+                fds.push(PollFd::new(line.as_fd(), PollFlags::empty()));
+            }
             match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
                 Ok(_) | Err(nix::Error::EINTR) => {}
                 Err(e) => return Err(SandboxError::Host { what: "wait for a box".into(), source: e.into() }),
@@ -70,6 +73,8 @@ impl Birth {
                     (Tag::Ready, Some(listener)) => ready = Some((listener, (frame.a.max(0) as u64) << 10)),
                     _ => return Err(failed(frame)),
                 }
+            } else if fds.len() > 2 && any(2) {
+                return Err(lost());
             }
             // The init hands the directories over as its last act before it only reaps.
             if self.stage.is_some() && self.born.is_some() {
@@ -129,15 +134,25 @@ impl Birth {
         })
     }
 
-    pub(crate) fn abort(self, ids: Option<&IdPool>) {
+    /// Ends a box that did not get ready. Returns whether it is dead.
+    pub(crate) fn abort(self, ids: Option<&IdPool>) -> bool {
         if let Some((_, pidfd)) = &self.born {
             if kill_and_wait(self.group.as_ref(), pidfd).is_err() {
-                return quarantine(self.lease);
+                quarantine(self.lease);
+                return false;
             }
         }
         if let (Some(ids), Some(lease)) = (ids, self.lease) {
             ids.give_back(lease);
         }
+        true
+    }
+}
+
+impl WarmBox {
+    /// Whether its init still lives.
+    pub(crate) fn is_alive(&self) -> bool {
+        !readable(&self.pidfd, Duration::ZERO)
     }
 }
 

@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -21,11 +21,15 @@ use crate::channel;
 use crate::error::SandboxError;
 use crate::ids::{IdPool, Lease};
 use crate::spec::{Profile, RootSpec, RunSpec};
-use crate::start::{default_run_dir, make_skeleton, start_server, sweep_run_dir, worker_groups};
+use crate::start::{default_run_dir, make_skeleton, sweep_run_dir, worker_groups};
+use crate::supervisor::Supervisor;
 use crate::wire::BoxPlan;
 
 /// Warm boxes older than this are thrown away.
 const WARM_AGE: Duration = Duration::from_secs(600);
+
+/// So many boxes that could not be killed are no accident any more (sandbox.md 4.3, 15).
+pub const RETIRED_MAX: u32 = 2;
 
 /// How the box server is to run.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +51,9 @@ pub struct BoxServer {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    line: OwnedFd,
+    server: Supervisor,
+    /// Boxes that could not be killed.
+    retired: AtomicU32,
     groups: Option<WorkerGroups>,
     ids: Option<IdPool>,
     /// Ids for which the server was told to make a user namespace ahead.
@@ -126,9 +132,10 @@ impl BoxServer {
         } else {
             None
         };
-        let line = start_server(&base)?;
+        let server = Supervisor::start(base.clone())?;
         let inner = Arc::new(Inner {
-            line,
+            server,
+            retired: AtomicU32::new(0),
             groups,
             ids,
             next: Mutex::new(None),
@@ -158,6 +165,17 @@ impl BoxServer {
     /// The control group layout in use: `v1-hybrid`, `v1`, `v2`, or `none`.
     pub fn cgroup_layout(&self) -> &'static str {
         self.inner.groups.as_ref().map_or("none", |g| g.layout().name())
+    }
+
+    /// How many boxes could not be killed within their budget. Their host ids stay locked; from
+    /// [`RETIRED_MAX`] on this process should take no more work.
+    pub fn retired(&self) -> u32 {
+        self.inner.retired.load(Ordering::Relaxed)
+    }
+
+    /// How often the box server had died and another one was started.
+    pub fn restarts(&self) -> u32 {
+        self.inner.server.restarts()
     }
 
     /// Takes a warm box of the kind, or makes one.
@@ -199,7 +217,14 @@ impl BoxServer {
 
 impl Inner {
     fn pop(&self, kind: &BoxKind) -> Option<WarmBox> {
-        self.pool.lock().expect("no panic while held").get_mut(kind)?.pop()
+        loop {
+            let warm = self.pool.lock().expect("no panic while held").get_mut(kind)?.pop()?;
+            if warm.is_alive() {
+                return Some(warm);
+            }
+            // Its server or its init was killed.
+            let _ = self.destroy(warm);
+        }
     }
 
     /// Makes one box, up to the point where only the program is missing.
@@ -218,17 +243,18 @@ impl Inner {
         let text = serde_json::to_vec(&plan).expect("a plan is plain data");
         let mut fds = vec![init_end.as_fd(), program_end.as_fd()];
         fds.extend(group.as_ref().and_then(BoxGroup::entry));
-        channel::send(self.line.as_fd(), &text, &fds)
-            .map_err(|_| SandboxError::Lost { during: "requested" })?;
+        let line = self.server.send(&text, &fds)?;
         drop((init_end, program_end));
         if !before {
             group = self.group()?;
         }
         let mut birth = Birth { group, lease, init, program, born: None, stage: None, mapped: false };
-        match birth.complete() {
+        match birth.complete(&line) {
             Ok((listener, own_rss)) => birth.finish(listener, own_rss),
             Err(e) => {
-                birth.abort(self.ids.as_ref());
+                if !birth.abort(self.ids.as_ref()) {
+                    self.retired.fetch_add(1, Ordering::Relaxed);
+                }
                 Err(e)
             }
         }
@@ -244,7 +270,7 @@ impl Inner {
         // Sent under the lock: the hint is on the line before any plan that uses its ids.
         let base = next.as_ref().map(Lease::base);
         let hint = serde_json::to_vec(&base).expect("a number");
-        let _ = channel::send(self.line.as_fd(), &hint, &[]);
+        let _ = self.server.send(&hint, &[]);
     }
 
     fn lease(&self) -> Result<Option<Lease>, SandboxError> {
@@ -288,6 +314,7 @@ impl Inner {
         let WarmBox { pidfd, group, lease, .. } = warm;
         if let Err(e) = kill_and_wait(group.as_ref(), &pidfd) {
             quarantine(lease);
+            self.retired.fetch_add(1, Ordering::Relaxed);
             return Err(e);
         }
         if let Some(Err(e)) = group.map(BoxGroup::remove) {

@@ -32,13 +32,14 @@ mod server;
 pub mod spec;
 mod start;
 mod steps;
+mod supervisor;
 mod sys;
 mod syscalls;
 mod watch;
 mod wire;
 
 pub use error::{SandboxError, Step};
-pub use keeper::{BoxServer, ServerConfig};
+pub use keeper::{BoxServer, RETIRED_MAX, ServerConfig};
 pub use run::{Cancel, MEMORY_OVERHEAD};
 
 /// Whether this process was executed to be the box server. First question of `main`.

@@ -145,6 +145,24 @@ impl BoxGroup {
         }
     }
 
+    /// Whether memory was ever refused because of this group's own limit. An OOM kill without that came from a
+    /// limit above us or from the whole host: the program is not to blame.
+    pub(crate) fn reached_own_limit(&self) -> io::Result<bool> {
+        if self.version == Version::V2 {
+            // Without `.local` the events of children count too, and a box has none.
+            let local = file::read(&self.memory.join("memory.events.local"));
+            let text = local.or_else(|_| file::read(&self.memory.join("memory.events")))?;
+            return Ok(file::keyed(&text, "max")? > 0);
+        }
+        let failures = |name: &str| file::number(&file::read(&self.memory.join(name))?);
+        // Charged first where swap is accounted; then the other one stays at 0 (sandbox.md M6).
+        let with_swap = match failures("memory.memsw.failcnt") {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
+            other => other?,
+        };
+        Ok(with_swap + failures("memory.failcnt")? > 0)
+    }
+
     /// How often the task limit refused a fork.
     pub(crate) fn process_limit_hits(&self) -> io::Result<u64> {
         file::keyed(&file::read(&self.pids.join("pids.events"))?, "max")
