@@ -8,3 +8,4 @@
 pub mod client;
 pub mod corpus;
 pub mod process;
+pub mod random;

@@ -138,7 +138,7 @@ impl Birth {
     pub(crate) fn abort(self, ids: Option<&IdPool>) -> bool {
         if let Some((_, pidfd)) = &self.born {
             if kill_and_wait(self.group.as_ref(), pidfd).is_err() {
-                quarantine(self.lease);
+                quarantine(self.group, self.lease);
                 return false;
             }
         }
@@ -217,8 +217,12 @@ fn readable(fd: &OwnedFd, timeout: Duration) -> bool {
     matches!(poll(&mut fds, timeout), Ok(n) if n > 0)
 }
 
-/// A range in which something may still live is never used again while this process lives: its lock stays.
-pub(crate) fn quarantine(lease: Option<Lease>) {
+/// A range in which something may still live is never used again while this process lives: its lock stays, and
+/// so does its group.
+pub(crate) fn quarantine(group: Option<BoxGroup>, lease: Option<Lease>) {
+    if let Some(group) = group {
+        group.abandon();
+    }
     if let Some(lease) = lease {
         tracing::error!(base = lease.base(), "a box could not be killed; its host ids stay locked");
         std::mem::forget(lease);

@@ -313,7 +313,7 @@ impl Inner {
     fn destroy(&self, warm: WarmBox) -> Result<(), SandboxError> {
         let WarmBox { pidfd, group, lease, .. } = warm;
         if let Err(e) = kill_and_wait(group.as_ref(), &pidfd) {
-            quarantine(lease);
+            quarantine(group, lease);
             self.retired.fetch_add(1, Ordering::Relaxed);
             return Err(e);
         }

@@ -195,6 +195,11 @@ impl BoxGroup {
         self.remove_dirs()
     }
 
+    /// Leaves the group where it is: something in it may live. It goes with the worker's.
+    pub(crate) fn abandon(mut self) {
+        self.dirs.clear();
+    }
+
     fn remove_dirs(&mut self) -> io::Result<()> {
         let mut result = Ok(());
         for dir in std::mem::take(&mut self.dirs) {
