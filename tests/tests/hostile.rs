@@ -392,6 +392,9 @@ impl Host {
     }
 
     fn look(lab: &Lab, alone: bool) -> Result<Self> {
+        if alone {
+            lab.server.settle()?;
+        }
         let meta = std::fs::metadata(&lab.canary)?;
         Ok(Self {
             mounts: std::fs::read_to_string("/proc/self/mountinfo")?,

@@ -42,8 +42,14 @@ fn bench_box(rounds: u32, json: bool) -> Result<u8, Failure> {
     print_line(&format!(
         "ratio  fresh/bare {:.2}  warm/bare {:.2}  ({} rounds)",
         bench.ratio_p50, bench.warm_ratio_p50, bench.rounds
-    ))
-    .map(|()| 0)
+    ))?;
+    for sustained in bench.sustained {
+        print_line(&format!(
+            "{} at once  {:>8.1} fresh boxes per second  {:>8.1} us of processor time each",
+            sustained.loops, sustained.per_second, sustained.cpu_us
+        ))?;
+    }
+    Ok(0)
 }
 
 fn bench_judge(settings: &Settings, rounds: u32, jobs: u32, id: &str, json: bool) -> Result<u8, Failure> {

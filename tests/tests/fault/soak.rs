@@ -43,10 +43,12 @@ fn soak(lab: &Lab, boxes: usize) -> Result<Vec<(usize, Duration, Duration)>> {
     many(lab, &server, 16, 1)?;
     let mut medians = Vec::new();
     for at_once in [1, 8] {
+        server.settle()?;
         let before = Census::take(&run_dir)?;
         let begun = Instant::now();
         let times = many(lab, &server, boxes, at_once)?;
         let all = begun.elapsed();
+        server.settle()?;
         host::until(|| Ok(Census::take(&run_dir)?.same(&before)))?;
         let after = Census::take(&run_dir)?;
         let tenth = times.len() / 10;

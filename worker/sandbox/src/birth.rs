@@ -1,11 +1,10 @@
 //! A box from the request to `Ready`, and its end: the worker's half of the talk with init and program process.
 //!
 //! ```text
-//!  Born (server: pid, pidfd) -> attach to the cgroups, Go -> Unshared (init: writable directories)
-//!     [-> id maps, Mapped] -> Ready (program process: seccomp listener)
+//!  Born (server: pid, pidfd), [Unshared (init) -> id maps, Mapped], Ready (init: writable directories, mounts,
+//!  seccomp listener)
 //! ```
-//! Used by `keeper`. A box is only handed out when both the init and the program process have said that they
-//! are done.
+//! Used by `keeper`.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -23,25 +22,36 @@ use crate::wire::PROGRAM_ID;
 /// How long making a box may take before the host is called broken.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long a box is given to end by itself before it is killed: an init takes well under it, and a program over
+/// its limit gains nothing that counts.
+const LEAVE_TIME: Duration = Duration::from_millis(1);
+
 /// A box between the request and `Ready`.
 #[derive(Debug)]
 pub(crate) struct Birth {
     pub(crate) group: Option<BoxGroup>,
     pub(crate) lease: Option<Lease>,
     pub(crate) init: OwnedFd,
-    pub(crate) program: OwnedFd,
     pub(crate) born: Option<(i32, OwnedFd)>,
-    pub(crate) stage: Option<OwnedFd>,
-    pub(crate) mapped: bool,
+    /// Whether the server died without a word of an init that may live.
+    pub(crate) orphan: bool,
+}
+
+/// What an init hands over with `Ready`.
+#[derive(Debug)]
+pub(crate) struct Readiness {
+    stage: OwnedFd,
+    mounts: OwnedFd,
+    listener: OwnedFd,
+    own_rss: u64,
 }
 
 impl Birth {
-    /// Answers the init until the program process is ready; returns the seccomp listener and the bytes
-    /// resident in that process. `line` is the server's: while it has not cloned the init, its death is ours.
-    pub(crate) fn complete(&mut self, line: &OwnedFd) -> Result<(OwnedFd, u64), SandboxError> {
-        let lost = || SandboxError::Lost { during: "made" };
+    /// Answers the init until it only waits for its program. `line` is the server's: until it has told of the
+    /// init, its death is the end of both.
+    pub(crate) fn complete(&mut self, line: &OwnedFd) -> Result<Readiness, SandboxError> {
         let end = Instant::now() + PREPARE_TIMEOUT;
-        let mut ready = None;
+        let (mut ready, mut wants_maps) = (None, false);
         loop {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -50,34 +60,26 @@ impl Birth {
                     source: std::io::ErrorKind::TimedOut.into(),
                 });
             }
-            let mut fds = vec![
-                PollFd::new(self.init.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.program.as_fd(), PollFlags::POLLIN),
-            ];
-            if self.born.is_none() {
-                fds.push(PollFd::new(line.as_fd(), PollFlags::empty()));
+            if !self.heard(line, left)? {
+                continue;
             }
-            match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
-                Ok(_) | Err(nix::Error::EINTR) => {}
-                Err(e) => return Err(SandboxError::Host { what: "wait for a box".into(), source: e.into() }),
-            }
-            let any = |i: usize| fds[i].any().unwrap_or(false);
-            let (from_init, from_program) = (any(0), any(1));
-            if from_init {
-                let (frame, fds) = receive(&self.init)?.ok_or_else(lost)?;
-                self.answer(frame, fds)?;
-            } else if from_program {
-                // The other end is open in the init too until it forks, so an end here is an end of both.
-                let (frame, mut fds) = receive(&self.program)?.ok_or_else(lost)?;
-                match (frame.tag, fds.pop()) {
-                    (Tag::Ready, Some(listener)) => ready = Some((listener, (frame.a.max(0) as u64) << 10)),
-                    _ => return Err(failed(frame)),
+            let (frame, fds) = receive(&self.init)?.ok_or(SandboxError::Lost { during: "made" })?;
+            match (frame.tag, <[OwnedFd; 3]>::try_from(fds)) {
+                (Tag::Ready, Ok([stage, mounts, listener])) => {
+                    let own_rss = (frame.a.max(0) as u64) << 10;
+                    ready = Some(Readiness { stage, mounts, listener, own_rss });
                 }
-            } else if fds.len() > 2 && any(2) {
-                return Err(lost());
+                (Tag::Born, Err(mut fds)) if fds.len() == 1 => {
+                    self.born = fds.pop().map(|pidfd| (frame.a as i32, pidfd));
+                }
+                (Tag::Unshared, _) => wants_maps = true,
+                _ => return Err(failed(frame)),
             }
-            // The init hands the directories over as its last act before it only reaps.
-            if self.stage.is_some() && self.born.is_some() {
+            // The server and the init speak independently of each other.
+            if let Some((pid, _)) = &self.born {
+                if std::mem::take(&mut wants_maps) {
+                    self.map(*pid)?;
+                }
                 if let Some(ready) = ready.take() {
                     return Ok(ready);
                 }
@@ -85,47 +87,47 @@ impl Birth {
         }
     }
 
-    fn answer(&mut self, frame: Frame, mut fds: Vec<OwnedFd>) -> Result<(), SandboxError> {
-        let lost = |_| SandboxError::Lost { during: "made" };
-        match (frame.tag, fds.pop()) {
-            (Tag::Born, Some(pidfd)) => {
-                let pid = frame.a as i32;
-                self.born = Some((pid, pidfd));
-                if let Some(group) = &self.group {
-                    group
-                        .attach(pid as u32)
-                        .map_err(SandboxError::host("attach a box to its control group"))?;
-                }
-                channel::send_frame(&self.init, Frame::new(Tag::Go, 0, 0, 0), &[]).map_err(lost)
-            }
-            (Tag::Unshared, Some(stage)) if frame.a == 1 => {
-                self.stage = Some(stage);
-                Ok(())
-            }
-            (Tag::Unshared, stage) => {
-                if !self.mapped {
-                    let pid = self.born.as_ref().map_or(0, |(pid, _)| *pid);
-                    map_ids(pid, self.lease.as_ref())
-                        .map_err(SandboxError::host("write the id maps of a box"))?;
-                    self.mapped = true;
-                }
-                self.stage = stage;
-                channel::send_frame(&self.init, Frame::new(Tag::Mapped, 0, 0, 0), &[]).map_err(lost)
-            }
-            _ => Err(failed(frame)),
+    /// Waits for a message of either; returns whether there is one.
+    fn heard(&mut self, line: &OwnedFd, timeout: Duration) -> Result<bool, SandboxError> {
+        if self.born.is_some() {
+            return readable(&self.init, timeout);
         }
+        let mut fds = [
+            PollFd::new(self.init.as_fd(), PollFlags::POLLIN),
+            // Nothing is said there: only its end is news.
+            PollFd::new(line.as_fd(), PollFlags::empty()),
+        ];
+        match poll(&mut fds, PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX)) {
+            Ok(_) | Err(nix::Error::EINTR) => {}
+            Err(e) => return Err(SandboxError::Host { what: "wait for a box".into(), source: e.into() }),
+        }
+        let any = |i: usize| fds[i].any().unwrap_or(false);
+        let (message, dead) = (any(0), any(1));
+        if dead && !message {
+            self.orphan = true;
+            return Err(SandboxError::Lost { during: "made" });
+        }
+        Ok(message)
     }
 
-    pub(crate) fn finish(self, listener: OwnedFd, own_rss: u64) -> Result<WarmBox, SandboxError> {
-        let (Some((pid, pidfd)), Some(stage)) = (self.born, self.stage) else {
+    /// Writes the id maps of the init.
+    fn map(&self, pid: i32) -> Result<(), SandboxError> {
+        let lost = |_| SandboxError::Lost { during: "made" };
+        map_ids(pid, self.lease.as_ref()).map_err(SandboxError::host("write the id maps of a box"))?;
+        channel::send_frame(&self.init, Frame::new(Tag::Mapped, 0, 0, 0), &[]).map_err(lost)
+    }
+
+    pub(crate) fn finish(self, ready: Readiness) -> Result<WarmBox, SandboxError> {
+        let Some((pid, pidfd)) = self.born else {
             return Err(SandboxError::Lost { during: "made" });
         };
+        let Readiness { stage, mounts, listener, own_rss } = ready;
         Ok(WarmBox {
             init: self.init,
-            program: self.program,
             pidfd,
             pid,
             stage,
+            mounts,
             listener,
             own_rss,
             group: self.group,
@@ -142,6 +144,11 @@ impl Birth {
                 return false;
             }
         }
+        if self.orphan {
+            // It ends when it finds its line closed, at a moment nobody tells us: its ids are not used again.
+            std::mem::forget(self.lease);
+            return true;
+        }
         if let (Some(ids), Some(lease)) = (ids, self.lease) {
             ids.give_back(lease);
         }
@@ -152,7 +159,7 @@ impl Birth {
 impl WarmBox {
     /// Whether its init still lives.
     pub(crate) fn is_alive(&self) -> bool {
-        !readable(&self.pidfd, Duration::ZERO)
+        matches!(readable(&self.pidfd, Duration::ZERO), Ok(false))
     }
 }
 
@@ -194,12 +201,16 @@ fn map_ids(pid: i32, lease: Option<&Lease>) -> std::io::Result<()> {
 /// SIGKILLs the whole box and waits until its pid namespace is gone: pid 1 is dead only when all are.
 pub(crate) fn kill_and_wait(group: Option<&BoxGroup>, pidfd: &OwnedFd) -> Result<(), SandboxError> {
     let end = Instant::now() + Duration::from_secs(5);
+    // An init that told how its program ended is on its way out and takes the rest along.
+    if readable(pidfd, LEAVE_TIME)? {
+        return Ok(());
+    }
     loop {
         if !group.is_some_and(BoxGroup::kill) {
             let pidfd = pidfd.as_fd();
             let _ = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
         }
-        if readable(pidfd, Duration::from_millis(200)) {
+        if readable(pidfd, Duration::from_millis(200))? {
             return Ok(());
         }
         if Instant::now() > end {
@@ -211,10 +222,14 @@ pub(crate) fn kill_and_wait(group: Option<&BoxGroup>, pidfd: &OwnedFd) -> Result
     }
 }
 
-fn readable(fd: &OwnedFd, timeout: Duration) -> bool {
+fn readable(fd: &OwnedFd, timeout: Duration) -> Result<bool, SandboxError> {
     let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
     let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
-    matches!(poll(&mut fds, timeout), Ok(n) if n > 0)
+    match poll(&mut fds, timeout) {
+        Ok(n) => Ok(n > 0),
+        Err(nix::Error::EINTR) => Ok(false),
+        Err(e) => Err(SandboxError::Host { what: "wait for a box".into(), source: e.into() }),
+    }
 }
 
 /// A range in which something may still live is never used again while this process lives: its lock stays, and

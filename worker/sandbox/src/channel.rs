@@ -76,15 +76,12 @@ pub(crate) struct Frame {
 pub(crate) enum Tag {
     /// Server: the init exists. a = its pid. Carries its pidfd.
     Born,
-    /// Worker: the cgroups hold the init.
-    Go,
-    /// Init: entered its user namespace; a = 1 when the worker has no id maps to write and need not answer. Carries the tmpfs of its writable directories, but for
-    /// the first of a rootless box.
+    /// Init: stands in a user namespace without id maps and waits for `Mapped`.
     Unshared,
     /// Worker: the id maps are written.
     Mapped,
-    /// Program process: filters are on. a = its largest resident set so far in KiB. Carries the seccomp
-    /// listener.
+    /// Init: only the program is missing. a = its largest resident set so far in KiB. Carries the tmpfs of its
+    /// writable directories, its mount namespace and the seccomp listener.
     Ready,
     /// Anybody inside: a = step, b = operand, c = errno.
     Failed,
@@ -92,7 +89,7 @@ pub(crate) enum Tag {
     Exited,
 }
 
-const TAGS: [Tag; 7] = [Tag::Born, Tag::Go, Tag::Unshared, Tag::Mapped, Tag::Ready, Tag::Failed, Tag::Exited];
+const TAGS: [Tag; 6] = [Tag::Born, Tag::Unshared, Tag::Mapped, Tag::Ready, Tag::Failed, Tag::Exited];
 
 /// Bytes of an encoded frame.
 pub(crate) const FRAME_LEN: usize = 32;

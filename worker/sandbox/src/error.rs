@@ -47,8 +47,8 @@ steps! {
     Pivot = "pivot into the root",
     /// sethostname.
     Hostname = "set the host name",
-    /// The word from the worker that the groups hold this box.
-    Attach = "wait for the cgroups",
+    /// Joining the v1 control groups.
+    Attach = "join the control groups",
     /// The cgroup namespace.
     CgroupNamespace = "enter a cgroup namespace",
     /// The time namespace and its offsets.
@@ -63,7 +63,7 @@ steps! {
     Capabilities = "drop capabilities",
     /// The fork of the program process.
     Fork = "fork the program process",
-    /// setsid, chdir, umask, oom_score_adj.
+    /// setsid, umask, the work directory, oom_score_adj.
     Session = "start a session",
     /// no_new_privs and the filters.
     Seccomp = "install the system call filters",

@@ -1,32 +1,46 @@
-//! The box init: pid 1 of its pid namespace. Builds the box, forks the program process, then only reaps.
+//! The box init: pid 1 of its pid namespace. Builds the box, gives up its own power, waits for the word to
+//! start, starts the program and then only reaps.
 //!
-//! It holds no capability once the program exists, is not dumpable, and has another uid than the program, so
-//! the program can neither signal, trace nor read it. Its death kills the whole box.
+//! It is not dumpable and has another uid than the program, so the program can neither signal, trace nor read
+//! it. The filters of the program are its own from the moment it says `Ready`. Of all capabilities it keeps
+//! the two that turn its child into another user, in a user namespace with two users; when the program has
+//! been executed it gives those up too. Its death kills the whole box.
 
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{UsageWho, getrusage};
 
-use crate::channel::{self, Frame, Tag};
+use crate::channel::{self, Frame, MESSAGE_MAX, Tag};
 use crate::error::Step;
 use crate::policy::Filters;
-use crate::program;
-use crate::steps::{At, Failure, credentials, mounts, namespaces};
-use crate::sys::{self, Forked};
-use crate::wire::{BoxPlan, PROGRAM_ID};
+use crate::program::Program;
+use crate::steps::{At, Failure, credentials, filters, mounts, namespaces};
+use crate::sys;
+use crate::wire::{BoxPlan, PROGRAM_ID, StartPlan, WORK_DIR};
+
+/// How much likelier the kernel is to take the program than the init when memory runs out (oom_score_adj,
+/// proc(5)).
+const OOM_PROGRAM: &str = "500";
+
+/// What the box server hands to an init.
+#[derive(Debug)]
+pub(crate) struct Hands {
+    /// The line to the worker.
+    pub(crate) worker: OwnedFd,
+    /// `tasks` files of the control groups to join.
+    pub(crate) tasks: Vec<OwnedFd>,
+    /// The box's user namespace, when it was made ahead.
+    pub(crate) user: Option<OwnedFd>,
+}
 
 /// Runs as the init until everything in the box is dead.
-///
-/// `worker` is its line to the worker, `program` the future program's, `user` the box's user namespace when
-/// it was made ahead.
-pub(crate) fn main(
-    plan: &BoxPlan,
-    filters: &Filters,
-    worker: OwnedFd,
-    program: OwnedFd,
-    user: Option<OwnedFd>,
-) -> ! {
-    match build(plan, filters, &worker, program, user) {
+pub(crate) fn main(plan: &BoxPlan, filters: &Filters, hands: Hands) -> ! {
+    let Hands { worker, tasks, user } = hands;
+    let started = build(plan, filters, &worker, tasks, user).and_then(|oom| start(plan, &worker, oom));
+    match started {
         Ok(pid) => reap(pid, &worker, plan.host_id.is_some()),
         Err(failure) => report(&worker, failure),
     }
@@ -40,101 +54,116 @@ pub(crate) fn report(worker: &impl AsFd, failure: Failure) -> ! {
     sys::exit(125);
 }
 
+/// Up to `Ready`. Returns what writes this process's oom_score_adj.
 fn build(
     plan: &BoxPlan,
     filters: &Filters,
     worker: &OwnedFd,
-    program: OwnedFd,
+    tasks: Vec<OwnedFd>,
     user: Option<OwnedFd>,
-) -> Result<i32, Failure> {
+) -> Result<OomScore, Failure> {
     // The server ignores SIGCHLD; with that inherited there would be no exit status to wait for.
     sys::reset_signals();
     credentials::die_with_parent()?;
     if plan.host_id.is_none() {
-        // Rootless: the user namespace came first, and without a map no file can be made in it. The worker
-        // has to know our pid (`Born`, then `Go`) before it can write one.
-        wait_for(worker, Tag::Go, Step::Attach)?;
-        channel::send_frame(worker, Frame::new(Tag::Unshared, 0, 0, 0), &[]).at(Step::UserNamespace, 2)?;
-        wait_for(worker, Tag::Mapped, Step::UserNamespace)?;
+        // Rootless: the user namespace came first, and without a map no file can be made in it.
+        be_mapped(worker)?;
     }
     let limits = namespaces::limits_dir()?;
+    let oom = OomScore::open()?;
     let stage = mounts::build(plan)?;
     namespaces::hostname()?;
-    if plan.host_id.is_some() {
-        wait_for(worker, Tag::Go, Step::Attach)?;
+    for (i, group) in (0..).zip(&tasks) {
+        // We move ourselves, and before the cgroup namespace, so that it shows our groups as its roots.
+        rustix::io::write(group, b"0").at(Step::Attach, i)?;
     }
+    drop(tasks);
     namespaces::cgroup()?;
     namespaces::time()?;
+    mounts::detach_old_root()?;
+    let mounted = namespaces::own_mounts()?;
     // The user namespace is the last: nothing this box can reach is owned by it (sandbox.md M12).
-    let pid = match (plan.host_id, user) {
-        (Some(_), Some(user)) => {
-            // Both of us enter it, each on its own: the program process strips itself while we detach the old
-            // root. The worker starts nothing before it has heard from both.
-            let pid = fork(Some(PROGRAM_ID), Some(&user), filters, program)?;
-            mounts::detach_old_root()?;
-            credentials::drop_groups()?;
-            namespaces::enter_user(&user)?;
-            credentials::become_id(0)?;
-            credentials::bound()?;
-            settle()?;
-            hand_over(worker, stage, 1)?;
-            return Ok(pid);
+    if plan.host_id.is_some() {
+        credentials::drop_groups()?;
+        match user {
+            Some(user) => namespaces::enter_user(&user)?,
+            None => {
+                unshare(CloneFlags::CLONE_NEWUSER).at(Step::UserNamespace, 0)?;
+                be_mapped(worker)?;
+            }
         }
-        (Some(_), None) => {
-            mounts::detach_old_root()?;
-            credentials::drop_groups()?;
-            unshare(CloneFlags::CLONE_NEWUSER).at(Step::UserNamespace, 0)?;
-            hand_over(worker, stage, 0)?;
-            wait_for(worker, Tag::Mapped, Step::UserNamespace)?;
-            credentials::become_id(0)?;
-            namespaces::forbid_nested(&limits)?;
-            credentials::bound()?;
-            fork(Some(PROGRAM_ID), None, filters, program)?
-        }
-        (None, _) => {
-            mounts::detach_old_root()?;
-            hand_over(worker, stage, 1)?;
-            namespaces::forbid_nested(&limits)?;
-            credentials::bound()?;
-            fork(None, None, filters, program)?
-        }
-    };
-    settle()?;
+        credentials::become_id(0)?;
+    }
+    // Already so in a namespace made ahead, and then twice is what it costs to be sure.
+    if plan.host_id.is_none() || !namespaces::nesting_is_forbidden(&limits) {
+        namespaces::forbid_nested(&limits)?;
+    }
+    credentials::bound()?;
+    credentials::die_with_parent()?;
+    sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).at(Step::Ids, 3)?;
+    nix::unistd::chdir(WORK_DIR).at(Step::Session, 1)?;
+    if plan.host_id.is_some() { credentials::keep_ids() } else { credentials::clear() }?;
+    let listener = filters::install_classes(filters)?;
+    let rss = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
+    let fds = [stage.as_fd(), mounted.as_fd(), listener.as_fd()];
+    channel::send_frame(worker, Frame::new(Tag::Ready, rss, 0, 0), &fds).at(Step::Seccomp, 4)?;
+    Ok(oom)
+}
+
+/// Asks the worker for the id maps of our user namespace. It has to know our pid before it can write them.
+fn be_mapped(worker: &OwnedFd) -> Result<(), Failure> {
+    channel::send_frame(worker, Frame::new(Tag::Unshared, 0, 0, 0), &[]).at(Step::UserNamespace, 2)?;
+    match channel::receive_frame(worker).at(Step::UserNamespace, 10)? {
+        Some((frame, _)) if frame.tag == Tag::Mapped => Ok(()),
+        Some(_) => Err(Failure { step: Step::UserNamespace, index: 11, errno: libc::EPROTO }),
+        // The worker is gone; so are we.
+        None => sys::exit(125),
+    }
+}
+
+/// Waits for the word and starts the program; returns its pid here.
+fn start(plan: &BoxPlan, worker: &OwnedFd, mut oom: OomScore) -> Result<i32, Failure> {
+    let mut buffer = vec![0; MESSAGE_MAX];
+    let (len, fds) = channel::receive(worker.as_fd(), &mut buffer).at(Step::Start, 0)?;
+    if len == 0 {
+        sys::exit(125);
+    }
+    let bad = Failure { step: Step::Start, index: 1, errno: libc::EPROTO };
+    let start: StartPlan = serde_json::from_slice(&buffer[..len]).map_err(|_| bad)?;
+    let id = plan.host_id.map(|_| PROGRAM_ID);
+    let program = Program::new(&start, fds, id).ok_or(bad)?;
+    oom.set(OOM_PROGRAM);
+    let pid = sys::run_on_our_memory(&|| program.become_it(worker)).at(Step::Fork, 0)?;
+    oom.restore();
+    credentials::clear()?;
     Ok(pid)
 }
 
-/// The state in which the init only reaps: not dumpable, no capability, dies with the server.
-fn settle() -> Result<(), Failure> {
-    credentials::die_with_parent()?;
-    sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).at(Step::Ids, 3)?;
-    credentials::clear()
+/// This process's own oom_score_adj, opened while we may write it. The program inherits the raised value, and
+/// the init goes back to its own: lowering to a value from before needs no capability.
+#[derive(Debug)]
+struct OomScore {
+    file: File,
+    own: String,
 }
 
-/// Forks the program process; returns its pid here.
-fn fork(
-    id: Option<u32>,
-    user: Option<&OwnedFd>,
-    filters: &Filters,
-    program: OwnedFd,
-) -> Result<i32, Failure> {
-    match sys::fork_checked(0, None).at(Step::Fork, 0)? {
-        Forked::Child => program::main(id, user, filters, &program),
-        Forked::Parent { pid, .. } => Ok(pid),
+impl OomScore {
+    fn open() -> Result<Self, Failure> {
+        let mut file =
+            File::options().read(true).write(true).open("/proc/self/oom_score_adj").at(Step::Session, 2)?;
+        let mut own = String::new();
+        file.read_to_string(&mut own).at(Step::Session, 3)?;
+        Ok(Self { file, own })
     }
-}
 
-/// Gives the worker the writable directories; `mapped` tells whether it has no id maps to write.
-fn hand_over(worker: &OwnedFd, stage: OwnedFd, mapped: i64) -> Result<(), Failure> {
-    channel::send_frame(worker, Frame::new(Tag::Unshared, mapped, 0, 0), &[stage.as_fd()])
-        .at(Step::UserNamespace, 1)
-}
+    // Where it cannot be written the init may be taken instead of the program, which reads as MLE just the same.
+    fn set(&mut self, value: &str) {
+        let _ = self.file.rewind().and_then(|()| self.file.write_all(value.as_bytes()));
+    }
 
-fn wait_for(worker: &OwnedFd, tag: Tag, step: Step) -> Result<(), Failure> {
-    match channel::receive_frame(worker).at(step, 10)? {
-        Some((frame, _)) if frame.tag == tag => Ok(()),
-        Some(_) => Err(Failure { step, index: 11, errno: libc::EPROTO }),
-        // The worker is gone; so are we.
-        None => sys::exit(125),
+    fn restore(&mut self) {
+        let own = std::mem::take(&mut self.own);
+        self.set(&own);
     }
 }
 

@@ -1,10 +1,10 @@
 //! The worker's handle on its boxes: starts the box server, makes boxes, keeps warm ones.
 //!
 //! ```text
-//!  worker thread --plan, sockets--> box server --clone3--> init --fork--> program process
-//!       ^  |                                                |  ^               |
-//!       |  +--- attach to cgroups, write id maps -----------+  |               |
-//!       +------ Born, Unshared, Ready (listener) --------------+---------------+
+//!  worker thread --plan, line, groups--> box server --clone3--> init --vfork, execve--> program
+//!       ^  |                                  |                  |  ^
+//!       |  +--- id maps, then the program ----|------------------|--+
+//!       +------ Born -------------------------+      Ready ------+
 //! ```
 //! A warm box never executed foreign code; it is used once and destroyed.
 
@@ -15,18 +15,22 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::birth::{Birth, kill_and_wait, quarantine};
+use crate::birth::{Birth, kill_and_wait, quarantine, receive};
 use crate::cgroup::{self, BoxGroup, WorkerGroups};
 use crate::channel;
+use crate::chores::{Chores, Remains};
 use crate::error::SandboxError;
 use crate::ids::{IdPool, Lease};
 use crate::spec::{Profile, RootSpec, RunSpec};
 use crate::start::{default_run_dir, make_skeleton, sweep_run_dir, worker_groups};
 use crate::supervisor::Supervisor;
-use crate::wire::BoxPlan;
+use crate::wire::{BoxPlan, Request};
 
 /// Warm boxes older than this are thrown away.
 const WARM_AGE: Duration = Duration::from_secs(600);
+
+/// Most kinds of warm boxes kept.
+const KINDS_MAX: usize = 8;
 
 /// So many boxes that could not be killed are no accident any more (sandbox.md 4.3, 15).
 pub const RETIRED_MAX: u32 = 2;
@@ -43,9 +47,14 @@ pub struct ServerConfig {
     pub without_cgroups: bool,
 }
 
+/// Control groups that wait, made, for their box.
+const SPARE_GROUPS: usize = 2;
+
 /// A running box server. Cheap to clone; the server ends with its last handle.
 #[derive(Debug, Clone)]
 pub struct BoxServer {
+    // First: its thread uses the rest.
+    chores: Arc<Chores>,
     pub(crate) inner: Arc<Inner>,
 }
 
@@ -54,7 +63,6 @@ pub(crate) struct Inner {
     server: Supervisor,
     /// Boxes that could not be killed.
     retired: AtomicU32,
-    groups: Option<WorkerGroups>,
     ids: Option<IdPool>,
     /// Ids for which the server was told to make a user namespace ahead.
     next: Mutex<Option<Lease>>,
@@ -63,7 +71,10 @@ pub(crate) struct Inner {
     counter: AtomicU64,
     warm: usize,
     pool: Mutex<HashMap<BoxKind, Vec<WarmBox>>>,
-    refill: Mutex<Option<std::sync::mpsc::Sender<BoxKind>>>,
+    /// Groups nobody was in yet.
+    spare: Mutex<Vec<BoxGroup>>,
+    // After the boxes and groups in it.
+    groups: Option<WorkerGroups>,
     // Last: removed after everything in it is unused.
     _dir: tempfile::TempDir,
 }
@@ -94,12 +105,13 @@ impl BoxKind {
 #[derive(Debug)]
 pub(crate) struct WarmBox {
     pub(crate) init: OwnedFd,
-    pub(crate) program: OwnedFd,
     pub(crate) pidfd: OwnedFd,
     pub(crate) pid: i32,
     pub(crate) stage: OwnedFd,
+    /// Keeps the mount namespace, so that its end waits until the facts are read.
+    pub(crate) mounts: OwnedFd,
     pub(crate) listener: OwnedFd,
-    /// Largest resident set of the waiting program process, bytes: what getrusage(2) will at least report.
+    /// Largest resident set of the waiting init, bytes: what getrusage(2) will at least report of the program.
     pub(crate) own_rss: u64,
     pub(crate) group: Option<BoxGroup>,
     pub(crate) lease: Option<Lease>,
@@ -136,7 +148,6 @@ impl BoxServer {
         let inner = Arc::new(Inner {
             server,
             retired: AtomicU32::new(0),
-            groups,
             ids,
             next: Mutex::new(None),
             base,
@@ -144,13 +155,12 @@ impl BoxServer {
             counter: AtomicU64::new(0),
             warm: config.warm,
             pool: Mutex::default(),
-            refill: Mutex::new(None),
+            spare: Mutex::default(),
+            groups,
             _dir: dir,
         });
-        if config.warm > 0 {
-            start_refill(&inner);
-        }
-        Ok(Self { inner })
+        let chores = Arc::new(Chores::start(Arc::clone(&inner))?);
+        Ok(Self { chores, inner })
     }
 
     /// How far figures of this host's boxes can be trusted.
@@ -186,18 +196,24 @@ impl BoxServer {
         }
     }
 
-    /// Makes ready, in the background, what the next run of the kind will need. Called when a program has ended
-    /// and not earlier: it would take a cpu and cache from the program while that is being measured.
-    pub(crate) fn ready_next(&self, kind: &BoxKind) {
-        match &*self.inner.refill.lock().expect("no panic while held") {
-            Some(refill) => drop(refill.send(kind.clone())),
-            None => self.inner.look_ahead(),
-        }
+    /// Destroys a box: every process of it is dead when this returns; the rest is taken down after that, and
+    /// then what the next run of its kind will need is made ready. Not earlier: that would take a cpu and cache
+    /// from a program that is being measured.
+    pub(crate) fn destroy(&self, warm: WarmBox, kind: BoxKind) -> Result<(), SandboxError> {
+        self.chores.bury(self.inner.kill(warm)?);
+        self.chores.ready(kind);
+        Ok(())
     }
 
-    /// Destroys a box and gives its ids back.
-    pub(crate) fn destroy(&self, warm: WarmBox) -> Result<(), SandboxError> {
-        self.inner.destroy(warm)
+    /// Waits until nothing is left of finished runs and what can be made ahead for the next one is made.
+    ///
+    /// # Errors
+    /// When the box server is gone.
+    pub fn settle(&self) -> Result<(), SandboxError> {
+        self.chores.wait();
+        let (line, end) = channel::pair().map_err(SandboxError::host("make a socket pair"))?;
+        self.inner.look_ahead(Some(end))?;
+        receive(&line)?.map(drop).ok_or(SandboxError::Lost { during: "made ready" })
     }
 
     /// Makes sure `n` warm boxes for runs like `spec` exist, for benchmarks and start-up.
@@ -209,7 +225,7 @@ impl BoxServer {
                 return Ok(());
             }
             let warm = self.inner.prepare(&kind)?;
-            self.inner.look_ahead();
+            self.inner.look_ahead(None)?;
             self.inner.pool.lock().expect("no panic while held").entry(kind.clone()).or_default().push(warm);
         }
     }
@@ -223,34 +239,30 @@ impl Inner {
                 return Some(warm);
             }
             // Its server or its init was killed.
-            let _ = self.destroy(warm);
+            if let Ok(remains) = self.kill(warm) {
+                self.bury(remains);
+            }
         }
     }
 
     /// Makes one box, up to the point where only the program is missing.
     pub(crate) fn prepare(&self, kind: &BoxKind) -> Result<WarmBox, SandboxError> {
-        // Where the init is cloned into its group, the group has to be there; elsewhere it is made while the
-        // server clones.
-        let before = self.groups.as_ref().is_some_and(WorkerGroups::cloned_into);
-        let mut group = if before { self.group()? } else { None };
+        let group = self.group()?;
         let lease = match self.next.lock().expect("no panic while held").take() {
             Some(lease) => Some(lease),
             None => self.lease()?,
         };
-        let plan = self.plan(kind, lease.as_ref())?;
+        let plan = self.plan(kind, lease.as_ref(), group.as_ref())?;
         let (init, init_end) = channel::pair().map_err(SandboxError::host("make a socket pair"))?;
-        let (program, program_end) = channel::pair().map_err(SandboxError::host("make a socket pair"))?;
-        let text = serde_json::to_vec(&plan).expect("a plan is plain data");
-        let mut fds = vec![init_end.as_fd(), program_end.as_fd()];
+        let text = serde_json::to_vec(&Request::Make(plan)).expect("a plan is plain data");
+        let mut fds = vec![init_end.as_fd()];
         fds.extend(group.as_ref().and_then(BoxGroup::entry));
+        fds.extend(group.iter().flat_map(BoxGroup::tasks));
         let line = self.server.send(&text, &fds)?;
-        drop((init_end, program_end));
-        if !before {
-            group = self.group()?;
-        }
-        let mut birth = Birth { group, lease, init, program, born: None, stage: None, mapped: false };
+        drop(init_end);
+        let mut birth = Birth { group, lease, init, born: None, orphan: false };
         match birth.complete(&line) {
-            Ok((listener, own_rss)) => birth.finish(listener, own_rss),
+            Ok(ready) => birth.finish(ready),
             Err(e) => {
                 if !birth.abort(self.ids.as_ref()) {
                     self.retired.fetch_add(1, Ordering::Relaxed);
@@ -260,17 +272,18 @@ impl Inner {
         }
     }
 
-    /// Tells the server that it has time for what the next box will need, and for which ids. A lost hint costs
-    /// only that time.
-    pub(crate) fn look_ahead(&self) {
+    /// Tells the server that it has time for what the next box will need, and for which ids. It answers on
+    /// `done` when that is made.
+    pub(crate) fn look_ahead(&self, done: Option<OwnedFd>) -> Result<(), SandboxError> {
         let mut next = self.next.lock().expect("no panic while held");
         if next.is_none() {
-            *next = self.lease().ok().flatten();
+            *next = self.lease()?;
         }
         // Sent under the lock: the hint is on the line before any plan that uses its ids.
-        let base = next.as_ref().map(Lease::base);
-        let hint = serde_json::to_vec(&base).expect("a number");
-        let _ = self.server.send(&hint, &[]);
+        let hint = Request::Ahead(next.as_ref().map(Lease::base));
+        let text = serde_json::to_vec(&hint).expect("a number");
+        let fds: Vec<_> = done.iter().map(AsFd::as_fd).collect();
+        self.server.send(&text, &fds).map(drop)
     }
 
     fn lease(&self) -> Result<Option<Lease>, SandboxError> {
@@ -278,14 +291,26 @@ impl Inner {
         lease.map_err(SandboxError::host("lease a range of host ids"))
     }
 
-    /// A fresh group for one box.
+    /// A group for one box that nobody was ever in.
     fn group(&self) -> Result<Option<BoxGroup>, SandboxError> {
+        match self.spare.lock().expect("no panic while held").pop() {
+            Some(group) => Ok(Some(group)),
+            None => self.new_group(),
+        }
+    }
+
+    fn new_group(&self) -> Result<Option<BoxGroup>, SandboxError> {
         let Some(groups) = &self.groups else { return Ok(None) };
         let name = self.counter.fetch_add(1, Ordering::Relaxed).to_string();
         groups.create_box(&name).map(Some).map_err(SandboxError::host("make the control group of a box"))
     }
 
-    fn plan(&self, kind: &BoxKind, lease: Option<&Lease>) -> Result<BoxPlan, SandboxError> {
+    fn plan(
+        &self,
+        kind: &BoxKind,
+        lease: Option<&Lease>,
+        group: Option<&BoxGroup>,
+    ) -> Result<BoxPlan, SandboxError> {
         let mut lower = vec![layer(&self.skeleton)?];
         for dir in &kind.root.lower {
             lower.push(layer(dir)?);
@@ -307,16 +332,25 @@ impl Inner {
             inodes: kind.inodes,
             writable: kind.writable,
             host_id: lease.map(Lease::base),
+            enters: group.is_some_and(|g| g.entry().is_some()),
         })
     }
 
-    fn destroy(&self, warm: WarmBox) -> Result<(), SandboxError> {
-        let WarmBox { pidfd, group, lease, .. } = warm;
+    /// Ends every process of a box.
+    fn kill(&self, warm: WarmBox) -> Result<Remains, SandboxError> {
+        let WarmBox { init, pidfd, stage, mounts, listener, group, lease, .. } = warm;
         if let Err(e) = kill_and_wait(group.as_ref(), &pidfd) {
             quarantine(group, lease);
             self.retired.fetch_add(1, Ordering::Relaxed);
             return Err(e);
         }
+        Ok(Remains { group, lease, descriptors: vec![init, pidfd, listener, mounts, stage] })
+    }
+
+    /// Takes down what is left of a dead box.
+    pub(crate) fn bury(&self, remains: Remains) {
+        let Remains { group, lease, descriptors } = remains;
+        drop(descriptors);
         if let Some(Err(e)) = group.map(BoxGroup::remove) {
             // The box is dead and its outcome true; an empty group left behind goes with the worker's.
             tracing::warn!(error = %e, "could not remove the control group of a box");
@@ -324,7 +358,62 @@ impl Inner {
         if let (Some(ids), Some(lease)) = (&self.ids, lease) {
             ids.give_back(lease);
         }
+    }
+
+    /// Makes what the next run of the kind will need: groups, namespaces, and as many warm boxes as are wanted.
+    pub(crate) fn make_ready(&self, kind: &BoxKind) {
+        let made = self.spare_groups().and_then(|()| self.look_ahead(None)).and_then(|()| self.fill(kind));
+        if let Err(e) = made {
+            // The next run makes it, or says why it cannot.
+            tracing::debug!(error = %e, "could not make ready for the next box");
+        }
+    }
+
+    fn spare_groups(&self) -> Result<(), SandboxError> {
+        while self.groups.is_some() && self.spare.lock().expect("no panic while held").len() < SPARE_GROUPS {
+            let group = self.new_group()?;
+            self.spare.lock().expect("no panic while held").extend(group);
+        }
         Ok(())
+    }
+
+    /// Adds one warm box of the kind when there are too few, after making room.
+    fn fill(&self, kind: &BoxKind) -> Result<(), SandboxError> {
+        if self.warm == 0 {
+            return Ok(());
+        }
+        for warm in self.aged(kind) {
+            self.bury(self.kill(warm)?);
+        }
+        let have = self.pool.lock().expect("no panic while held").get(kind).map_or(0, Vec::len);
+        if have < self.warm {
+            let warm = self.prepare(kind)?;
+            self.look_ahead(None)?;
+            self.pool.lock().expect("no panic while held").entry(kind.clone()).or_default().push(warm);
+        }
+        Ok(())
+    }
+
+    /// Takes out of the pool what is too old, and what makes room for `kind`.
+    fn aged(&self, kind: &BoxKind) -> Vec<WarmBox> {
+        let mut pool = self.pool.lock().expect("no panic while held");
+        let mut old = Vec::new();
+        for (other, boxes) in pool.iter_mut() {
+            // Kinds that are not in use make room; of this kind only the aged go.
+            let (stale, keep) =
+                std::mem::take(boxes).into_iter().partition::<Vec<_>, _>(|b| b.made.elapsed() > WARM_AGE);
+            *boxes = keep;
+            old.extend(stale);
+            if other != kind && boxes.len() > self.warm {
+                old.extend(boxes.drain(self.warm..));
+            }
+        }
+        pool.retain(|_, boxes| !boxes.is_empty());
+        while pool.len() > KINDS_MAX {
+            let Some(other) = pool.keys().find(|k| *k != kind).cloned() else { break };
+            old.extend(pool.remove(&other).into_iter().flatten());
+        }
+        old
     }
 }
 
@@ -332,7 +421,9 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let pool = std::mem::take(&mut *self.pool.lock().expect("no panic while held"));
         for warm in pool.into_values().flatten() {
-            let _ = self.destroy(warm);
+            if let Ok(remains) = self.kill(warm) {
+                self.bury(remains);
+            }
         }
     }
 }
@@ -346,49 +437,4 @@ fn layer(path: &Path) -> Result<String, SandboxError> {
             path.display()
         ))),
     }
-}
-
-/// Keeps the pool full: one thread, woken by each [`BoxServer::ready_next`].
-fn start_refill(inner: &Arc<Inner>) {
-    let (sender, receiver) = std::sync::mpsc::channel::<BoxKind>();
-    *inner.refill.lock().expect("no panic while held") = Some(sender);
-    let weak = Arc::downgrade(inner);
-    let _ = std::thread::Builder::new().name("box-pool".into()).spawn(move || {
-        while let Ok(kind) = receiver.recv() {
-            let Some(inner) = weak.upgrade() else { return };
-            let old: Vec<WarmBox> = {
-                let mut pool = inner.pool.lock().expect("no panic while held");
-                let mut old = Vec::new();
-                for (other, boxes) in pool.iter_mut() {
-                    // Kinds that are not in use make room; of this kind only the aged go.
-                    let (stale, keep) =
-                        std::mem::take(boxes).into_iter().partition(|b| b.made.elapsed() > WARM_AGE);
-                    *boxes = keep;
-                    old.extend::<Vec<_>>(stale);
-                    if *other != kind && boxes.len() > inner.warm {
-                        old.extend(boxes.drain(inner.warm..));
-                    }
-                }
-                pool.retain(|_, boxes| !boxes.is_empty());
-                while pool.len() > 8 {
-                    let Some(other) = pool.keys().find(|k| **k != kind).cloned() else { break };
-                    old.extend(pool.remove(&other).into_iter().flatten());
-                }
-                old
-            };
-            for warm in old {
-                let _ = inner.destroy(warm);
-            }
-            let have = inner.pool.lock().expect("no panic while held").get(&kind).map_or(0, Vec::len);
-            if have < inner.warm {
-                match inner.prepare(&kind) {
-                    Ok(warm) => {
-                        inner.look_ahead();
-                        inner.pool.lock().expect("no panic while held").entry(kind).or_default().push(warm);
-                    }
-                    Err(e) => tracing::debug!(error = %e, "could not make a warm box"),
-                }
-            }
-        }
-    });
 }

@@ -4,9 +4,9 @@
 //!  worker (any number of threads)                 never clones
 //!    └─ box server (one thread)                   server.rs: clones on request
 //!         └─ box init, pid 1 of its namespace     init.rs: builds the box, reaps
-//!              └─ program, uid 1000               program.rs: stripped and filtered, then execve
+//!              └─ program, uid 1000               program.rs: from the fork to execve
 //! ```
-//! [`BoxServer`] (keeper.rs) asks for boxes and keeps warm ones; a run (run.rs) places files and
+//! [`BoxServer`] (keeper.rs) asks for boxes and keeps warm ones, chores.rs takes dead ones down; a run (run.rs) places files and
 //! starts the program, watch.rs holds it to its limits, kills the tree and makes the facts. What a box may do is data: `policy/seccomp.toml`.
 //!
 //! Invariants by absence: no verdict, queue, image or problem is known here; nothing is opened by path below
@@ -16,6 +16,7 @@ pub mod bench;
 mod birth;
 mod cgroup;
 mod channel;
+mod chores;
 mod collect;
 pub mod doctor;
 mod error;

@@ -22,7 +22,7 @@ use crate::spec::{BoxTimes, RunOutcome, RunSpec};
 use crate::watch::Watch;
 use crate::wire::StartPlan;
 
-/// What the init and the waiting program process may hold of the box's memory: the group of a box around a
+/// What the init may hold of the box's memory: the group of a box around a
 /// no-op peaks at 0.5 to 0.8 MB (`memory_peak_raw` of any small run), doubled and rounded up. Added to the
 /// group's limit so that the program has all of its own.
 pub const MEMORY_OVERHEAD: u64 = 2 << 20;
@@ -65,10 +65,11 @@ impl BoxServer {
         let begun = Instant::now();
         let start = start_plan(spec, self.accounting())?;
         let stdin = files::stdin(&spec.stdin).map_err(SandboxError::host("make standard input"))?;
-        let warm = self.take(&BoxKind::of(spec))?;
+        let kind = BoxKind::of(spec);
+        let warm = self.take(&kind)?;
         let result = self.run_in(&warm, spec, &start, &stdin, cancel, begun);
         let torn = Instant::now();
-        let destroyed = self.destroy(warm);
+        let destroyed = self.destroy(warm, kind);
         let mut outcome = result?;
         destroyed?;
         outcome.times.teardown += torn.elapsed();
@@ -97,12 +98,11 @@ impl BoxServer {
         let fds = [stdin.as_fd(), out_end.as_fd(), err_end.as_fd()];
         let pumps = (Pump::new(out, spec.keep_stdout), Pump::new(err, spec.keep_stderr));
         let mut watch = Watch::new(warm, &spec.limits, cancel, pumps)?;
-        channel::send(warm.program.as_fd(), &text, &fds)
+        channel::send(warm.init.as_fd(), &text, &fds)
             .map_err(|_| SandboxError::Lost { during: "started" })?;
         drop((out_end, err_end));
         let setup = begun.elapsed();
         let end = watch.until_end(&spec.argv[0])?;
-        self.ready_next(&BoxKind::of(spec));
         let torn = Instant::now();
         let facts = watch.settle(end)?;
         let (stdout, stderr) = watch.into_captured();

@@ -6,9 +6,8 @@
 //!
 //! What does not depend on the box is done ahead: as root the server already stands in network, IPC and UTS
 //! namespaces that nobody ever used. A box inherits them by its clone, and the server leaves them for new
-//! ones when the worker says that the program has ended (a message without descriptors), so that this work
-//! runs beside the end of a box and takes nothing from a program; so it does with the user namespace of the
-//! next ids. Making a network namespace is the dearest part of a box (performance.md 5).
+//! ones when the worker says that there is time ([`Request::Ahead`]), so that this work takes nothing from a
+//! program; so it does with the user namespace of the next ids. Making a network namespace is the dearest part of a box (performance.md 5).
 //! The argument filter is installed here once and inherited.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -19,11 +18,11 @@ use nix::sched::{CloneFlags, unshare};
 
 use crate::channel::{self, Frame, MESSAGE_MAX, Tag};
 use crate::error::Step;
-use crate::init;
+use crate::init::{self, Hands};
 use crate::policy::{self, Filters};
 use crate::steps::{At, Failure, filters, mounts, namespaces};
 use crate::sys::{self, Forked};
-use crate::wire::BoxPlan;
+use crate::wire::{BoxPlan, Request};
 
 /// `argv[0]` by which this executable knows that it is the box server.
 pub(crate) const NAME: &str = "tribunal-box-server";
@@ -160,18 +159,22 @@ fn serve(line: &OwnedFd, filters: &Filters, ahead: &mut Ahead) -> ! {
             sys::exit(0);
         }
         let mut fds = fds.into_iter();
-        let (Some(worker), Some(program)) = (fds.next(), fds.next()) else {
-            ahead.renew(serde_json::from_slice(&buffer[..len]).unwrap_or(None));
-            continue;
-        };
-        let group = fds.next();
-        match serde_json::from_slice::<BoxPlan>(&buffer[..len]) {
-            Ok(plan) => {
+        let first = fds.next();
+        match (serde_json::from_slice::<Request>(&buffer[..len]), first) {
+            (Ok(Request::Make(plan)), Some(worker)) => {
+                let group = if plan.enters { fds.next() } else { None };
                 let flags = ahead.clone_flags();
                 let user = ahead.user(plan.host_id);
-                make(line, &plan, filters, flags, (worker, program, group, user));
+                make(line, &plan, filters, flags, group, Hands { worker, tasks: fds.collect(), user });
             }
-            Err(_) => refuse(&worker, libc::EPROTO),
+            (Ok(Request::Ahead(base)), done) => {
+                ahead.renew(base);
+                if let Some(done) = done {
+                    let _ = channel::send_frame(&done, Frame::new(Tag::Ready, 0, 0, 0), &[]);
+                }
+            }
+            (_, Some(worker)) => refuse(&worker, libc::EPROTO),
+            (_, None) => {}
         }
     }
 }
@@ -186,7 +189,8 @@ fn make(
     plan: &BoxPlan,
     filters: &Filters,
     flags: CloneFlags,
-    (worker, program, group, user): (OwnedFd, OwnedFd, Option<OwnedFd>, Option<OwnedFd>),
+    group: Option<OwnedFd>,
+    hands: Hands,
 ) {
     let mut flags = flags | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
     if plan.host_id.is_none() {
@@ -197,12 +201,12 @@ fn make(
             // The line belongs to the server alone: with a copy here the worker would not see it die.
             let _ = nix::unistd::close(line.as_raw_fd());
             drop(group);
-            init::main(plan, filters, worker, program, user);
+            init::main(plan, filters, hands);
         }
         Ok(Forked::Parent { pid, pidfd }) => {
             let frame = Frame::new(Tag::Born, i64::from(pid), 0, 0);
-            let _ = channel::send_frame(&worker, frame, &[pidfd.as_fd()]);
+            let _ = channel::send_frame(&hands.worker, frame, &[pidfd.as_fd()]);
         }
-        Err(e) => refuse(&worker, e.raw_os_error().unwrap_or(libc::EIO)),
+        Err(e) => refuse(&hands.worker, e.raw_os_error().unwrap_or(libc::EIO)),
     }
 }

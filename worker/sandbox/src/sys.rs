@@ -80,15 +80,49 @@ unsafe fn fork(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Forked>
 /// # Errors
 /// EBUSY when the process has several threads: the contract of [`fork`] would not hold.
 pub(crate) fn fork_checked(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Forked> {
+    require_one_thread()?;
+    // SAFETY: the process had one thread when it was counted, and the modules that call this (server, init,
+    // program) start none; their children end in `exit` or execve.
+    unsafe { fork(flags, cgroup) }
+}
+
+/// Bytes of the stack on which the child of [`run_on_our_memory`] runs until execve.
+const CHILD_STACK: usize = 256 << 10;
+
+/// Runs `child` in a new process on our own memory, as vfork(2) does: we stand still until it has executed
+/// another program or ended. No page table is copied, and nothing is copied on write afterwards. Returns the
+/// child's pid. `child` executes or returns the exit status.
+///
+/// `child` must not allocate, lock or panic: what it leaves behind is ours.
+///
+/// # Errors
+/// EBUSY when the process has several threads: one of them would run beside the child.
+pub(crate) fn run_on_our_memory<F: Fn() -> i32>(child: &F) -> io::Result<i32> {
+    extern "C" fn enter<F: Fn() -> i32>(child: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: `child` is the reference that clone was given below, alive while the parent stands still.
+        let child = unsafe { &*child.cast_const().cast::<F>() };
+        exit(child())
+    }
+    require_one_thread()?;
+    let mut stack = vec![0u8; CHILD_STACK];
+    let top = stack.as_mut_ptr_range().end.map_addr(|end| end & !15);
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: `top` is the 16-byte aligned end of a live allocation that nobody else uses; with CLONE_VFORK this
+    // thread, the only one, waits until the child no longer uses our memory, so neither stack nor `child` is
+    // gone or changed before. `enter` never returns.
+    let pid =
+        unsafe { libc::clone(enter::<F>, top.cast(), flags, std::ptr::from_ref(child).cast_mut().cast()) };
+    if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid) }
+}
+
+fn require_one_thread() -> io::Result<()> {
     if !SINGLE.get() {
         if thread_count() != Some(1) {
             return Err(io::Error::from_raw_os_error(libc::EBUSY));
         }
         SINGLE.set(true);
     }
-    // SAFETY: the process had one thread when it was counted, and the modules that call this (server, init,
-    // program) start none; their children end in `exit` or execve.
-    unsafe { fork(flags, cgroup) }
+    Ok(())
 }
 
 thread_local! {

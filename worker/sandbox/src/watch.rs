@@ -23,8 +23,8 @@ use crate::spec::Captured;
 use crate::sys;
 use crate::syscalls;
 
-/// What the waiting program process may still touch between its `Ready` and execve: its message and the
-/// strings made of it.
+/// What the init may still touch between its `Ready` and execve: its message, the strings made of it, and the
+/// stack of its child.
 const START_GROWTH: u64 = 1 << 20;
 
 /// Shortest time between two looks at the cpu counter: bounds the cost of watching.
@@ -61,8 +61,6 @@ pub(crate) struct Watch<'a> {
     before: CpuTime,
     events: Vec<LimitEvent>,
     violation: Option<Violation>,
-    /// Whether execve happened.
-    executed: bool,
     /// Whether a process under the filters still lives; afterwards their listener only says so.
     filtered: bool,
     exit: Option<Exit>,
@@ -92,7 +90,6 @@ impl<'a> Watch<'a> {
             before,
             events: Vec::new(),
             violation: None,
-            executed: false,
             filtered: true,
             exit: None,
             max_rss: None,
@@ -117,9 +114,6 @@ impl<'a> Watch<'a> {
             if ready.cancel {
                 return Err(SandboxError::Cancelled);
             }
-            if ready.program && !self.executed {
-                self.hear_program(program)?;
-            }
             if ready.unfiltered {
                 self.filtered = false;
             }
@@ -135,7 +129,7 @@ impl<'a> Watch<'a> {
             if self.over_output() {
                 return Ok(self.end_now(None));
             }
-            if ready.init && self.hear_init()? {
+            if ready.init && self.hear_init(program)? {
                 let cpu = self.cpu_now()?;
                 let end = self.end_now(Some(cpu));
                 self.freeze_output()?;
@@ -194,7 +188,6 @@ impl<'a> Watch<'a> {
             PollFd::new(self.warm.init.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.warm.pidfd.as_fd(), PollFlags::POLLIN),
             PollFd::new(if self.filtered { self.warm.listener.as_fd() } else { gone }, PollFlags::POLLIN),
-            PollFd::new(if self.executed { gone } else { self.warm.program.as_fd() }, PollFlags::POLLIN),
             PollFd::new(self.out.fd().unwrap_or(gone), PollFlags::POLLIN),
             PollFd::new(self.err.fd().unwrap_or(gone), PollFlags::POLLIN),
         ];
@@ -212,26 +205,9 @@ impl<'a> Watch<'a> {
             dead: any(2),
             listener: self.filtered && input(3),
             unfiltered: self.filtered && !input(3) && any(3),
-            program: any(4),
-            out: self.out.fd().is_some() && any(5),
-            err: self.err.fd().is_some() && any(6),
+            out: self.out.fd().is_some() && any(4),
+            err: self.err.fd().is_some() && any(5),
         })
-    }
-
-    /// The program's line closes at execve; before it can only bring a failure.
-    fn hear_program(&mut self, program: &str) -> Result<(), SandboxError> {
-        match channel::receive_frame(&self.warm.program).map_err(SandboxError::host("hear from a box"))? {
-            None => {
-                self.executed = true;
-                Ok(())
-            }
-            Some((frame, _)) => Err(match failed(frame) {
-                SandboxError::Setup { step: Step::Exec, index: 1, source } => {
-                    SandboxError::Exec { program: program.to_owned(), source }
-                }
-                other => other,
-            }),
-        }
     }
 
     /// Records a call of the kill class. Returns whether there was one.
@@ -245,8 +221,8 @@ impl<'a> Watch<'a> {
         true
     }
 
-    /// Returns whether the init told the program's end.
-    fn hear_init(&mut self) -> Result<bool, SandboxError> {
+    /// Returns whether the init told the program's end. A failure on the way to execve is told before it.
+    fn hear_init(&mut self, program: &str) -> Result<bool, SandboxError> {
         match channel::receive_frame(&self.warm.init).map_err(SandboxError::host("hear from a box"))? {
             Some((frame, _)) if frame.tag == Tag::Exited => {
                 let status = frame.a as i32;
@@ -256,13 +232,14 @@ impl<'a> Watch<'a> {
                     Exit::Code(libc::WEXITSTATUS(status))
                 });
                 self.max_rss = u64::try_from(frame.b).ok().map(|kib| kib << 10);
-                // A failure before execve came on the program's line just before.
-                if !self.executed {
-                    self.hear_program("")?;
-                }
                 Ok(true)
             }
-            Some((frame, _)) => Err(failed(frame)),
+            Some((frame, _)) => Err(match failed(frame) {
+                SandboxError::Setup { step: Step::Exec, index: 1, source } => {
+                    SandboxError::Exec { program: program.to_owned(), source }
+                }
+                other => other,
+            }),
             None => Ok(false),
         }
     }
@@ -411,7 +388,6 @@ struct Ready {
     dead: bool,
     listener: bool,
     unfiltered: bool,
-    program: bool,
     out: bool,
     err: bool,
 }

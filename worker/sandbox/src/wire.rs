@@ -3,6 +3,17 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What a worker asks of the box server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Request {
+    /// Make a box. Comes with the init's end of its line, then what [`BoxPlan::enters`] says.
+    Make(BoxPlan),
+    /// There is time to make what the next box will need; its first host id, unless rootless. A descriptor that
+    /// comes along is answered when that is done.
+    Ahead(Option<u32>),
+}
+
 /// Everything the init needs to build a box.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BoxPlan {
@@ -20,9 +31,12 @@ pub(crate) struct BoxPlan {
     pub(crate) writable: bool,
     /// Host uid and gid behind the box's 0; its program is this + 1000. `None` when rootless.
     pub(crate) host_id: Option<u32>,
+    /// Whether the descriptor after the line is the cgroup2 group to be cloned into. All others are `tasks`
+    /// files of v1 groups to join.
+    pub(crate) enters: bool,
 }
 
-/// Everything the program process needs to start.
+/// Everything the program needs to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StartPlan {
     /// Paths to try, in order; the first that is not absent wins.

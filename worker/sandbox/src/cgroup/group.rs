@@ -1,6 +1,6 @@
 //! The group of one box: made fresh, limited, read, killed, removed.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
@@ -16,8 +16,8 @@ pub(crate) struct BoxGroup {
     dirs: Vec<PathBuf>,
     /// The directory whose descriptor CLONE_INTO_CGROUP takes.
     entry: Option<File>,
-    /// Groups into which the init's pid is written.
-    attach: Vec<PathBuf>,
+    /// `tasks` files of the v1 groups.
+    tasks: Vec<File>,
     memory: PathBuf,
     pids: PathBuf,
     version: Version,
@@ -42,32 +42,19 @@ pub(crate) struct MemoryNow {
 
 impl BoxGroup {
     pub(super) fn create(layout: &Layout, name: &Path) -> io::Result<Self> {
-        let (dirs, entry, attach, memory, pids, version) = match layout {
+        // The first directory holds the cpu time of the tree and, on cgroup2, the kill switch.
+        let (dirs, memory, pids, version) = match layout {
             Layout::Hybrid { unified, memory, pids } => {
-                let (u, m, p) = (unified.join(name), memory.join(name), pids.join(name));
-                (
-                    vec![u.clone(), m.clone(), p.clone()],
-                    None,
-                    vec![u, m.clone(), p.clone()],
-                    m,
-                    p,
-                    Version::Hybrid,
-                )
+                let (m, p) = (memory.join(name), pids.join(name));
+                (vec![unified.join(name), m.clone(), p.clone()], m, p, Version::Hybrid)
             }
             Layout::V1 { memory, pids, cpuacct } => {
-                let (c, m, p) = (cpuacct.join(name), memory.join(name), pids.join(name));
-                (
-                    vec![c.clone(), m.clone(), p.clone()],
-                    None,
-                    vec![m.clone(), p.clone(), c],
-                    m,
-                    p,
-                    Version::V1,
-                )
+                let (m, p) = (memory.join(name), pids.join(name));
+                (vec![cpuacct.join(name), m.clone(), p.clone()], m, p, Version::V1)
             }
             Layout::V2 { own } => {
                 let dir = own.join(name);
-                (vec![dir.clone()], Some(dir.clone()), vec![], dir.clone(), dir, Version::V2)
+                (vec![dir.clone()], dir.clone(), dir, Version::V2)
             }
         };
         for (i, dir) in dirs.iter().enumerate() {
@@ -83,11 +70,21 @@ impl BoxGroup {
             Version::Hybrid | Version::V2 => dirs[0].join("cpu.stat"),
         };
         let kill = Some(dirs[0].join("cgroup.kill")).filter(|p| version != Version::V1 && p.exists());
+        let entry = match version {
+            Version::V1 => None,
+            Version::Hybrid | Version::V2 => Some(File::open(&dirs[0])?),
+        };
+        let joined = match version {
+            Version::V1 => &dirs[..],
+            Version::Hybrid => &dirs[1..],
+            Version::V2 => &[],
+        };
+        let tasks = joined.iter().map(|dir| OpenOptions::new().write(true).open(dir.join("tasks")));
         let group = Self {
             cpu: File::open(cpu)?,
-            entry: entry.map(File::open).transpose()?,
+            entry,
+            tasks: tasks.collect::<io::Result<_>>()?,
             dirs,
-            attach,
             memory,
             pids,
             version,
@@ -100,15 +97,17 @@ impl BoxGroup {
         Ok(group)
     }
 
-    /// The cgroup2 directory into which the init is cloned, where v1 has no part.
+    /// The cgroup2 directory into which the init is cloned; `None` where there is none.
     pub(crate) fn entry(&self) -> Option<BorrowedFd<'_>> {
         self.entry.as_ref().map(AsFd::as_fd)
     }
 
-    /// Moves the init into the groups it was not cloned into.
-    pub(crate) fn attach(&self, pid: u32) -> io::Result<()> {
-        let pid = pid.to_string();
-        self.attach.iter().try_for_each(|dir| file::write(&dir.join("cgroup.procs"), &pid))
+    /// The v1 groups the init has to join by itself: their `tasks` files, open for writing. A process that
+    /// writes `0` there moves only itself, for which the kernel does not take the lock over all forks and
+    /// exits (`cgroup_procs_write_start` in kernel/cgroup/cgroup.c): that lock costs milliseconds on a host
+    /// that was quiet (performance.md 2).
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.tasks.iter().map(AsFd::as_fd)
     }
 
     /// Sets the bounds: bytes for the whole tree without swap, and tasks.

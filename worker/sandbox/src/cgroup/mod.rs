@@ -63,11 +63,6 @@ impl WorkerGroups {
         BoxGroup::create(&self.layout, &Path::new(&self.name).join(name))
     }
 
-    /// Whether boxes are cloned straight into their group (CLONE_INTO_CGROUP) instead of being attached.
-    pub(crate) fn cloned_into(&self) -> bool {
-        matches!(self.layout, Layout::V2 { .. })
-    }
-
     /// The layout in use.
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout

@@ -32,7 +32,15 @@ pub(crate) fn bound() -> Result<(), Failure> {
     sys::prctl(libc::PR_SET_SECUREBITS, SECUREBITS, 0).map(drop).at(Step::Capabilities, 3)
 }
 
-/// Empties effective, permitted and inheritable.
+/// Keeps, of all capabilities, the two that make a child another user of this user namespace.
+pub(crate) fn keep_ids() -> Result<(), Failure> {
+    let ids = caps::CapsHashSet::from([Capability::CAP_SETUID, Capability::CAP_SETGID]);
+    caps(7, caps::set(None, CapSet::Effective, &ids))?;
+    caps(8, caps::set(None, CapSet::Permitted, &ids))?;
+    caps(9, caps::clear(None, CapSet::Inheritable))
+}
+
+/// Empties effective, permitted and inheritable. Allocates nothing.
 pub(crate) fn clear() -> Result<(), Failure> {
     caps(4, caps::clear(None, CapSet::Effective))?;
     caps(5, caps::clear(None, CapSet::Permitted))?;

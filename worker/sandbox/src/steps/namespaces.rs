@@ -70,6 +70,20 @@ pub(crate) fn forbid_nested(dir: &OwnedFd) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether `dir` already holds the zeroes of [`forbid_nested`]: the last one written is looked at.
+pub(crate) fn nesting_is_forbidden(dir: &OwnedFd) -> bool {
+    let name = format!("max_{}_namespaces", KINDS[KINDS.len() - 1]);
+    let mut text = [0; 2];
+    openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .is_ok_and(|file| rustix::io::read(&file, &mut text).is_ok_and(|n| text[..n] == *b"0\n"))
+}
+
+/// This box's mount namespace, as a descriptor. Whoever holds it keeps the tree from being taken down by the
+/// init's exit, which would wait for the kernel there.
+pub(crate) fn own_mounts() -> Result<OwnedFd, Failure> {
+    rustix::fs::open("/proc/self/ns/mnt", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).at(Step::Pivot, 4)
+}
+
 /// Makes a user namespace in which `base` is 0 and `base` + [`PROGRAM_ID`] is the program, and in which no
 /// further namespace can be made. A short-lived child stands in it while it is being set up; the returned
 /// descriptor keeps it.
