@@ -25,6 +25,10 @@ pub(crate) struct BoxGroup {
     kill: Option<PathBuf>,
 }
 
+/// How far below its limit a v1 group can be when the kernel kills for it: an allocation of order 3, the largest
+/// that may (PAGE_ALLOC_COSTLY_ORDER), and what cpus hold charged ahead (MEMCG_CHARGE_BATCH), rounded up.
+const OOM_SLACK: u64 = 512 << 10;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Version {
     /// cpu.stat of cgroup2 beside v1 memory.
@@ -153,13 +157,10 @@ impl BoxGroup {
             let text = local.or_else(|_| file::read(&self.memory.join("memory.events")))?;
             return Ok(file::keyed(&text, "max")? > 0);
         }
-        let failures = |name: &str| file::number(&file::read(&self.memory.join(name))?);
-        // Charged first where swap is accounted; then the other one stays at 0 (sandbox.md M6).
-        let with_swap = match failures("memory.memsw.failcnt") {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
-            other => other?,
-        };
-        Ok(with_swap + failures("memory.failcnt")? > 0)
+        // v1 counts no failures when memory and memory+swap have one limit (sandbox.md M6), but its peak is exact.
+        let figure = |name: &str| file::number(&file::read(&self.memory.join(name))?);
+        let (peak, limit) = (figure("memory.max_usage_in_bytes")?, figure("memory.limit_in_bytes")?);
+        Ok(peak.saturating_add(OOM_SLACK) >= limit)
     }
 
     /// How often the task limit refused a fork.
