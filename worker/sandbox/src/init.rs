@@ -36,12 +36,30 @@ pub(crate) struct Hands {
     pub(crate) user: Option<OwnedFd>,
 }
 
+/// Memory the init needs, from the box server's, so that it allocates nothing large itself.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// For a message.
+    pub(crate) message: Vec<u8>,
+    /// The stack of [`sys::run_on_our_memory`].
+    pub(crate) stack: Vec<u8>,
+    /// Capabilities of [`credentials::keep`].
+    pub(crate) kept: caps::CapsHashSet,
+}
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self { message: vec![0; MESSAGE_MAX], stack: vec![0; sys::CHILD_STACK], kept: credentials::ids() }
+    }
+}
+
 /// Runs as the init until everything in the box is dead.
-pub(crate) fn main(plan: &BoxPlan, filters: &Filters, hands: Hands) -> ! {
+pub(crate) fn main(plan: &BoxPlan, filters: &Filters, hands: Hands, room: &mut Room) -> ! {
     let Hands { worker, tasks, user } = hands;
-    let started = build(plan, filters, &worker, tasks, user).and_then(|oom| start(plan, &worker, oom));
-    match started {
-        Ok(pid) => reap(pid, &worker, plan.host_id.is_some()),
+    let ready = build(plan, filters, &worker, tasks, user, &room.kept);
+    match ready.and_then(|oom| start(plan, &worker, oom, room)) {
+        // The streams stay open here: their end would wake the worker before it can be told the program's.
+        Ok((pid, _streams)) => reap(pid, &worker, plan.host_id.is_some()),
         Err(failure) => report(&worker, failure),
     }
 }
@@ -61,6 +79,7 @@ fn build(
     worker: &OwnedFd,
     tasks: Vec<OwnedFd>,
     user: Option<OwnedFd>,
+    kept: &caps::CapsHashSet,
 ) -> Result<OomScore, Failure> {
     // The server ignores SIGCHLD; with that inherited there would be no exit status to wait for.
     sys::reset_signals();
@@ -102,7 +121,7 @@ fn build(
     credentials::die_with_parent()?;
     sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).at(Step::Ids, 3)?;
     nix::unistd::chdir(WORK_DIR).at(Step::Session, 1)?;
-    if plan.host_id.is_some() { credentials::keep_ids() } else { credentials::clear() }?;
+    if plan.host_id.is_some() { credentials::keep(kept) } else { credentials::clear() }?;
     let listener = filters::install_classes(filters)?;
     let rss = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
     let fds = [stage.as_fd(), mounted.as_fd(), listener.as_fd()];
@@ -121,22 +140,26 @@ fn be_mapped(worker: &OwnedFd) -> Result<(), Failure> {
     }
 }
 
-/// Waits for the word and starts the program; returns its pid here.
-fn start(plan: &BoxPlan, worker: &OwnedFd, mut oom: OomScore) -> Result<i32, Failure> {
-    let mut buffer = vec![0; MESSAGE_MAX];
-    let (len, fds) = channel::receive(worker.as_fd(), &mut buffer).at(Step::Start, 0)?;
+/// Waits for the word and starts the program; returns its pid here and its streams.
+fn start(
+    plan: &BoxPlan,
+    worker: &OwnedFd,
+    mut oom: OomScore,
+    room: &mut Room,
+) -> Result<(i32, [OwnedFd; 3]), Failure> {
+    let (len, fds) = channel::receive(worker.as_fd(), &mut room.message).at(Step::Start, 0)?;
     if len == 0 {
         sys::exit(125);
     }
     let bad = Failure { step: Step::Start, index: 1, errno: libc::EPROTO };
-    let start: StartPlan = serde_json::from_slice(&buffer[..len]).map_err(|_| bad)?;
+    let start: StartPlan = serde_json::from_slice(&room.message[..len]).map_err(|_| bad)?;
     let id = plan.host_id.map(|_| PROGRAM_ID);
     let program = Program::new(&start, fds, id).ok_or(bad)?;
     oom.set(OOM_PROGRAM);
-    let pid = sys::run_on_our_memory(&|| program.become_it(worker)).at(Step::Fork, 0)?;
+    let pid = sys::run_on_our_memory(&mut room.stack, &|| program.become_it(worker)).at(Step::Fork, 0)?;
     oom.restore();
     credentials::clear()?;
-    Ok(pid)
+    Ok((pid, program.into_streams()))
 }
 
 /// This process's own oom_score_adj, opened while we may write it. The program inherits the raised value, and

@@ -15,12 +15,15 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use proto::limits::Limits;
+
 use crate::birth::{Birth, kill_and_wait, quarantine, receive};
 use crate::cgroup::{self, BoxGroup, WorkerGroups};
 use crate::channel;
 use crate::chores::{Chores, Remains};
 use crate::error::SandboxError;
 use crate::ids::{IdPool, Lease};
+use crate::run::{MEMORY_OVERHEAD, TASKS_OVERHEAD};
 use crate::spec::{Profile, RootSpec, RunSpec};
 use crate::start::{default_run_dir, make_skeleton, sweep_run_dir, worker_groups};
 use crate::supervisor::Supervisor;
@@ -188,11 +191,14 @@ impl BoxServer {
         self.inner.server.restarts()
     }
 
-    /// Takes a warm box of the kind, or makes one.
-    pub(crate) fn take(&self, kind: &BoxKind) -> Result<WarmBox, SandboxError> {
+    /// Takes a warm box of the kind, or makes one, and bounds it.
+    pub(crate) fn take(&self, kind: &BoxKind, limits: &Limits) -> Result<WarmBox, SandboxError> {
         match self.inner.pop(kind) {
-            Some(warm) => Ok(warm),
-            None => self.inner.prepare(kind),
+            Some(warm) => match bound(warm.group.as_ref(), limits) {
+                Ok(()) => Ok(warm),
+                Err(e) => self.inner.kill(warm).map(|remains| self.chores.bury(remains)).and(Err(e)),
+            },
+            None => self.inner.prepare(kind, Some(limits)),
         }
     }
 
@@ -224,7 +230,7 @@ impl BoxServer {
             if have >= n {
                 return Ok(());
             }
-            let warm = self.inner.prepare(&kind)?;
+            let warm = self.inner.prepare(&kind, None)?;
             self.inner.look_ahead(None)?;
             self.inner.pool.lock().expect("no panic while held").entry(kind.clone()).or_default().push(warm);
         }
@@ -245,8 +251,9 @@ impl Inner {
         }
     }
 
-    /// Makes one box, up to the point where only the program is missing.
-    pub(crate) fn prepare(&self, kind: &BoxKind) -> Result<WarmBox, SandboxError> {
+    /// Makes one box, up to the point where only the program is missing. Limits that are known already are set
+    /// while the server clones.
+    pub(crate) fn prepare(&self, kind: &BoxKind, limits: Option<&Limits>) -> Result<WarmBox, SandboxError> {
         let group = self.group()?;
         let lease = match self.next.lock().expect("no panic while held").take() {
             Some(lease) => Some(lease),
@@ -260,8 +267,9 @@ impl Inner {
         fds.extend(group.iter().flat_map(BoxGroup::tasks));
         let line = self.server.send(&text, &fds)?;
         drop(init_end);
+        let bounded = limits.map_or(Ok(()), |limits| bound(group.as_ref(), limits));
         let mut birth = Birth { group, lease, init, born: None, orphan: false };
-        match birth.complete(&line) {
+        match birth.complete(&line).and_then(|ready| bounded.map(|()| ready)) {
             Ok(ready) => birth.finish(ready),
             Err(e) => {
                 if !birth.abort(self.ids.as_ref()) {
@@ -387,7 +395,7 @@ impl Inner {
         }
         let have = self.pool.lock().expect("no panic while held").get(kind).map_or(0, Vec::len);
         if have < self.warm {
-            let warm = self.prepare(kind)?;
+            let warm = self.prepare(kind, None)?;
             self.look_ahead(None)?;
             self.pool.lock().expect("no panic while held").entry(kind.clone()).or_default().push(warm);
         }
@@ -428,10 +436,19 @@ impl Drop for Inner {
     }
 }
 
+/// Sets the limits that control groups hold.
+fn bound(group: Option<&BoxGroup>, limits: &Limits) -> Result<(), SandboxError> {
+    let Some(group) = group else { return Ok(()) };
+    let memory = limits.memory.get().saturating_add(MEMORY_OVERHEAD);
+    group
+        .limit(memory, limits.processes.saturating_add(TASKS_OVERHEAD))
+        .map_err(SandboxError::host("set the limits of a box"))
+}
+
 /// overlayfs separates its layers by colons and its options by commas.
-fn layer(path: &Path) -> Result<String, SandboxError> {
+pub(crate) fn layer(path: &Path) -> Result<String, SandboxError> {
     match path.to_str() {
-        Some(text) if path.is_absolute() && !text.contains([':', ',', '\\']) => Ok(text.to_owned()),
+        Some(text) if path.is_absolute() && !text.contains([':', ',', '\\', '\0']) => Ok(text.to_owned()),
         _ => Err(SandboxError::BadSpec(format!(
             "`{}` cannot be part of a root: an absolute UTF-8 path without `:`, `,` and `\\` is needed",
             path.display()

@@ -21,6 +21,8 @@ mod collect;
 pub mod doctor;
 mod error;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod ids;
 mod init;
 mod keeper;

@@ -41,6 +41,11 @@ impl<'a> Program<'a> {
         })
     }
 
+    /// Gives the streams back.
+    pub(crate) fn into_streams(self) -> [OwnedFd; 3] {
+        self.streams
+    }
+
     /// Never returns: executes, or tells the worker what failed and ends.
     pub(crate) fn become_it(&self, worker: &OwnedFd) -> ! {
         let failure = match self.strip() {

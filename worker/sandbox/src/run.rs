@@ -28,7 +28,7 @@ use crate::wire::StartPlan;
 pub const MEMORY_OVERHEAD: u64 = 2 << 20;
 
 /// The init is a task of the group too.
-const TASKS_OVERHEAD: u32 = 1;
+pub(crate) const TASKS_OVERHEAD: u32 = 1;
 
 /// Cancels a run from another thread.
 #[derive(Debug, Clone)]
@@ -63,11 +63,10 @@ impl BoxServer {
     /// [`SandboxError::Exec`] and [`SandboxError::BadSpec`] are the requester's, everything else is ours.
     pub fn run(&self, spec: &RunSpec, cancel: &Cancel) -> Result<RunOutcome, SandboxError> {
         let begun = Instant::now();
-        let start = start_plan(spec, self.accounting())?;
-        let stdin = files::stdin(&spec.stdin).map_err(SandboxError::host("make standard input"))?;
+        let start = Start::new(spec, self.accounting())?;
         let kind = BoxKind::of(spec);
-        let warm = self.take(&kind)?;
-        let result = self.run_in(&warm, spec, &start, &stdin, cancel, begun);
+        let warm = self.take(&kind, &spec.limits)?;
+        let result = run_in(&warm, spec, start, cancel, begun);
         let torn = Instant::now();
         let destroyed = self.destroy(warm, kind);
         let mut outcome = result?;
@@ -75,47 +74,51 @@ impl BoxServer {
         outcome.times.teardown += torn.elapsed();
         Ok(outcome)
     }
+}
 
-    fn run_in(
-        &self,
-        warm: &WarmBox,
-        spec: &RunSpec,
-        start: &StartPlan,
-        stdin: &OwnedFd,
-        cancel: &Cancel,
-        begun: Instant,
-    ) -> Result<RunOutcome, SandboxError> {
-        files::place(warm, spec)?;
-        if let Some(group) = &warm.group {
-            let memory = spec.limits.memory.get() + MEMORY_OVERHEAD;
-            group
-                .limit(memory, spec.limits.processes + TASKS_OVERHEAD)
-                .map_err(SandboxError::host("set the limits of a box"))?;
-        }
-        let (out, out_end) = pipe()?;
-        let (err, err_end) = pipe()?;
-        let text = serde_json::to_vec(start).expect("a plan is plain data");
-        let fds = [stdin.as_fd(), out_end.as_fd(), err_end.as_fd()];
-        let pumps = (Pump::new(out, spec.keep_stdout), Pump::new(err, spec.keep_stderr));
-        let mut watch = Watch::new(warm, &spec.limits, cancel, pumps)?;
-        channel::send(warm.init.as_fd(), &text, &fds)
-            .map_err(|_| SandboxError::Lost { during: "started" })?;
-        drop((out_end, err_end));
-        let setup = begun.elapsed();
-        let end = watch.until_end(&spec.argv[0])?;
-        let torn = Instant::now();
-        let facts = watch.settle(end)?;
-        let (stdout, stderr) = watch.into_captured();
-        let (files, refused) = collect::collect(&warm.stage, &spec.collect, &spec.limits);
-        Ok(RunOutcome {
-            facts,
-            stdout,
-            stderr,
-            files,
-            refused,
-            times: BoxTimes { setup, teardown: torn.elapsed() },
+/// Everything a program needs that does not depend on its box: made first, so that nothing is left to do when
+/// the box is ready.
+#[derive(Debug)]
+struct Start {
+    plan: Vec<u8>,
+    stdin: OwnedFd,
+    out: (OwnedFd, OwnedFd),
+    err: (OwnedFd, OwnedFd),
+}
+
+impl Start {
+    fn new(spec: &RunSpec, accounting: Accounting) -> Result<Self, SandboxError> {
+        Ok(Self {
+            plan: start_message(spec, accounting)?,
+            stdin: files::stdin(&spec.stdin).map_err(SandboxError::host("make standard input"))?,
+            out: pipe()?,
+            err: pipe()?,
         })
     }
+}
+
+fn run_in(
+    warm: &WarmBox,
+    spec: &RunSpec,
+    start: Start,
+    cancel: &Cancel,
+    begun: Instant,
+) -> Result<RunOutcome, SandboxError> {
+    files::place(warm, spec)?;
+    let Start { plan, stdin, out: (out, out_end), err: (err, err_end) } = start;
+    let pumps = (Pump::new(out, spec.keep_stdout), Pump::new(err, spec.keep_stderr));
+    let mut watch = Watch::new(warm, &spec.limits, cancel, pumps)?;
+    channel::send(warm.init.as_fd(), &plan, &[stdin.as_fd(), out_end.as_fd(), err_end.as_fd()])
+        .map_err(|_| SandboxError::Lost { during: "started" })?;
+    drop((stdin, out_end, err_end));
+    let setup = begun.elapsed();
+    let end = watch.until_end(&spec.argv[0])?;
+    let torn = Instant::now();
+    let facts = watch.settle(end)?;
+    let (stdout, stderr) = watch.into_captured();
+    let (files, refused) = collect::collect(&warm.stage, &spec.collect, &spec.limits);
+    let times = BoxTimes { setup, teardown: torn.elapsed() };
+    Ok(RunOutcome { facts, stdout, stderr, files, refused, times })
 }
 
 fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
@@ -128,7 +131,24 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     make().map_err(SandboxError::host("make a pipe"))
 }
 
-fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<StartPlan, SandboxError> {
+/// The message that starts the program.
+pub(crate) fn start_message(spec: &RunSpec, accounting: Accounting) -> Result<Vec<u8>, SandboxError> {
+    let plan = start_plan(spec, accounting)?;
+    let text = serde_json::to_vec(&plan).expect("a plan is plain data");
+    // JSON writes a control character with six.
+    if text.len() > channel::MESSAGE_MAX {
+        return Err(too_long(text.len(), channel::MESSAGE_MAX));
+    }
+    Ok(text)
+}
+
+fn too_long(bytes: usize, most: usize) -> SandboxError {
+    SandboxError::BadSpec(format!(
+        "arguments, environment and the search for the program in PATH are {bytes} bytes; {most} are possible"
+    ))
+}
+
+pub(crate) fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<StartPlan, SandboxError> {
     let bad = |what: String| Err(SandboxError::BadSpec(what));
     let Some(program) = spec.argv.first().filter(|p| !p.is_empty()) else {
         return bad("the command is empty".into());
@@ -142,19 +162,22 @@ fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<StartPlan, Sandb
     }
     let total: usize = spec.argv.iter().chain(&env).map(|t| t.len() + 1).sum();
     if total > channel::MESSAGE_MAX / 2 {
-        return bad(format!(
-            "arguments and environment are {total} bytes; {} are possible",
-            channel::MESSAGE_MAX / 2
-        ));
+        return Err(too_long(total, channel::MESSAGE_MAX / 2));
     }
     let candidates = if program.contains('/') {
         vec![program.clone()]
     } else {
         let path = spec.env.iter().find(|(k, _)| k == "PATH").map_or("/usr/bin:/bin", |(_, v)| v);
-        path.split(':').filter(|d| d.starts_with('/')).map(|d| format!("{d}/{program}")).collect()
+        let dirs: Vec<&str> = path.split(':').filter(|d| d.starts_with('/')).collect();
+        // Thousands of directories, each with a long name behind it, would be gigabytes.
+        let searched: usize = dirs.iter().map(|d| d.len() + 1 + program.len()).sum();
+        if searched > channel::MESSAGE_MAX {
+            return Err(too_long(searched, channel::MESSAGE_MAX));
+        }
+        dirs.into_iter().map(|d| format!("{d}/{program}")).collect()
     };
     let l = &spec.limits;
-    let cpu_backup = l.cpu_time.as_secs() + 2;
+    let cpu_backup = l.cpu_time.as_secs().saturating_add(2);
     let mut rlimits = vec![
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_CPU, cpu_backup),
@@ -169,8 +192,8 @@ fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<StartPlan, Sandb
     ];
     if accounting == Accounting::Sampled {
         // No group bounds the box, so the kernel's per-process limits have to: coarser, and no evidence.
-        rlimits.push((libc::RLIMIT_NPROC, u64::from(l.processes + TASKS_OVERHEAD)));
-        rlimits.push((libc::RLIMIT_DATA, l.memory.get() + MEMORY_OVERHEAD));
+        rlimits.push((libc::RLIMIT_NPROC, u64::from(l.processes.saturating_add(TASKS_OVERHEAD))));
+        rlimits.push((libc::RLIMIT_DATA, l.memory.get().saturating_add(MEMORY_OVERHEAD)));
     }
     Ok(StartPlan { candidates, argv: spec.argv.clone(), env, rlimits })
 }

@@ -16,9 +16,9 @@ use std::path::Path;
 use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, unshare};
 
-use crate::channel::{self, Frame, MESSAGE_MAX, Tag};
+use crate::channel::{self, Frame, Tag};
 use crate::error::Step;
-use crate::init::{self, Hands};
+use crate::init::{self, Hands, Room};
 use crate::policy::{self, Filters};
 use crate::steps::{At, Failure, filters, mounts, namespaces};
 use crate::sys::{self, Forked};
@@ -152,20 +152,21 @@ fn detach_not_needed() {
 }
 
 fn serve(line: &OwnedFd, filters: &Filters, ahead: &mut Ahead) -> ! {
-    let mut buffer = vec![0; MESSAGE_MAX];
+    let mut room = Room::new();
     loop {
-        let Ok((len, fds)) = channel::receive(line.as_fd(), &mut buffer) else { sys::exit(3) };
+        let Ok((len, fds)) = channel::receive(line.as_fd(), &mut room.message) else { sys::exit(3) };
         if len == 0 {
             sys::exit(0);
         }
         let mut fds = fds.into_iter();
         let first = fds.next();
-        match (serde_json::from_slice::<Request>(&buffer[..len]), first) {
+        match (serde_json::from_slice::<Request>(&room.message[..len]), first) {
             (Ok(Request::Make(plan)), Some(worker)) => {
                 let group = if plan.enters { fds.next() } else { None };
                 let flags = ahead.clone_flags();
                 let user = ahead.user(plan.host_id);
-                make(line, &plan, filters, flags, group, Hands { worker, tasks: fds.collect(), user });
+                let hands = Hands { worker, tasks: fds.collect(), user };
+                make(line, &plan, filters, flags, group, hands, &mut room);
             }
             (Ok(Request::Ahead(base)), done) => {
                 ahead.renew(base);
@@ -191,6 +192,7 @@ fn make(
     flags: CloneFlags,
     group: Option<OwnedFd>,
     hands: Hands,
+    room: &mut Room,
 ) {
     let mut flags = flags | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
     if plan.host_id.is_none() {
@@ -201,7 +203,7 @@ fn make(
             // The line belongs to the server alone: with a copy here the worker would not see it die.
             let _ = nix::unistd::close(line.as_raw_fd());
             drop(group);
-            init::main(plan, filters, hands);
+            init::main(plan, filters, hands, room);
         }
         Ok(Forked::Parent { pid, pidfd }) => {
             let frame = Frame::new(Tag::Born, i64::from(pid), 0, 0);

@@ -86,8 +86,9 @@ pub(crate) fn fork_checked(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Re
     unsafe { fork(flags, cgroup) }
 }
 
-/// Bytes of the stack on which the child of [`run_on_our_memory`] runs until execve.
-const CHILD_STACK: usize = 256 << 10;
+/// Bytes of the stack on which the child of [`run_on_our_memory`] runs until execve: it calls a few levels deep
+/// and keeps no large arrays.
+pub(crate) const CHILD_STACK: usize = 256 << 10;
 
 /// Runs `child` in a new process on our own memory, as vfork(2) does: we stand still until it has executed
 /// another program or ended. No page table is copied, and nothing is copied on write afterwards. Returns the
@@ -97,17 +98,19 @@ const CHILD_STACK: usize = 256 << 10;
 ///
 /// # Errors
 /// EBUSY when the process has several threads: one of them would run beside the child.
-pub(crate) fn run_on_our_memory<F: Fn() -> i32>(child: &F) -> io::Result<i32> {
+pub(crate) fn run_on_our_memory<F: Fn() -> i32>(stack: &mut [u8], child: &F) -> io::Result<i32> {
     extern "C" fn enter<F: Fn() -> i32>(child: *mut libc::c_void) -> libc::c_int {
         // SAFETY: `child` is the reference that clone was given below, alive while the parent stands still.
         let child = unsafe { &*child.cast_const().cast::<F>() };
         exit(child())
     }
     require_one_thread()?;
-    let mut stack = vec![0u8; CHILD_STACK];
+    if stack.len() < CHILD_STACK {
+        return Err(io::Error::from_raw_os_error(libc::ENOMEM));
+    }
     let top = stack.as_mut_ptr_range().end.map_addr(|end| end & !15);
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    // SAFETY: `top` is the 16-byte aligned end of a live allocation that nobody else uses; with CLONE_VFORK this
+    // SAFETY: `top` is the 16-byte aligned end of `stack`, which is ours alone and large enough; with CLONE_VFORK this
     // thread, the only one, waits until the child no longer uses our memory, so neither stack nor `child` is
     // gone or changed before. `enter` never returns.
     let pid =

@@ -15,12 +15,31 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
     std::fs::read_to_string(path)
 }
 
+/// Writes one value to an open file in one write(2).
+pub(super) fn rewrite(file: &std::fs::File, value: &str) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    file.write_all_at(value.as_bytes(), 0)
+}
+
+/// Opens for writing.
+pub(super) fn writable(path: &Path) -> io::Result<std::fs::File> {
+    std::fs::OpenOptions::new().write(true).open(path)
+}
+
+/// Opens a file that a kernel need not have.
+pub(super) fn if_there(opened: io::Result<std::fs::File>) -> io::Result<Option<std::fs::File>> {
+    match opened {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
 /// Reads an open file again from its start.
 pub(super) fn reread(mut file: &std::fs::File) -> io::Result<String> {
-    let mut text = String::with_capacity(512);
+    let mut bytes = Vec::with_capacity(4096);
     file.seek(SeekFrom::Start(0))?;
-    file.read_to_string(&mut text)?;
-    Ok(text)
+    file.read_to_end(&mut bytes)?;
+    String::from_utf8(bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
 }
 
 /// The number behind `key` in a flat-keyed file.

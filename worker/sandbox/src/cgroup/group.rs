@@ -1,6 +1,6 @@
 //! The group of one box: made fresh, limited, read, killed, removed.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
@@ -9,20 +9,56 @@ use std::time::Duration;
 use super::Layout;
 use super::file;
 
-/// One box's group in every hierarchy.
+/// One box's group in every hierarchy. Its files are opened when it is made, so that none is looked up by name
+/// while a program waits or runs.
 #[derive(Debug)]
 pub(crate) struct BoxGroup {
-    /// Directories to remove, all of them.
-    dirs: Vec<PathBuf>,
+    version: Version,
     /// The directory whose descriptor CLONE_INTO_CGROUP takes.
     entry: Option<File>,
     /// `tasks` files of the v1 groups.
     tasks: Vec<File>,
-    memory: PathBuf,
-    pids: PathBuf,
-    version: Version,
     cpu: File,
-    kill: Option<PathBuf>,
+    kill: Option<File>,
+    memory_limit: File,
+    /// Absent where swap accounting is off: then there is no swap file to limit.
+    swap_limit: Option<File>,
+    memory_stat: File,
+    memory_events: File,
+    /// Absent on v2 before Linux 5.19.
+    memory_peak: Option<File>,
+    pids_limit: File,
+    pids_events: File,
+    // Last: removed when nothing of it is open any more.
+    dirs: Dirs,
+}
+
+/// Directories of groups, removed when dropped.
+#[derive(Debug, Default)]
+struct Dirs(Vec<PathBuf>);
+
+impl Dirs {
+    fn make(&mut self, dir: PathBuf) -> io::Result<()> {
+        std::fs::create_dir(&dir)?;
+        self.0.push(dir);
+        Ok(())
+    }
+
+    fn remove(&mut self) -> io::Result<()> {
+        let mut result = Ok(());
+        for dir in std::mem::take(&mut self.0) {
+            if let Err(e) = file::remove_dir(&dir) {
+                result = Err(e);
+            }
+        }
+        result
+    }
+}
+
+impl Drop for Dirs {
+    fn drop(&mut self) {
+        let _ = self.remove();
+    }
 }
 
 /// How far below its limit a v1 group can be when the kernel kills for it: an allocation of order 3, the largest
@@ -46,59 +82,62 @@ pub(crate) struct MemoryNow {
 
 impl BoxGroup {
     pub(super) fn create(layout: &Layout, name: &Path) -> io::Result<Self> {
-        // The first directory holds the cpu time of the tree and, on cgroup2, the kill switch.
-        let (dirs, memory, pids, version) = match layout {
+        // Where cpu time is, where memory is, where tasks are.
+        let (c, m, p, version) = match layout {
             Layout::Hybrid { unified, memory, pids } => {
-                let (m, p) = (memory.join(name), pids.join(name));
-                (vec![unified.join(name), m.clone(), p.clone()], m, p, Version::Hybrid)
+                (unified.join(name), memory.join(name), pids.join(name), Version::Hybrid)
             }
             Layout::V1 { memory, pids, cpuacct } => {
-                let (m, p) = (memory.join(name), pids.join(name));
-                (vec![cpuacct.join(name), m.clone(), p.clone()], m, p, Version::V1)
+                (cpuacct.join(name), memory.join(name), pids.join(name), Version::V1)
             }
-            Layout::V2 { own } => {
-                let dir = own.join(name);
-                (vec![dir.clone()], dir.clone(), dir, Version::V2)
-            }
+            Layout::V2 { own } => (own.join(name), own.join(name), own.join(name), Version::V2),
         };
-        for (i, dir) in dirs.iter().enumerate() {
-            if let Err(e) = std::fs::create_dir(dir) {
-                for made in &dirs[..i] {
-                    let _ = std::fs::remove_dir(made);
-                }
-                return Err(e);
-            }
+        let mut dirs = Dirs::default();
+        dirs.make(c.clone())?;
+        if version != Version::V2 {
+            dirs.make(m.clone())?;
+            dirs.make(p.clone())?;
         }
-        let cpu = match version {
-            Version::V1 => dirs[0].join("cpuacct.usage"),
-            Version::Hybrid | Version::V2 => dirs[0].join("cpu.stat"),
-        };
-        let kill = Some(dirs[0].join("cgroup.kill")).filter(|p| version != Version::V1 && p.exists());
-        let entry = match version {
-            Version::V1 => None,
-            Version::Hybrid | Version::V2 => Some(File::open(&dirs[0])?),
-        };
         let joined = match version {
-            Version::V1 => &dirs[..],
-            Version::Hybrid => &dirs[1..],
+            Version::V1 => &dirs.0[..],
+            Version::Hybrid => &dirs.0[1..],
             Version::V2 => &[],
         };
-        let tasks = joined.iter().map(|dir| OpenOptions::new().write(true).open(dir.join("tasks")));
-        let group = Self {
-            cpu: File::open(cpu)?,
-            entry,
-            tasks: tasks.collect::<io::Result<_>>()?,
-            dirs,
-            memory,
-            pids,
-            version,
-            kill,
+        let tasks = joined.iter().map(|dir| file::writable(&dir.join("tasks")));
+        let (limit, swap, events, peak) = match version {
+            Version::V2 => ("memory.max", "memory.swap.max", "memory.events", "memory.peak"),
+            Version::V1 | Version::Hybrid => (
+                "memory.limit_in_bytes",
+                "memory.memsw.limit_in_bytes",
+                "memory.oom_control",
+                "memory.max_usage_in_bytes",
+            ),
+        };
+        let (cpu, entry, kill) = match version {
+            Version::V1 => ("cpuacct.usage", None, None),
+            Version::Hybrid | Version::V2 => {
+                ("cpu.stat", Some(File::open(&c)?), file::if_there(file::writable(&c.join("cgroup.kill")))?)
+            }
         };
         if version == Version::V2 {
             // Otherwise an OOM kill takes the init along and the exit facts with it (corrections 19).
-            file::write(&group.memory.join("memory.oom.group"), "0")?;
+            file::write(&m.join("memory.oom.group"), "0")?;
         }
-        Ok(group)
+        Ok(Self {
+            version,
+            entry,
+            tasks: tasks.collect::<io::Result<_>>()?,
+            cpu: File::open(c.join(cpu))?,
+            kill,
+            memory_limit: file::writable(&m.join(limit))?,
+            swap_limit: file::if_there(file::writable(&m.join(swap)))?,
+            memory_stat: File::open(m.join("memory.stat"))?,
+            memory_events: File::open(m.join(events))?,
+            memory_peak: file::if_there(File::open(m.join(peak)))?,
+            pids_limit: file::writable(&p.join("pids.max"))?,
+            pids_events: File::open(p.join("pids.events"))?,
+            dirs,
+        })
     }
 
     /// The cgroup2 directory into which the init is cloned; `None` where there is none.
@@ -117,15 +156,12 @@ impl BoxGroup {
     /// Sets the bounds: bytes for the whole tree without swap, and tasks.
     pub(crate) fn limit(&self, memory: u64, tasks: u32) -> io::Result<()> {
         let memory = memory.to_string();
-        if self.version == Version::V2 {
-            file::write(&self.memory.join("memory.max"), &memory)?;
-            absent_is_fine(file::write(&self.memory.join("memory.swap.max"), "0"))?;
-        } else {
-            // Raising: memsw first; lowering: memory first. A fresh group is unlimited, so lower.
-            file::write(&self.memory.join("memory.limit_in_bytes"), &memory)?;
-            absent_is_fine(file::write(&self.memory.join("memory.memsw.limit_in_bytes"), &memory))?;
+        // v1 wants memory before memory and swap together when both go down, and a fresh group is unlimited.
+        file::rewrite(&self.memory_limit, &memory)?;
+        if let Some(swap) = &self.swap_limit {
+            file::rewrite(swap, if self.version == Version::V2 { "0" } else { &memory })?;
         }
-        file::write(&self.pids.join("pids.max"), &tasks.to_string())
+        file::rewrite(&self.pids_limit, &tasks.to_string())
     }
 
     /// CPU time of the whole tree since the group was made.
@@ -142,78 +178,60 @@ impl BoxGroup {
 
     /// OOM kills in the group so far.
     pub(crate) fn oom_kills(&self) -> io::Result<u64> {
-        match self.version {
-            Version::V2 => file::keyed(&file::read(&self.memory.join("memory.events"))?, "oom_kill"),
-            _ => file::keyed(&file::read(&self.memory.join("memory.oom_control"))?, "oom_kill"),
-        }
+        file::keyed(&file::reread(&self.memory_events)?, "oom_kill")
     }
 
     /// Whether memory was ever refused because of this group's own limit. An OOM kill without that came from a
     /// limit above us or from the whole host: the program is not to blame.
     pub(crate) fn reached_own_limit(&self) -> io::Result<bool> {
+        // Looked up by name: this is rare, and the program is dead.
+        let memory = &self.dirs.0[usize::from(self.version != Version::V2)];
         if self.version == Version::V2 {
             // Without `.local` the events of children count too, and a box has none.
-            let local = file::read(&self.memory.join("memory.events.local"));
-            let text = local.or_else(|_| file::read(&self.memory.join("memory.events")))?;
+            let local = file::read(&memory.join("memory.events.local"));
+            let text = local.or_else(|_| file::read(&memory.join("memory.events")))?;
             return Ok(file::keyed(&text, "max")? > 0);
         }
         // v1 counts no failures when memory and memory+swap have one limit (sandbox.md M6), but its peak is exact.
-        let figure = |name: &str| file::number(&file::read(&self.memory.join(name))?);
+        let figure = |name: &str| file::number(&file::read(&memory.join(name))?);
         let (peak, limit) = (figure("memory.max_usage_in_bytes")?, figure("memory.limit_in_bytes")?);
         Ok(peak.saturating_add(OOM_SLACK) >= limit)
     }
 
     /// How often the task limit refused a fork.
     pub(crate) fn process_limit_hits(&self) -> io::Result<u64> {
-        file::keyed(&file::read(&self.pids.join("pids.events"))?, "max")
+        file::keyed(&file::reread(&self.pids_events)?, "max")
     }
 
     /// Memory in use now.
     pub(crate) fn memory_now(&self) -> io::Result<MemoryNow> {
-        let text = file::read(&self.memory.join("memory.stat"))?;
+        let text = file::reread(&self.memory_stat)?;
         let (anon, shmem) = match self.version {
             Version::V2 => ("anon", "shmem"),
-            _ => ("total_rss", "total_shmem"),
+            Version::V1 | Version::Hybrid => ("total_rss", "total_shmem"),
         };
         Ok(MemoryNow { used: file::keyed(&text, anon)? + file::keyed(&text, shmem)? })
     }
 
     /// The kernel's raw peak, page cache included; `None` where the kernel does not keep one (v2 before 5.19).
     pub(crate) fn memory_peak(&self) -> Option<u64> {
-        let name = if self.version == Version::V2 { "memory.peak" } else { "memory.max_usage_in_bytes" };
-        file::number(&file::read(&self.memory.join(name)).ok()?).ok()
+        file::number(&file::reread(self.memory_peak.as_ref()?).ok()?).ok()
     }
 
     /// SIGKILLs every process of the tree at once, where the kernel can (cgroup.kill, Linux 5.14).
     /// Returns whether it could.
     pub(crate) fn kill(&self) -> bool {
-        self.kill.as_ref().is_some_and(|p| file::write(p, "1").is_ok())
+        self.kill.as_ref().is_some_and(|kill| file::rewrite(kill, "1").is_ok())
     }
 
     /// Removes the group everywhere. The tree must be dead.
     pub(crate) fn remove(mut self) -> io::Result<()> {
-        self.remove_dirs()
+        self.dirs.remove()
     }
 
     /// Leaves the group where it is: something in it may live. It goes with the worker's.
     pub(crate) fn abandon(mut self) {
-        self.dirs.clear();
-    }
-
-    fn remove_dirs(&mut self) -> io::Result<()> {
-        let mut result = Ok(());
-        for dir in std::mem::take(&mut self.dirs) {
-            if let Err(e) = file::remove_dir(&dir) {
-                result = Err(e);
-            }
-        }
-        result
-    }
-}
-
-impl Drop for BoxGroup {
-    fn drop(&mut self) {
-        let _ = self.remove_dirs();
+        self.dirs.0.clear();
     }
 }
 
@@ -224,12 +242,4 @@ pub(crate) struct CpuTime {
     pub(crate) total: Duration,
     /// The part in user mode, when the kernel tells.
     pub(crate) user: Option<Duration>,
-}
-
-/// Swap accounting is a boot option; where it is off there is no swap file to limit.
-fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }

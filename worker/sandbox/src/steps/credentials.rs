@@ -32,11 +32,15 @@ pub(crate) fn bound() -> Result<(), Failure> {
     sys::prctl(libc::PR_SET_SECUREBITS, SECUREBITS, 0).map(drop).at(Step::Capabilities, 3)
 }
 
-/// Keeps, of all capabilities, the two that make a child another user of this user namespace.
-pub(crate) fn keep_ids() -> Result<(), Failure> {
-    let ids = caps::CapsHashSet::from([Capability::CAP_SETUID, Capability::CAP_SETGID]);
-    caps(7, caps::set(None, CapSet::Effective, &ids))?;
-    caps(8, caps::set(None, CapSet::Permitted, &ids))?;
+/// The two capabilities that make a child another user of this user namespace.
+pub(crate) fn ids() -> caps::CapsHashSet {
+    caps::CapsHashSet::from([Capability::CAP_SETUID, Capability::CAP_SETGID])
+}
+
+/// Gives up every other capability.
+pub(crate) fn keep(kept: &caps::CapsHashSet) -> Result<(), Failure> {
+    caps(7, caps::set(None, CapSet::Effective, kept))?;
+    caps(8, caps::set(None, CapSet::Permitted, kept))?;
     caps(9, caps::clear(None, CapSet::Inheritable))
 }
 
