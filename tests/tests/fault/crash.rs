@@ -54,6 +54,8 @@ fn kills(lab: &Lab, count: usize) -> Result<()> {
             }
         };
         step.with_context(|| format!("after kill {number}"))?;
+        // One that was killed may still be on its way out.
+        host::until(|| Ok(host::box_servers(worker.id())?.len() <= 1))?;
         ensure!(host::box_servers(worker.id())?.len() <= 1, "a worker has two box servers");
     }
     retries += worker.retries;

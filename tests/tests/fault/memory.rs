@@ -43,7 +43,7 @@ pub(crate) fn memory_pressure_takes_programs_and_neither_the_worker_nor_their_go
 }
 
 /// The worker's side.
-pub(crate) fn under_pressure(server: &BoxServer, layer: &Path) -> Result<()> {
+pub(crate) fn under_pressure(server: &BoxServer, layer: &Path) {
     let together = |spec: &RunSpec| {
         std::thread::scope(|scope| {
             let runs: Vec<_> = (0..BOXES).map(|_| scope.spawn(|| server.run(spec, &Cancel::new()))).collect();
@@ -90,7 +90,6 @@ pub(crate) fn under_pressure(server: &BoxServer, layer: &Path) -> Result<()> {
     println!("{DONE}");
     // Ends with its standard input, like the other part.
     let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-    Ok(())
 }
 
 /// A v1 memory group below our own.

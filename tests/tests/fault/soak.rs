@@ -16,8 +16,11 @@ use crate::program::{self, Lab};
 const WORKER_SLACK: u64 = 8 << 20;
 const SERVER_SLACK: u64 = 2 << 20;
 
-/// Network namespaces of others may come and go meanwhile.
-const NETS_SLACK: usize = 32;
+/// Network namespaces of others may come and go meanwhile, and the kernel takes its time with ours.
+const NETS_SLACK: usize = 150;
+
+/// Id ranges held at most: for running boxes, for dead ones that wait to be taken down, for the next.
+const IDS_MAX: usize = 64;
 
 pub(crate) fn six_hundred_boxes_leak_nothing(lab: &Lab) -> Result<()> {
     soak(lab, 300).map(drop)
@@ -101,8 +104,10 @@ struct Census {
     processes: usize,
     groups: usize,
     mounts: usize,
+    /// In the run directory, the leases of ids aside: there is a file for each range that was ever held.
     files: usize,
     locked_ids: usize,
+    /// Open here, beside the one of each held id range.
     descriptors: usize,
     server_descriptors: usize,
     resident: u64,
@@ -113,14 +118,15 @@ struct Census {
 impl Census {
     fn take(run_dir: &Path) -> Result<Self> {
         let this = std::process::id();
+        let locked_ids = host::locked_ids(run_dir)?;
         let server = host::box_servers(this)?.first().context("the box server lives")?.pid;
         Ok(Self {
             processes: host::processes()?.iter().filter(|p| p.parent == server).count(),
             groups: host::groups(this).len(),
             mounts: host::mounts(run_dir)?.len(),
             files: files(run_dir)?,
-            locked_ids: host::locked_ids(run_dir)?,
-            descriptors: host::descriptors(this)?,
+            locked_ids,
+            descriptors: host::descriptors(this)?.saturating_sub(locked_ids),
             server_descriptors: host::descriptors(server as u32)?,
             resident: host::resident(this)?,
             server_resident: host::resident(server as u32)?,
@@ -130,10 +136,10 @@ impl Census {
 
     /// Whether nothing but slack is between both.
     fn same(&self, before: &Self) -> bool {
-        let counts = |c: &Self| {
-            (c.processes, c.groups, c.mounts, c.files, c.locked_ids, c.descriptors, c.server_descriptors)
-        };
+        let counts =
+            |c: &Self| (c.processes, c.groups, c.mounts, c.files, c.descriptors, c.server_descriptors);
         counts(self) == counts(before)
+            && self.locked_ids <= IDS_MAX
             && self.resident <= before.resident + WORKER_SLACK
             && self.server_resident <= before.server_resident + SERVER_SLACK
             && self.nets.zip(before.nets).is_none_or(|(now, then)| now <= then + NETS_SLACK)
@@ -145,7 +151,7 @@ fn files(dir: &Path) -> Result<usize> {
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         count += 1;
-        if entry.file_type()?.is_dir() {
+        if entry.file_type()?.is_dir() && entry.file_name() != "ids" {
             count += files(&entry.path())?;
         }
     }

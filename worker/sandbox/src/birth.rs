@@ -138,11 +138,11 @@ impl Birth {
 
     /// Ends a box that did not get ready. Returns whether it is dead.
     pub(crate) fn abort(self, ids: Option<&IdPool>) -> bool {
-        if let Some((_, pidfd)) = &self.born {
-            if kill_and_wait(self.group.as_ref(), pidfd).is_err() {
-                quarantine(self.group, self.lease);
-                return false;
-            }
+        if let Some((_, pidfd)) = &self.born
+            && kill_and_wait(self.group.as_ref(), pidfd).is_err()
+        {
+            quarantine(self.group, self.lease);
+            return false;
         }
         if self.orphan {
             // It ends when it finds its line closed, at a moment nobody tells us: its ids are not used again.
