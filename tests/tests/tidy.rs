@@ -507,7 +507,9 @@ fn every_fault_of_the_model_has_a_test_that_exists() {
 fn no_limit_reads_the_time_of_day() {
     let mut findings = Vec::new();
     for (path, text) in sources() {
-        if !path.starts_with("worker/") || path.contains("/tests") {
+        // The oracle asks whether an attack set that very clock.
+        let asks = path == "worker/selftest/src/oracle.rs";
+        if !path.starts_with("worker/") || path.contains("/tests") || asks {
             continue;
         }
         for (number, line) in production(&text).lines().enumerate() {
