@@ -207,7 +207,7 @@ fn unsafe_code_stands_in_one_file() {
     for (path, text) in sources() {
         for (number, line) in text.lines().enumerate() {
             let line = code(line);
-            if line.contains("allow(unsafe_code)") && line.trim_start().starts_with("#") {
+            if line.contains("allow(unsafe_code)") && line.trim_start().starts_with('#') {
                 allows.push(path.clone());
             }
             let opens = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"];

@@ -135,7 +135,7 @@ mod tests {
     }
 
     /// Overwrites and cuts bytes.
-    fn spoiled(from: &[u8], spoils: &[(prop::sample::Index, u8)], end: &prop::sample::Index) -> Vec<u8> {
+    fn spoiled(from: &[u8], spoils: &[(prop::sample::Index, u8)], end: prop::sample::Index) -> Vec<u8> {
         let mut bytes = from.to_vec();
         for (at, byte) in spoils {
             let at = at.index(bytes.len());
@@ -163,7 +163,7 @@ mod tests {
             let start = r#"{"candidates":["/a"],"argv":["a"],"env":["K=V"],"rlimits":[[4,0]]}"#;
             let frame = Frame::new(Tag::Failed, 1, 2, 3).encode();
             let from = [request.as_bytes(), start.as_bytes(), &frame][which];
-            wire(&spoiled(from, &spoils, &end));
+            wire(&spoiled(from, &spoils, end));
         }
 
         #[test]
