@@ -48,7 +48,8 @@ pub(crate) fn main(args: &SelftestArgs, settings: &Settings) -> Result<u8, Failu
     table.set_content_arrangement(ContentArrangement::Dynamic);
     for row in &rows {
         let name = format!("{} {}", row.id, row.name);
-        table.add_row([name.as_str(), row.tries, row.must.as_str(), row.happened.as_str(), word(row)]);
+        let must = format!("{} ({})", row.must, row.expected.join(" or "));
+        table.add_row([name.as_str(), row.tries, must.as_str(), row.happened.as_str(), word(row)]);
     }
     print_line(&table.to_string())?;
     let verdict = if ok { "ok" } else { "FAILED" };
@@ -121,6 +122,7 @@ mod tests {
             name: "n".into(),
             tries: "t",
             must: "m".into(),
+            expected: vec!["OK".into()],
             verdict: None,
             happened: "h".into(),
             ok,
