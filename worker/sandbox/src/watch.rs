@@ -396,7 +396,20 @@ impl WarmBox {
 impl WarmBox {
     fn oom_kills(&self) -> Result<u64, SandboxError> {
         match &self.group {
-            Some(group) => group.oom_kills().map_err(SandboxError::host("read the OOM kills of a box")),
+            Some(group) => {
+                let read = SandboxError::host("read the OOM kills of a box");
+                let kills = group.oom_kills().and_then(|n| Ok((n, n == 0 || group.reached_own_limit()?)));
+                let (kills, own) = kills.map_err(read)?;
+                if own {
+                    Ok(kills)
+                } else {
+                    // Memory ran out above the box: no fact about the program follows from that.
+                    Err(SandboxError::Host {
+                        what: "keep a box alive while the host is short of memory".into(),
+                        source: std::io::ErrorKind::OutOfMemory.into(),
+                    })
+                }
+            }
             None => Ok(0),
         }
     }
