@@ -7,5 +7,6 @@
 
 pub mod client;
 pub mod corpus;
+pub mod hostile;
 pub mod process;
 pub mod random;

@@ -42,6 +42,7 @@ mod watch;
 mod wire;
 
 pub use error::{SandboxError, Step};
+pub use ids::host_ids;
 pub use keeper::{BoxServer, RETIRED_MAX, ServerConfig};
 pub use run::{Cancel, MEMORY_OVERHEAD};
 

@@ -90,7 +90,10 @@ impl Start {
     fn new(spec: &RunSpec, accounting: Accounting) -> Result<Self, SandboxError> {
         Ok(Self {
             plan: start_message(spec, accounting)?,
-            stdin: files::stdin(&spec.stdin).map_err(SandboxError::host("make standard input"))?,
+            stdin: files::stdin(&spec.stdin).map_err(|e| match e.kind() {
+                io::ErrorKind::FileTooLarge => SandboxError::BadSpec(e.to_string()),
+                _ => SandboxError::host("make standard input")(e),
+            })?,
             out: pipe()?,
             err: pipe()?,
         })
@@ -124,6 +127,8 @@ fn run_in(
 fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     let make = || -> io::Result<(OwnedFd, OwnedFd)> {
         let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        // The pipe is ours; this is what lets the program open /dev/stdout again, to write and not to read.
+        rustix::fs::fchmod(&write, rustix::fs::Mode::from_raw_mode(0o222))?;
         // Our end only: the program's end is another open file description and stays blocking.
         fcntl(read.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         Ok((read, write))
