@@ -39,16 +39,11 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
     let server = BoxServer::spawn(config)?;
     println!("{REGISTERED}");
     match part.as_str() {
-        "loop" => {
-            run_until_end_of_input(&server, layer);
-            Ok(())
-        }
-        "pressure" => {
-            memory::under_pressure(&server, layer);
-            Ok(())
-        }
+        "loop" => run_until_end_of_input(&server, layer),
+        "pressure" => memory::under_pressure(&server, layer),
         other => bail!("no part `{other}`"),
     }
+    Ok(())
 }
 
 fn run_until_end_of_input(server: &BoxServer, layer: &Path) {

@@ -1,7 +1,7 @@
 //! What a fuzzer may throw at this crate: each function takes any bytes and panics only for a defect of ours.
 //!
-//! Compiled for tests, which throw a bounded number of things, and under `--cfg fuzzing`, for the targets of
-//! `tests/fuzz`, which go on.
+//! Compiled for tests, which throw a bounded number of things, and under `--cfg fuzzing`, for a fuzzer that
+//! goes on.
 
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use crate::channel::Tag;
 
-    /// The same cases in every run: CI is no place for news. `cargo fuzz` makes new ones.
+    /// The same cases in every run: CI is no place for news. a fuzzer makes new ones.
     fn cases(n: u32) -> ProptestConfig {
         ProptestConfig {
             cases: n,
