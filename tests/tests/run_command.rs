@@ -84,3 +84,23 @@ fn a_command_or_image_that_is_not_there_is_the_requesters_fault() {
         assert!(said.contains(named), "{said}");
     }
 }
+
+/// The catalogue's T13. The program needs longer than its wall limit, and the watcher is stopped for all of that
+/// excess: the time it did not watch is not the program's. Stopped before the start or not, the answer is the same.
+#[test]
+fn a_stopped_worker_is_no_idle_program() {
+    use nix::sys::signal::{Signal, kill};
+    let data = data();
+    let mut command = tribunal(data.path());
+    command.args(["run", "--json", "--wall-time", "2s", "--", "/bin/sleep", "3.2"]);
+    let (out, err) = (std::process::Stdio::piped(), std::process::Stdio::piped());
+    let child = command.stdout(out).stderr(err).spawn().unwrap();
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    kill(pid, Signal::SIGSTOP).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(3000));
+    kill(pid, Signal::SIGCONT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let document = json(&output);
+    assert_eq!(document["status"], "exited", "{document}");
+}

@@ -27,6 +27,12 @@ use crate::wire::StartPlan;
 /// group's limit so that the program has all of its own.
 pub const MEMORY_OVERHEAD: u64 = 2 << 20;
 
+/// Bytes of POSIX message queues of one box (RLIMIT_MSGQUEUE, getrlimit(2)). The kernel counts them again for the
+/// user who made the user namespace, root for all boxes, and holds that sum against root's own 819,200
+/// (`inc_rlimit_ucounts` in kernel/ucount.c): eight boxes can hold all they may. One queue of default size takes
+/// 82 KB.
+const MESSAGE_QUEUES: u64 = 102_400;
+
 /// The init is a task of the group too.
 pub(crate) const TASKS_OVERHEAD: u32 = 1;
 
@@ -183,14 +189,19 @@ pub(crate) fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<Start
     };
     let l = &spec.limits;
     let cpu_backup = l.cpu_time.as_secs().saturating_add(2);
+    // Where no group counts it, the stack would be memory without a bound: RLIMIT_DATA leaves it out.
+    let stack = match accounting {
+        Accounting::Exact => libc::RLIM_INFINITY,
+        Accounting::Sampled => l.memory.get(),
+    };
     let mut rlimits = vec![
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_CPU, cpu_backup),
         (libc::RLIMIT_FSIZE, l.file_size.get()),
         (libc::RLIMIT_NOFILE, u64::from(l.open_files)),
-        (libc::RLIMIT_STACK, libc::RLIM_INFINITY),
+        (libc::RLIMIT_STACK, stack),
         (libc::RLIMIT_MEMLOCK, 64 << 10),
-        (libc::RLIMIT_MSGQUEUE, 819_200),
+        (libc::RLIMIT_MSGQUEUE, MESSAGE_QUEUES),
         (libc::RLIMIT_SIGPENDING, 1024),
         (libc::RLIMIT_RTPRIO, 0),
         (libc::RLIMIT_NICE, 0),

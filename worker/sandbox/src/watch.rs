@@ -40,6 +40,11 @@ const IDLE_SHARE: f64 = 0.10;
 /// most this many times the limit. Otherwise an overloaded host turns TLE into ILE, and AC into ILE.
 const WALL_STRETCH: u32 = 4;
 
+/// A watcher that wakes this much later than it asked for was itself stopped: by SIGSTOP, by a paused virtual
+/// machine, by a host out of breath. Well above what a loaded host delays a wake-up by, so that the limit does not
+/// creep.
+const STALL: Duration = Duration::from_secs(1);
+
 /// How a watch ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct End {
@@ -69,6 +74,9 @@ pub(crate) struct Watch<'a> {
     next_sample: Duration,
     /// When the wall limit fires, as far as is known now.
     wall_end: Duration,
+    /// How long this watcher itself stood still. Nobody knows what the program did meanwhile, so its wall limit
+    /// moves by as much.
+    stalled: Duration,
 }
 
 impl<'a> Watch<'a> {
@@ -96,6 +104,7 @@ impl<'a> Watch<'a> {
             peak_used: 0,
             next_sample: SAMPLE_FIRST,
             wall_end: limits.wall_time,
+            stalled: Duration::ZERO,
         })
     }
 
@@ -110,7 +119,11 @@ impl<'a> Watch<'a> {
         loop {
             let now = self.started.elapsed();
             let until = self.wall_end.min(next_cpu).min(self.next_sample);
-            let ready = self.wait(until.saturating_sub(now))?;
+            let asked = until.saturating_sub(now);
+            let ready = self.wait(asked)?;
+            let stall = overslept(asked, self.started.elapsed().saturating_sub(now));
+            self.stalled += stall;
+            self.wall_end += stall;
             if ready.cancel {
                 return Err(SandboxError::Cancelled);
             }
@@ -169,9 +182,10 @@ impl<'a> Watch<'a> {
             }
             *next_cpu = now + (self.limits.cpu_time.checked_sub(used).unwrap() / cpus()).max(CPU_TICK_MIN);
             if now >= self.wall_end && !self.stretch_wall(now) {
-                let idle = used.as_secs_f64() < now.as_secs_f64() * IDLE_SHARE;
+                let watched = now.saturating_sub(self.stalled);
+                let idle = used.as_secs_f64() < watched.as_secs_f64() * IDLE_SHARE;
                 let limit = if idle { LimitHit::Idle } else { LimitHit::WallTime };
-                self.event(limit, nanos(now), nanos(self.limits.wall_time));
+                self.event(limit, nanos(watched), nanos(self.limits.wall_time));
                 return Ok(Some(self.end_now(None)));
             }
         }
@@ -181,7 +195,7 @@ impl<'a> Watch<'a> {
     /// Moves the wall limit by what the program waited for a cpu. Returns whether there is time left then.
     fn stretch_wall(&mut self, now: Duration) -> bool {
         let waited = sampled::longest_cpu_wait(self.warm.pid);
-        self.wall_end = self.wall_end.max(stretched(self.limits.wall_time, waited));
+        self.wall_end = self.wall_end.max(stretched(self.limits.wall_time, waited) + self.stalled);
         now < self.wall_end
     }
 
@@ -432,6 +446,14 @@ fn stretched(limit: Duration, waited: Duration) -> Duration {
     (limit + waited).min(limit * WALL_STRETCH)
 }
 
+/// How long the watcher stood still when a wait of `asked` took `took`: nothing below [`STALL`].
+fn overslept(asked: Duration, took: Duration) -> Duration {
+    match took.saturating_sub(asked) {
+        late if late > STALL => late,
+        _ => Duration::ZERO,
+    }
+}
+
 fn nanos(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -452,5 +474,13 @@ mod tests {
         assert_eq!(stretched(s(4), s(0)), s(4));
         assert_eq!(stretched(s(4), s(3)), s(7));
         assert_eq!(stretched(s(4), s(100)), s(16));
+    }
+
+    #[test]
+    fn a_late_watcher_is_no_slow_program_and_a_little_late_is_not_late() {
+        let ms = Duration::from_millis;
+        assert_eq!(overslept(ms(100), ms(10_100)), ms(10_000));
+        assert_eq!(overslept(ms(100), ms(900)), ms(0));
+        assert_eq!(overslept(ms(5000), ms(20)), ms(0), "woken early by an event");
     }
 }

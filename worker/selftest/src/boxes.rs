@@ -231,6 +231,7 @@ impl Expect {
             verdict: self.peer.verdict.clone(),
             stdout: self.peer.stdout.clone(),
             signal: None,
+            exit_code: None,
             limit_hit: None,
             note: None,
             cpu_ms_min: None,
@@ -253,6 +254,9 @@ impl Expect {
             format!("verdict {verdict}, expected {:?}; it said \"{}\"; {facts:?}", self.verdict, said())
         })?;
         must(self.signal.is_none_or(|signal| facts.exit == Some(Exit::Signal(signal))), &|| {
+            format!("ended with {:?}", facts.exit)
+        })?;
+        must(self.exit_code.is_none_or(|code| facts.exit == Some(Exit::Code(code))), &|| {
             format!("ended with {:?}", facts.exit)
         })?;
         must(self.limit_hit.is_none() || self.limit_hit == classified.limit_hit, &|| {

@@ -135,6 +135,8 @@ pub struct Expect {
     pub verdict: Vec<Verdict>,
     /// The program dies of this signal number.
     pub signal: Option<i32>,
+    /// The program exits with this status.
+    pub exit_code: Option<i32>,
     /// The limit that decided.
     pub limit_hit: Option<LimitHit>,
     /// Exactly this on stdout.
