@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub(crate) struct FakeRunner {
     pub(crate) runs: Mutex<Vec<RunSpec>>,
     /// How long each run takes, so that something can happen meanwhile.
     delay: Duration,
+    /// After so many runs the machine is unfit.
+    pub(crate) fit_for: AtomicUsize,
 }
 
 impl FakeRunner {
@@ -37,7 +40,12 @@ impl FakeRunner {
         delay: Duration,
         script: impl Fn(&RunSpec) -> Result<RunOutcome, RunError> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { script: Box::new(script), runs: Mutex::default(), delay })
+        Arc::new(Self {
+            script: Box::new(script),
+            runs: Mutex::default(),
+            delay,
+            fit_for: AtomicUsize::new(usize::MAX),
+        })
     }
 
     /// `argv` of every run so far.
@@ -54,6 +62,11 @@ impl Runner for FakeRunner {
             tokio::time::sleep(self.delay).await;
         }
         (self.script)(&spec)
+    }
+
+    fn unfit(&self) -> Option<String> {
+        let worn_out = self.commands().len() >= self.fit_for.load(Ordering::Relaxed);
+        worn_out.then(|| "2 boxes could not be killed".to_owned())
     }
 }
 

@@ -9,6 +9,7 @@ use crate::error::SandboxError;
 use crate::keeper::BoxServer;
 use crate::run::Cancel;
 use crate::spec::{Profile, RootSpec, RunSpec, Stdin};
+use crate::steps::landlock;
 
 /// One mechanism.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -73,6 +74,14 @@ pub fn probe(server: Result<&BoxServer, &SandboxError>, root: &RootSpec) -> Vec<
             how: "the message names the step the kernel refused",
         }),
     }
+    out.push(Probe {
+        name: "landlock",
+        present: landlock::is_supported(),
+        required: false,
+        seen: if landlock::is_supported() { "version 2 or newer" } else { "absent" }.into(),
+        lost: "the worker's own executable can be started inside a box, as its unprivileged user",
+        how: "Linux 5.19 with CONFIG_SECURITY_LANDLOCK, and landlock among the modules of lsm= at boot",
+    });
     out.extend(host());
     out
 }

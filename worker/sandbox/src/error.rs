@@ -65,6 +65,8 @@ steps! {
     Fork = "fork the program process",
     /// setsid, umask, the work directory, oom_score_adj.
     Session = "start a session",
+    /// Landlock: only programs of the box.
+    Landlock = "forbid programs from outside the box",
     /// no_new_privs and the filters.
     Seccomp = "install the system call filters",
     /// The word to start, with the descriptors.

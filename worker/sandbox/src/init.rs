@@ -17,7 +17,7 @@ use crate::channel::{self, Frame, MESSAGE_MAX, Tag};
 use crate::error::Step;
 use crate::policy::Filters;
 use crate::program::Program;
-use crate::steps::{At, Failure, credentials, filters, mounts, namespaces};
+use crate::steps::{At, Failure, credentials, filters, landlock, mounts, namespaces};
 use crate::sys;
 use crate::wire::{BoxPlan, PROGRAM_ID, StartPlan, WORK_DIR};
 
@@ -122,6 +122,7 @@ fn build(
     sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).at(Step::Ids, 3)?;
     nix::unistd::chdir(WORK_DIR).at(Step::Session, 1)?;
     if plan.host_id.is_some() { credentials::keep(kept) } else { credentials::clear() }?;
+    landlock::only_own_programs()?;
     let listener = filters::install_classes(filters)?;
     let rss = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
     let fds = [stage.as_fd(), mounted.as_fd(), listener.as_fd()];

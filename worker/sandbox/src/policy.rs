@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use crate::syscalls;
 
-const TEXT: &str = include_str!("../policy/seccomp.toml");
+pub(crate) const TEXT: &str = include_str!("../policy/seccomp.toml");
 
 // linux/seccomp.h
 const RET_ALLOW: u32 = 0x7fff_0000;
@@ -115,7 +115,7 @@ pub(crate) fn filters() -> Result<Filters, PolicyError> {
     compile(TEXT)
 }
 
-fn compile(text: &str) -> Result<Filters, PolicyError> {
+pub(crate) fn compile(text: &str) -> Result<Filters, PolicyError> {
     let policy: Policy = toml::from_str(text)?;
     let mut returns = BTreeMap::new();
     for row in &policy.call {

@@ -94,10 +94,12 @@ struct Start {
 
 impl Start {
     fn new(spec: &RunSpec, accounting: Accounting) -> Result<Self, SandboxError> {
-        let plan = start_plan(spec, accounting)?;
         Ok(Self {
-            plan: serde_json::to_vec(&plan).expect("a plan is plain data"),
-            stdin: files::stdin(&spec.stdin).map_err(SandboxError::host("make standard input"))?,
+            plan: start_message(spec, accounting)?,
+            stdin: files::stdin(&spec.stdin).map_err(|e| match e.kind() {
+                io::ErrorKind::FileTooLarge => SandboxError::BadSpec(e.to_string()),
+                _ => SandboxError::host("make standard input")(e),
+            })?,
             out: pipe()?,
             err: pipe()?,
         })
@@ -131,6 +133,8 @@ fn run_in(
 fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     let make = || -> io::Result<(OwnedFd, OwnedFd)> {
         let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        // The pipe is ours; this is what lets the program open /dev/stdout again, to write and not to read.
+        rustix::fs::fchmod(&write, rustix::fs::Mode::from_raw_mode(0o222))?;
         // Our end only: the program's end is another open file description and stays blocking.
         fcntl(read.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         Ok((read, write))
@@ -138,7 +142,24 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     make().map_err(SandboxError::host("make a pipe"))
 }
 
-fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<StartPlan, SandboxError> {
+/// The message that starts the program.
+pub(crate) fn start_message(spec: &RunSpec, accounting: Accounting) -> Result<Vec<u8>, SandboxError> {
+    let plan = start_plan(spec, accounting)?;
+    let text = serde_json::to_vec(&plan).expect("a plan is plain data");
+    // JSON writes a control character with six.
+    if text.len() > channel::MESSAGE_MAX {
+        return Err(too_long(text.len(), channel::MESSAGE_MAX));
+    }
+    Ok(text)
+}
+
+fn too_long(bytes: usize, most: usize) -> SandboxError {
+    SandboxError::BadSpec(format!(
+        "arguments, environment and the search for the program in PATH are {bytes} bytes; {most} are possible"
+    ))
+}
+
+pub(crate) fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<StartPlan, SandboxError> {
     let bad = |what: String| Err(SandboxError::BadSpec(what));
     let Some(program) = spec.argv.first().filter(|p| !p.is_empty()) else {
         return bad("the command is empty".into());
@@ -152,24 +173,31 @@ fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<StartPlan, Sandb
     }
     let total: usize = spec.argv.iter().chain(&env).map(|t| t.len() + 1).sum();
     if total > channel::MESSAGE_MAX / 2 {
-        return bad(format!(
-            "arguments and environment are {total} bytes; {} are possible",
-            channel::MESSAGE_MAX / 2
-        ));
+        return Err(too_long(total, channel::MESSAGE_MAX / 2));
     }
     let candidates = if program.contains('/') {
         vec![program.clone()]
     } else {
         let path = spec.env.iter().find(|(k, _)| k == "PATH").map_or("/usr/bin:/bin", |(_, v)| v);
-        path.split(':').filter(|d| d.starts_with('/')).map(|d| format!("{d}/{program}")).collect()
+        let dirs: Vec<&str> = path.split(':').filter(|d| d.starts_with('/')).collect();
+        // Thousands of directories, each with a long name behind it, would be gigabytes.
+        let searched: usize = dirs.iter().map(|d| d.len() + 1 + program.len()).sum();
+        if searched > channel::MESSAGE_MAX {
+            return Err(too_long(searched, channel::MESSAGE_MAX));
+        }
+        dirs.into_iter().map(|d| format!("{d}/{program}")).collect()
     };
     let l = &spec.limits;
+<<<<<<< HEAD
     let cpu_backup = l.cpu_time.as_secs() + 2;
     // Where no group counts it, the stack would be memory without a bound: RLIMIT_DATA leaves it out.
     let stack = match accounting {
         Accounting::Exact => libc::RLIM_INFINITY,
         Accounting::Sampled => l.memory.get(),
     };
+=======
+    let cpu_backup = l.cpu_time.as_secs().saturating_add(2);
+>>>>>>> main
     let mut rlimits = vec![
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_CPU, cpu_backup),
@@ -184,8 +212,8 @@ fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<StartPlan, Sandb
     ];
     if accounting == Accounting::Sampled {
         // No group bounds the box, so the kernel's per-process limits have to: coarser, and no evidence.
-        rlimits.push((libc::RLIMIT_NPROC, u64::from(l.processes + TASKS_OVERHEAD)));
-        rlimits.push((libc::RLIMIT_DATA, l.memory.get() + MEMORY_OVERHEAD));
+        rlimits.push((libc::RLIMIT_NPROC, u64::from(l.processes.saturating_add(TASKS_OVERHEAD))));
+        rlimits.push((libc::RLIMIT_DATA, l.memory.get().saturating_add(MEMORY_OVERHEAD)));
     }
     Ok(StartPlan { candidates, argv: spec.argv.clone(), env, rlimits })
 }

@@ -47,7 +47,8 @@ pub enum Stdin {
     Empty,
     /// These bytes, from a sealed memfd.
     Bytes(Arc<[u8]>),
-    /// This descriptor, opened read-only by the caller.
+    /// What this regular file holds, copied into a sealed memfd: at most 2 GiB. Any other descriptor, a pipe
+    /// or a socket, is passed on as it is.
     Fd(Arc<OwnedFd>),
 }
 

@@ -19,6 +19,7 @@ pub mod catalogue;
 pub mod expect;
 pub mod ground;
 pub mod honest;
+pub mod image;
 pub mod kernel_log;
 mod leftovers;
 pub mod oracle;

@@ -22,8 +22,8 @@ use super::{blocking, validator};
 use crate::error::JudgeError;
 use crate::runner::{RunError, Runner, run_twice};
 
-/// Inputs up to this size are handed over from memory; larger ones as the file itself, so that a hundred
-/// cases of 500 MB do not need memory for one.
+/// Inputs up to this size are handed over from memory; larger ones as the file itself, which the box copies
+/// inside the kernel: once, and not before its turn.
 const STDIN_IN_MEMORY: u64 = 16 << 20;
 
 /// Most bytes of stderr quoted in the reason of a run-time error.

@@ -202,7 +202,8 @@ impl Engine {
             }));
         }
         let files = compile::box_files(&submission.files);
-        compile::compile(&*self.runner, toolchain, files, &plan.compile_limits).await
+        let compiled = compile::compile(&*self.runner, toolchain, files, &plan.compile_limits).await?;
+        Ok(compiled.that_fits(&plan.limits))
     }
 
     async fn run_cases(
