@@ -188,16 +188,12 @@ pub(crate) fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<Start
         dirs.into_iter().map(|d| format!("{d}/{program}")).collect()
     };
     let l = &spec.limits;
-<<<<<<< HEAD
-    let cpu_backup = l.cpu_time.as_secs() + 2;
+    let cpu_backup = l.cpu_time.as_secs().saturating_add(2);
     // Where no group counts it, the stack would be memory without a bound: RLIMIT_DATA leaves it out.
     let stack = match accounting {
         Accounting::Exact => libc::RLIM_INFINITY,
         Accounting::Sampled => l.memory.get(),
     };
-=======
-    let cpu_backup = l.cpu_time.as_secs().saturating_add(2);
->>>>>>> main
     let mut rlimits = vec![
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_CPU, cpu_backup),
