@@ -1,6 +1,6 @@
 //! What a fuzzer may throw at this crate: it panics only for a defect of ours.
 //!
-//! Compiled for tests and under `--cfg fuzzing`, for the targets of `tests/fuzz`.
+//! Compiled for tests and under `--cfg fuzzing`, for a fuzzer.
 
 use std::io::Cursor;
 use std::os::unix::fs::MetadataExt as _;

@@ -59,7 +59,7 @@ impl Limits {
     pub fn compile_defaults() -> Self {
         Self {
             cpu_time: Duration::from_secs(30),
-            wall_time: Duration::from_secs(60),
+            wall_time: Duration::from_mins(1),
             memory: Bytes::gib(2),
             output: Bytes::kib(64),
             file_size: Bytes::mib(64),
@@ -73,8 +73,8 @@ impl Limits {
     /// The most an operator allows unless the configuration says otherwise.
     pub fn default_maxima() -> Self {
         Self {
-            cpu_time: Duration::from_secs(300),
-            wall_time: Duration::from_secs(900),
+            cpu_time: Duration::from_mins(5),
+            wall_time: Duration::from_mins(15),
             memory: Bytes::gib(8),
             output: Bytes::gib(1),
             file_size: Bytes::gib(1),
@@ -192,12 +192,6 @@ fn pick<T: Copy + Ord + Default>(
         return Err(LimitError::TooLarge { key, value: show(value), max: show(max) });
     }
     Ok(value)
-}
-
-impl Default for Bytes {
-    fn default() -> Self {
-        Bytes(0)
-    }
 }
 
 impl LimitsRequest {

@@ -207,7 +207,7 @@ fn unsafe_code_stands_in_one_file() {
     for (path, text) in sources() {
         for (number, line) in text.lines().enumerate() {
             let line = code(line);
-            if line.contains("allow(unsafe_code)") && line.trim_start().starts_with("#") {
+            if line.contains("allow(unsafe_code)") && line.trim_start().starts_with('#') {
                 allows.push(path.clone());
             }
             let opens = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"];
@@ -507,7 +507,9 @@ fn every_fault_of_the_model_has_a_test_that_exists() {
 fn no_limit_reads_the_time_of_day() {
     let mut findings = Vec::new();
     for (path, text) in sources() {
-        if !path.starts_with("worker/") || path.contains("/tests") {
+        // The oracle asks whether an attack set that very clock.
+        let asks = path == "worker/selftest/src/oracle.rs";
+        if !path.starts_with("worker/") || path.contains("/tests") || asks {
             continue;
         }
         for (number, line) in production(&text).lines().enumerate() {

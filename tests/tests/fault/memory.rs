@@ -79,7 +79,7 @@ pub(crate) fn under_pressure(server: &BoxServer, layer: &Path) {
     spec.limits.memory = Bytes::mib(16);
     match server.run(&spec, &Cancel::new()) {
         Ok(o) if o.facts.limit_events.iter().any(|e| e.limit == LimitHit::Memory) => {
-            println!("its own limit holds")
+            println!("its own limit holds");
         }
         other => println!("WRONG a hog above its limit: {other:?}"),
     }

@@ -24,7 +24,7 @@ pub(crate) const FLAG: &str = "--as-worker";
 const REGISTERED: &str = "registered";
 
 /// Longest wait for a line; bounds a hang, measures nothing.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs at the same time.
 const THREADS: usize = 2;
@@ -40,15 +40,13 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
     println!("{REGISTERED}");
     match part.as_str() {
         "loop" => run_until_end_of_input(&server, layer),
-        "pressure" => {
-            memory::under_pressure(&server, layer);
-            Ok(())
-        }
+        "pressure" => memory::under_pressure(&server, layer),
         other => bail!("no part `{other}`"),
     }
+    Ok(())
 }
 
-fn run_until_end_of_input(server: &BoxServer, layer: &Path) -> Result<()> {
+fn run_until_end_of_input(server: &BoxServer, layer: &Path) {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -63,7 +61,6 @@ fn run_until_end_of_input(server: &BoxServer, layer: &Path) -> Result<()> {
         stop.store(true, Ordering::Relaxed);
     });
     println!("restarts {} retired {}", server.restarts(), server.retired());
-    Ok(())
 }
 
 /// `ok`, `retry` for what a worker tries again, or `WRONG` for what would be judged wrongly.

@@ -145,7 +145,7 @@ impl Walk<'_> {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => self.directory(work, &fd, path, depth),
             FileType::RegularFile if stat.st_nlink != 1 => {
-                self.refuse(path, "has several names (hard links)")
+                self.refuse(path, "has several names (hard links)");
             }
             FileType::RegularFile => self.file(fd, path, stat.st_mode & 0o100 != 0),
             other => self.refuse(path, format!("is no regular file but {other:?}")),
@@ -191,10 +191,7 @@ fn printable(path: &[u8]) -> String {
     let text = String::from_utf8_lossy(path);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        match c.is_control() || turns(c) {
-            true => out.extend(c.escape_default()),
-            false => out.push(c),
-        }
+        if c.is_control() || turns(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
 }

@@ -131,7 +131,7 @@ fn in_box(text: &str) -> Vec<Probe> {
         row(
             "user namespace",
             text.lines().any(|l| l.split_whitespace().next() == Some("1000"))
-                && !field("Uid:").starts_with("0"),
+                && !field("Uid:").starts_with('0'),
             format!("uid {}", field("Uid:").split_whitespace().next().unwrap_or("?")),
             "a kernel bug that needs capabilities in a namespace is one step nearer",
             "kernel with CONFIG_USER_NS; sysctl user.max_user_namespaces above 0",

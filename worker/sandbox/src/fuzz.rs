@@ -1,7 +1,7 @@
 //! What a fuzzer may throw at this crate: each function takes any bytes and panics only for a defect of ours.
 //!
-//! Compiled for tests, which throw a bounded number of things, and under `--cfg fuzzing`, for the targets of
-//! `tests/fuzz`, which go on.
+//! Compiled for tests, which throw a bounded number of things, and under `--cfg fuzzing`, for a fuzzer that
+//! goes on.
 
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use crate::channel::Tag;
 
-    /// The same cases in every run: CI is no place for news. `cargo fuzz` makes new ones.
+    /// The same cases in every run: CI is no place for news. a fuzzer makes new ones.
     fn cases(n: u32) -> ProptestConfig {
         ProptestConfig {
             cases: n,
@@ -135,7 +135,7 @@ mod tests {
     }
 
     /// Overwrites and cuts bytes.
-    fn spoiled(from: &[u8], spoils: &[(prop::sample::Index, u8)], end: &prop::sample::Index) -> Vec<u8> {
+    fn spoiled(from: &[u8], spoils: &[(prop::sample::Index, u8)], end: prop::sample::Index) -> Vec<u8> {
         let mut bytes = from.to_vec();
         for (at, byte) in spoils {
             let at = at.index(bytes.len());
@@ -163,7 +163,7 @@ mod tests {
             let start = r#"{"candidates":["/a"],"argv":["a"],"env":["K=V"],"rlimits":[[4,0]]}"#;
             let frame = Frame::new(Tag::Failed, 1, 2, 3).encode();
             let from = [request.as_bytes(), start.as_bytes(), &frame][which];
-            wire(&spoiled(from, &spoils, &end));
+            wire(&spoiled(from, &spoils, end));
         }
 
         #[test]

@@ -104,12 +104,11 @@ fn build(
     // The user namespace is the last: nothing this box can reach is owned by it (sandbox.md M12).
     if plan.host_id.is_some() {
         credentials::drop_groups()?;
-        match user {
-            Some(user) => namespaces::enter_user(&user)?,
-            None => {
-                unshare(CloneFlags::CLONE_NEWUSER).at(Step::UserNamespace, 0)?;
-                be_mapped(worker)?;
-            }
+        if let Some(user) = user {
+            namespaces::enter_user(&user)?;
+        } else {
+            unshare(CloneFlags::CLONE_NEWUSER).at(Step::UserNamespace, 0)?;
+            be_mapped(worker)?;
         }
         credentials::become_id(0)?;
     }

@@ -30,7 +30,7 @@ use crate::supervisor::Supervisor;
 use crate::wire::{BoxPlan, Request};
 
 /// Warm boxes older than this are thrown away.
-const WARM_AGE: Duration = Duration::from_secs(600);
+const WARM_AGE: Duration = Duration::from_mins(10);
 
 /// Most kinds of warm boxes kept.
 const KINDS_MAX: usize = 8;

@@ -180,7 +180,7 @@ impl<'a> Watch<'a> {
                 self.event(LimitHit::CpuTime, nanos(used), nanos(self.limits.cpu_time));
                 return Ok(Some(self.end_now(None)));
             }
-            *next_cpu = now + ((self.limits.cpu_time - used) / cpus()).max(CPU_TICK_MIN);
+            *next_cpu = now + (self.limits.cpu_time.checked_sub(used).unwrap() / cpus()).max(CPU_TICK_MIN);
             if now >= self.wall_end && !self.stretch_wall(now) {
                 let watched = now.saturating_sub(self.stalled);
                 let idle = used.as_secs_f64() < watched.as_secs_f64() * IDLE_SHARE;
