@@ -85,6 +85,20 @@ fn a_command_or_image_that_is_not_there_is_the_requesters_fault() {
     }
 }
 
+#[test]
+fn a_profile_opens_and_closes_system_calls() {
+    let data = data();
+    let second_program = ["/bin/sh", "-c", "/bin/echo second || echo refused"];
+    assert_eq!(facts(data.path(), &["--profile", "strict"], &second_program)["stdout"], "refused\n");
+    for profile in ["default", "loopback"] {
+        assert_eq!(facts(data.path(), &["--profile", profile], &second_program)["stdout"], "second\n");
+    }
+    let unknown = run(data.path(), &["--profile", "open"], &["/bin/true"]);
+    assert!(!unknown.status.success());
+    let said = String::from_utf8_lossy(&unknown.stderr);
+    assert!(said.contains("open") && said.contains("loopback"), "{said}");
+}
+
 /// The catalogue's T13. The watcher is stopped from the start of the program until after its wall limit; the time it
 /// did not watch is not the program's, which ends by itself before the limit that it has then.
 #[test]

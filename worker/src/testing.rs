@@ -134,6 +134,14 @@ pub(crate) fn stdin_of(spec: &RunSpec) -> String {
 
 /// An engine over `runner` that finds a tree for every language.
 pub(crate) fn engine(runner: Arc<dyn Runner>) -> Engine {
+    engine_with(runner, language::all().iter().cloned())
+}
+
+/// The same for these languages alone.
+pub(crate) fn engine_with(
+    runner: Arc<dyn Runner>,
+    languages: impl IntoIterator<Item = language::Language>,
+) -> Engine {
     let rootfs = Rootfs {
         digest: Digest::of(b"image"),
         kind: RootfsKind::Oci,
@@ -142,7 +150,7 @@ pub(crate) fn engine(runner: Arc<dyn Runner>) -> Engine {
         env: vec![("PATH".to_owned(), "/usr/bin".to_owned())],
     };
     let find = move |_: &language::Language| Ok(rootfs.clone());
-    Engine::new(runner, Arc::new(Toolchains::new(language::all().iter().cloned(), Box::new(find))))
+    Engine::new(runner, Arc::new(Toolchains::new(languages, Box::new(find))))
 }
 
 /// A problem with these (input, answer) cases, kept in the returned folder.

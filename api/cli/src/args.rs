@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use proto::units::{Bytes, parse_duration};
 use proto::verdict::Verdict;
+use sandbox::spec::Profile;
 
 fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|e| e.to_string())
@@ -140,6 +141,9 @@ pub(crate) struct RunArgs {
     /// Size of the work directory
     #[arg(long, value_name = "S", value_parser = size)]
     pub(crate) disk: Option<Bytes>,
+    /// System calls: strict (no sockets, no second program), default, loopback (TCP and UDP in the box)
+    #[arg(long, default_value = "default", value_name = "NAME")]
+    pub(crate) profile: Profile,
     /// Standard input; `-` passes this command's own [default: empty]
     #[arg(long, value_name = "FILE")]
     pub(crate) stdin: Option<PathBuf>,

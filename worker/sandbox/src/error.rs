@@ -47,6 +47,8 @@ steps! {
     Pivot = "pivot into the root",
     /// sethostname.
     Hostname = "set the host name",
+    /// SIOCSIFFLAGS on `lo`.
+    Loopback = "bring the loopback interface up",
     /// Joining the v1 control groups.
     Attach = "join the control groups",
     /// The cgroup namespace.

@@ -339,6 +339,7 @@ impl Inner {
             disk_bytes: kind.disk_bytes,
             inodes: kind.inodes,
             writable: kind.writable,
+            profile: kind.profile,
             host_id: lease.map(Lease::base),
             enters: group.is_some_and(|g| g.entry().is_some()),
         })

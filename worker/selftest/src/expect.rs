@@ -76,11 +76,12 @@ pub enum ProfileName {
 }
 
 impl ProfileName {
-    /// The sandbox's profile of that name, if this build has it.
-    pub fn profile(self) -> Option<Profile> {
+    /// The sandbox's profile of that name.
+    pub fn profile(self) -> Profile {
         match self {
-            ProfileName::Default => Some(Profile::Default),
-            ProfileName::Strict | ProfileName::Loopback => None,
+            ProfileName::Strict => Profile::Strict,
+            ProfileName::Default => Profile::Default,
+            ProfileName::Loopback => Profile::Loopback,
         }
     }
 }

@@ -96,7 +96,7 @@ pub(crate) async fn compile(
         argv: language.run_argv(&names, &[]),
         env: toolchain.env(),
         root: toolchain.root(),
-        profile: Profile::Default,
+        profile: toolchain.profile().map_err(|e| JudgeError::hopeless(e.to_string()))?,
         files,
     };
     match language.compile_argv(&names) {
@@ -141,7 +141,8 @@ async fn compile_with(
         keep_stdout: LOG_MAX,
         keep_stderr: LOG_MAX,
         limits: limits.clone(),
-        profile: program.profile,
+        // The language's own is for its programs: a compiler starts an assembler, a linker and more.
+        profile: Profile::Default,
         writable: true,
         collect: artifact
             .map(|path| Collect { path: path.to_owned(), max_bytes: limits.file_size.get() })
