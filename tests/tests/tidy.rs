@@ -20,10 +20,23 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("sandbox", &["proto"]),
     ("images", &["language", "proto"]),
     ("checker", &["problem", "proto"]),
+    ("selftest", &["checker", "proto", "sandbox"]),
     ("worker", &["checker", "images", "language", "problem", "proto", "queue", "sandbox"]),
     ("api", &["checker", "problem", "proto", "queue"]),
-    ("tribunal", &["api", "checker", "images", "language", "problem", "proto", "queue", "sandbox", "worker"]),
-    ("tests", &["api", "checker", "images", "language", "problem", "proto", "queue", "sandbox", "worker"]),
+    (
+        "tribunal",
+        &[
+            "api", "checker", "images", "language", "problem", "proto", "queue", "sandbox", "selftest",
+            "worker",
+        ],
+    ),
+    (
+        "tests",
+        &[
+            "api", "checker", "images", "language", "problem", "proto", "queue", "sandbox", "selftest",
+            "worker",
+        ],
+    ),
 ];
 
 /// Outside crates that only some may use: each is a power, and a power has one owner.

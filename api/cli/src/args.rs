@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Languages(JsonArgs),
     /// Probe what the sandbox relies on
     Doctor(JsonArgs),
+    /// Run hostile programs in boxes on this machine and see that nothing gets out
+    Selftest(SelftestArgs),
     /// Reproducible measurements
     Bench(BenchArgs),
     /// Print the OpenAPI document of the HTTP API
@@ -286,6 +288,16 @@ pub(crate) enum ImagesCommand {
     },
     /// Hash everything again
     Verify(JsonArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SelftestArgs {
+    /// Only these, by number (N10) or name (mount_tmpfs)
+    #[arg(value_name = "CASE")]
+    pub(crate) cases: Vec<String>,
+    /// Print exactly one JSON document on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

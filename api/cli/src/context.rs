@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use images::{RootfsKind, Store};
+use images::{Rootfs, RootfsKind, Store};
+use sandbox::spec::{RootBind, RootSpec};
 use sandbox::{BoxServer, ServerConfig};
 use tokio::runtime::Runtime;
 use worker::boxes::BoxRunner;
@@ -53,6 +54,17 @@ impl Settings {
         let toolchains = Toolchains::new(language::all().iter().cloned(), Box::new(find));
         Engine::new(Arc::new(BoxRunner::new(boxes)), Arc::new(toolchains))
             .with_maxima(self.config.maxima.clone())
+    }
+}
+
+/// An image's tree as boxes take it.
+pub(crate) fn root_spec(rootfs: &Rootfs) -> RootSpec {
+    let binds = rootfs.binds.iter();
+    RootSpec {
+        lower: rootfs.layers.clone(),
+        binds: binds
+            .map(|(source, target)| RootBind { source: source.clone(), target: target.clone() })
+            .collect(),
     }
 }
 

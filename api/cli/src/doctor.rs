@@ -1,22 +1,17 @@
 //! `tribunal doctor`: every mechanism the sandbox relies on, probed in a real box.
 
-use sandbox::spec::{RootBind, RootSpec};
 use sandbox::{BoxServer, ServerConfig, doctor};
 use serde_json::json;
 
 use crate::args::JsonArgs;
-use crate::context::Settings;
+use crate::context::{Settings, root_spec};
 use crate::output::{Failure, chain, print_json, print_line};
 use crate::report;
 
 pub(crate) fn main(args: &JsonArgs, settings: &Settings) -> Result<u8, Failure> {
     let boxes = BoxServer::spawn(ServerConfig::default());
     let rootfs = settings.store()?.rootfs("host").map_err(|e| Failure::ours(chain(&e)))?;
-    let root = RootSpec {
-        lower: rootfs.layers,
-        binds: rootfs.binds.into_iter().map(|(source, target)| RootBind { source, target }).collect(),
-    };
-    let probes = doctor::probe(boxes.as_ref(), &root);
+    let probes = doctor::probe(boxes.as_ref(), &root_spec(&rootfs));
     let ok = probes.iter().all(|p| p.present || !p.required);
     if args.json {
         print_json(&json!({ "ok": ok, "probes": probes }))?;

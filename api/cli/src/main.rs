@@ -20,6 +20,7 @@ mod openapi;
 mod output;
 mod report;
 mod run;
+mod selftest_cmd;
 mod serve;
 mod sources;
 mod stop;
@@ -64,6 +65,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Images(args) => images_cmd::main(args, &settings),
         Command::Languages(args) => languages::main(&args, &settings),
         Command::Doctor(args) => doctor::main(&args, &settings),
+        Command::Selftest(args) => selftest_cmd::main(&args, &settings),
         Command::Bench(args) => bench::main(&args, &settings),
         Command::Openapi => openapi::main(),
     }

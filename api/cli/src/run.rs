@@ -7,18 +7,16 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use checker::{Classified, classify};
-use images::{ImageError, Rootfs};
+use images::ImageError;
 use proto::limits::{Limits, LimitsRequest};
 use proto::units::round_ms;
 use proto::verdict::Verdict;
-use sandbox::spec::{
-    BoxFile, Captured, Collect, Collected, Profile, RootBind, RootSpec, RunOutcome, RunSpec, Stdin,
-};
+use sandbox::spec::{BoxFile, Captured, Collect, Collected, Profile, RunOutcome, RunSpec, Stdin};
 use sandbox::{Cancel, SandboxError};
 use serde_json::{Value, json};
 
 use crate::args::RunArgs;
-use crate::context::Settings;
+use crate::context::{Settings, root_spec};
 use crate::output::{Failure, chain, note, pass, print_json};
 
 /// Exit statuses of the pass-through that are not the program's own.
@@ -41,7 +39,7 @@ pub(crate) fn main(args: &RunArgs, settings: &Settings) -> Result<u8, Failure> {
 
     let max_bytes = limits.disk.get();
     let spec = RunSpec {
-        root: root(&rootfs),
+        root: root_spec(&rootfs),
         argv: args.command.clone(),
         env: merged(rootfs.env, env),
         files,
@@ -185,17 +183,6 @@ fn limits(args: &RunArgs, maxima: &Limits) -> Result<Limits, Failure> {
         ..LimitsRequest::default()
     };
     request.resolve(&Limits::run_defaults(), maxima).map_err(Failure::usage)
-}
-
-fn root(rootfs: &Rootfs) -> RootSpec {
-    RootSpec {
-        lower: rootfs.layers.clone(),
-        binds: rootfs
-            .binds
-            .iter()
-            .map(|(source, target)| RootBind { source: source.clone(), target: target.clone() })
-            .collect(),
-    }
 }
 
 fn merged(image: Vec<(String, String)>, own: Vec<(String, String)>) -> Vec<(String, String)> {

@@ -1,7 +1,10 @@
 #include <fcntl.h>
 #include <stdio.h>
-int main(void) {
+#include <unistd.h>
+int main(int argc, char **argv) {
+    int control = argc > 1;
+    if (control) dup2(0, 77);
     for (int fd = 3; fd < 65536; fd++)
-        if (fcntl(fd, F_GETFD) != -1) { printf("descriptor %d is open\n", fd); return 1; }
-    return 0;
+        if (fcntl(fd, F_GETFD) != -1) { printf("descriptor %d is open\n", fd); return !control; }
+    return control;
 }

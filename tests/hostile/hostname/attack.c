@@ -1,11 +1,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-int main(void) {
+int main(int argc, char **argv) {
+    int control = argc > 1;
     char name[64];
     gethostname(name, sizeof name);
-    if (strcmp(name, "box")) { puts(name); return 1; }
-    sethostname("evil", 4);
+    if (!control && strcmp(name, "box")) { puts(name); return 1; }
+    int bad = sethostname("evil", 4);
     puts("survived");
-    return 0;
+    return bad != 0;
 }

@@ -6,6 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -39,8 +40,18 @@ pub(crate) struct Lease {
 impl Lease {
     /// The host id behind the box's 0.
     pub(crate) fn base(&self) -> u32 {
-        FIRST + self.number * SPAN
+        host_ids(self.number).start
     }
+}
+
+/// The host ids of a lease, by the number that is its file's name: for whoever looks for what a box left.
+///
+/// # Panics
+/// In debug builds, when there is no lease of that number.
+pub fn host_ids(number: u32) -> Range<u32> {
+    debug_assert!(number < RANGES);
+    let first = FIRST + number * SPAN;
+    first..first + SPAN
 }
 
 impl IdPool {

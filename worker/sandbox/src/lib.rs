@@ -39,6 +39,7 @@ mod watch;
 mod wire;
 
 pub use error::{SandboxError, Step};
+pub use ids::host_ids;
 pub use keeper::{BoxServer, ServerConfig};
 pub use run::{Cancel, MEMORY_OVERHEAD};
 

@@ -1,0 +1,321 @@
+//! `expect.toml`: what must come of an attack, where it applies, and what proves that it is alive.
+//!
+//! Read once, strictly: an unknown key, an unknown catalogue number or a mode left out without a reason is an error
+//! that names the case. The keys are explained to authors in `tests/hostile/README.md`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto::facts::LimitHit;
+use proto::limits::LimitsRequest;
+use proto::verdict::Verdict;
+use sandbox::spec::Profile;
+use serde::Deserialize;
+
+use crate::catalogue;
+
+/// Most runs in a row a case may ask for: what the design asks of a racy one.
+pub const REPEAT_MAX: u32 = 50;
+
+/// How the host lets boxes work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Root with cgroup v1, hybrid or pure.
+    V1,
+    /// Root with cgroup v2.
+    V2,
+    /// Not root: the user namespace comes first, and groups are there only when delegated.
+    Rootless,
+}
+
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Mode; 3] = [Mode::V1, Mode::V2, Mode::Rootless];
+
+    /// The mode of a box server, from who runs it and its [`sandbox::BoxServer::cgroup_layout`].
+    pub fn of(root: bool, layout: &str) -> Self {
+        match (root, layout) {
+            (false, _) | (true, "none") => Mode::Rootless,
+            (true, "v2") => Mode::V2,
+            (true, _) => Mode::V1,
+        }
+    }
+
+    /// As `expect.toml` writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::V1 => "v1",
+            Mode::V2 => "v2",
+            Mode::Rootless => "rootless",
+        }
+    }
+}
+
+/// A run that must succeed because the responsible layer is off: it proves that the case is alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Control {
+    /// The program, called with `CONTROL`, exits 0 as uid 0 of fresh namespaces without filter or limits.
+    #[serde(rename = "succeeds in plain namespaces")]
+    PlainNamespaces,
+    /// The program, called with `CONTROL`, exits 0 in a box with `[control_limits]`.
+    #[serde(rename = "succeeds with wider limits")]
+    WiderLimits,
+}
+
+/// Which profile a case runs under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProfileName {
+    /// No socket at all.
+    Strict,
+    /// What every language runtime needs.
+    #[default]
+    Default,
+    /// With sockets on the box's own loopback.
+    Loopback,
+}
+
+impl ProfileName {
+    /// The sandbox's profile of that name, if this build has it.
+    pub fn profile(self) -> Option<Profile> {
+        match self {
+            ProfileName::Default => Some(Profile::Default),
+            ProfileName::Strict | ProfileName::Loopback => None,
+        }
+    }
+}
+
+/// What must come of `peer.c`, which runs beside `attack.c` in a box of its own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerExpect {
+    /// Any of these; `OK` unless named.
+    #[serde(default = "only_ok")]
+    pub verdict: Vec<Verdict>,
+    /// Exactly this on stdout.
+    pub stdout: Option<String>,
+    /// Arguments after the program's name.
+    #[serde(default)]
+    pub args: Vec<String>,
+}
+
+impl Default for PeerExpect {
+    fn default() -> Self {
+        Self { verdict: only_ok(), stdout: None, args: Vec::new() }
+    }
+}
+
+fn only_ok() -> Vec<Verdict> {
+    vec![Verdict::OK]
+}
+
+/// What must come of an attack.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// Its number in the catalogue.
+    pub id: String,
+    /// Further numbers that this program shows too.
+    #[serde(default)]
+    pub also: Vec<String>,
+    /// The promise it holds us to: what must happen.
+    pub why: String,
+    /// Any of these.
+    pub verdict: Vec<Verdict>,
+    /// The program dies of this signal number.
+    pub signal: Option<i32>,
+    /// The limit that decided.
+    pub limit_hit: Option<LimitHit>,
+    /// Exactly this on stdout.
+    pub stdout: Option<String>,
+    /// A stable note of the verdict.
+    pub note: Option<String>,
+    /// At least so much cpu time, milliseconds.
+    pub cpu_ms_min: Option<u64>,
+    /// At most so many bytes of output counted.
+    pub output_max: Option<u64>,
+    /// Paths below the work directory wanted back.
+    #[serde(default)]
+    pub collect: Vec<String>,
+    /// How many of them must be refused.
+    #[serde(default)]
+    pub refused: usize,
+    /// What a compiler's log must not hold.
+    #[serde(default)]
+    pub log_lacks: Vec<String>,
+    /// What a compiler's log must hold.
+    #[serde(default)]
+    pub log_has: Vec<String>,
+    /// Runs in a row, 1 to [`REPEAT_MAX`]; `times` is its old name.
+    #[serde(default = "once", alias = "times")]
+    pub repeat: u32,
+    /// Where it applies; everywhere unless named.
+    pub modes: Option<BTreeSet<Mode>>,
+    /// Where it does not apply, with the reason.
+    #[serde(default)]
+    pub not_in: BTreeMap<Mode, String>,
+    /// `peer.c` runs beside it, in a box of its own.
+    #[serde(default)]
+    pub pair: bool,
+    /// What must come of the peer.
+    #[serde(default)]
+    pub peer: PeerExpect,
+    /// Environment besides `PATH`.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Arguments after the program's name.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Further files in the work directory: name and text.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
+    /// Standard input; one line unless named.
+    pub stdin: Option<String>,
+    /// Which system calls are open.
+    #[serde(default)]
+    pub profile: ProfileName,
+    /// Further flags for compiling `attack.c` and `peer.c`.
+    #[serde(default)]
+    pub cflags: Vec<String>,
+    /// The whole compiler command for `attack.cpp`, run in a box; g++ unless named.
+    #[serde(default)]
+    pub compiler: Vec<String>,
+    /// What proves that the case is alive.
+    pub control: Option<Control>,
+    /// Why nothing can.
+    pub control_why: Option<String>,
+    /// The limits of [`Control::WiderLimits`].
+    pub control_limits: Option<LimitsRequest>,
+    /// Whether `tribunal selftest` runs it on operators' hosts.
+    #[serde(default)]
+    pub shipped: bool,
+    /// The bounds; the rest as [`crate::boxes::defaults`].
+    #[serde(default)]
+    pub limits: LimitsRequest,
+}
+
+fn once() -> u32 {
+    1
+}
+
+impl Expect {
+    /// Reads the text of an `expect.toml`.
+    ///
+    /// # Errors
+    /// What is wrong, with the key, as a sentence for the author.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let expect: Self = toml::from_str(text).map_err(|e| e.to_string())?;
+        expect.check()?;
+        Ok(expect)
+    }
+
+    /// Its numbers in the catalogue, the main one first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.id.as_str()).chain(self.also.iter().map(String::as_str))
+    }
+
+    /// Why it does not apply in a mode; `None` when it does.
+    pub fn left_out(&self, mode: Mode) -> Option<&str> {
+        self.not_in.get(&mode).map(String::as_str)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if let Some(id) = self.ids().find(|id| catalogue::title(id).is_none()) {
+            return Err(format!("`{id}` is not in the catalogue"));
+        }
+        if self.verdict.is_empty() || self.peer.verdict.is_empty() {
+            return Err("`verdict` names at least one verdict".to_owned());
+        }
+        if self.repeat == 0 || self.repeat > REPEAT_MAX {
+            return Err(format!("`repeat` is from 1 to {REPEAT_MAX}"));
+        }
+        for mode in Mode::ALL {
+            let named = self.modes.as_ref().is_none_or(|modes| modes.contains(&mode));
+            match (named, self.not_in.get(&mode), self.modes.is_some()) {
+                (true, Some(_), true) => {
+                    return Err(format!("`{}` stands in both `modes` and `not_in`", mode.name()));
+                }
+                (false, None, _) => {
+                    return Err(format!("`not_in` says why it does not apply in `{}`", mode.name()));
+                }
+                (_, Some(reason), _) if reason.trim().is_empty() => {
+                    return Err(format!("`not_in.{}` is a reason", mode.name()));
+                }
+                _ => {}
+            }
+        }
+        if self.not_in.len() == Mode::ALL.len() {
+            return Err("it applies nowhere".to_owned());
+        }
+        if self.control.is_some() && self.control_why.is_some() {
+            return Err("either `control` or `control_why`".to_owned());
+        }
+        if (self.control == Some(Control::WiderLimits)) != self.control_limits.is_some() {
+            return Err("`[control_limits]` goes with `control = \"succeeds with wider limits\"`".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(rest: &str) -> Result<Expect, String> {
+        Expect::read(&format!("id = \"P01\"\nwhy = \"w\"\nverdict = [\"OK\"]\n{rest}"))
+    }
+
+    #[test]
+    fn a_mode_is_left_out_only_with_a_reason() {
+        assert!(read("modes = [\"v1\", \"v2\"]").unwrap_err().contains("rootless"));
+        assert!(read("[not_in]\nrootless = \" \"").unwrap_err().contains("reason"));
+        assert!(read("modes = [\"v1\"]\n[not_in]\nv1 = \"a\"\nv2 = \"b\"\nrootless = \"c\"").is_err());
+        assert!(read("[not_in]\nv1 = \"a\"\nv2 = \"b\"\nrootless = \"c\"").unwrap_err().contains("nowhere"));
+        for good in ["[not_in]\nrootless = \"why\"", "modes = [\"v1\", \"v2\"]\n[not_in]\nrootless = \"why\""]
+        {
+            let expect = read(good).unwrap();
+            assert_eq!(expect.left_out(Mode::Rootless), Some("why"), "{good}");
+            assert_eq!(expect.left_out(Mode::V2), None, "{good}");
+        }
+    }
+
+    #[test]
+    fn what_an_author_may_mistype_is_refused() {
+        for bad in [
+            "retries = 3",
+            "repeat = 0",
+            "repeat = 51",
+            "also = [\"P26\"]",
+            "control = \"works\"",
+            "control = \"succeeds with wider limits\"",
+            "control = \"succeeds in plain namespaces\"\ncontrol_why = \"none\"",
+            "profile = \"open\"",
+            "[peer]\nid = \"P02\"",
+            "[limits]\ncpu_time = 1",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        assert!(Expect::read("id = \"Q01\"\nwhy = \"w\"\nverdict = [\"OK\"]").is_err());
+        assert!(Expect::read("id = \"P01\"\nwhy = \"w\"\nverdict = []").is_err());
+    }
+
+    #[test]
+    fn the_old_name_of_repeat_still_reads() {
+        assert_eq!(read("times = 2").unwrap().repeat, 2);
+        assert_eq!(read("").unwrap().repeat, 1);
+    }
+
+    #[test]
+    fn a_host_is_in_one_mode() {
+        for (root, layout, mode) in [
+            (true, "v1-hybrid", Mode::V1),
+            (true, "v1", Mode::V1),
+            (true, "v2", Mode::V2),
+            (false, "v2", Mode::Rootless),
+            (false, "none", Mode::Rootless),
+            (true, "none", Mode::Rootless),
+        ] {
+            assert_eq!(Mode::of(root, layout), mode, "{root} {layout}");
+        }
+    }
+}
