@@ -32,6 +32,8 @@ pub struct Options {
     missing: bool,
     /// Everything again as a user without rights.
     rootless: bool,
+    /// Only the cases that `tribunal selftest` has too.
+    shipped: bool,
 }
 
 impl Options {
@@ -41,6 +43,7 @@ impl Options {
         if let Some(parallel) = self.parallel {
             args.extend(["--parallel".to_owned(), parallel.to_string()]);
         }
+        args.extend(self.shipped.then(|| "--shipped".to_owned()));
         args
     }
 
@@ -60,6 +63,7 @@ impl Options {
                 "--built" => options.built = Some(value()?.into()),
                 "--missing" => options.missing = true,
                 "--rootless" => options.rootless = true,
+                "--shipped" => options.shipped = true,
                 flag if flag.starts_with("--") => {}
                 part => part.clone_into(&mut options.filter),
             }
@@ -90,7 +94,10 @@ pub fn main(options: &Options) -> Result<i32> {
         return super::rootless::run(&cases, options);
     }
     let all = cases.len();
-    cases.retain(|case| case.name.contains(&options.filter) || case.expect.id == options.filter);
+    cases.retain(|case| {
+        (case.name.contains(&options.filter) || case.expect.id == options.filter)
+            && (case.expect.shipped || !options.shipped)
+    });
     let filtered = all - cases.len();
     let dir = tempfile::tempdir()?;
     let lab = Lab::open(dir.path(), &cases, options.built.as_deref())?;

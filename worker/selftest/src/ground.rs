@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use proto::facts::{Accounting, Exit, RunFacts};
 use proto::limits::{Limits, LimitsRequest};
+use proto::verdict::Verdict;
 use sandbox::spec::{RootSpec, Stdin};
 use sandbox::{BoxServer, Cancel};
 
@@ -60,6 +61,9 @@ impl Ground {
         let first = honest(&server, &root, &hello)?;
         let root_user = nix::unistd::geteuid().is_root();
         let mode = Mode::of(root_user, server.cgroup_layout());
+        if first.accounting != mode.accounting() {
+            return Err(format!("in mode {} a result was labelled {:?}", mode.name(), first.accounting));
+        }
         settle(&server)?;
         let oracle = Oracle::open(dir).map_err(failed)?;
         Ok(Self { server, root, compiler, oracle, hello, hello_memory: first.memory_bytes, mode })
@@ -90,6 +94,16 @@ impl Ground {
         let mut happened = self.once(case, programs)?;
         for _ in 1..case.expect.repeat {
             happened = self.once(case, programs)?;
+        }
+        if happened.facts.accounting != self.mode.accounting() {
+            return Err(format!(
+                "in mode {} it was labelled {:?}",
+                self.mode.name(),
+                happened.facts.accounting
+            ));
+        }
+        if happened.verdict == Verdict::MLE && self.mode.accounting() == Accounting::Sampled {
+            return Err("MLE was claimed from sampled figures".to_owned());
         }
         self.oracle.unchanged(&before)?;
         let hello = honest(&self.server, &self.root, &self.hello)?;
