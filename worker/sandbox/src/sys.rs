@@ -124,9 +124,12 @@ pub(crate) fn run_on_our_memory<F: Fn() -> i32>(stack: &mut [u8], child: &F) -> 
     }
     // Older kernels (6.1 does, 6.18 does not) refuse to share memory with a child in another time namespace, which ours
     // is: a copy of us does the same.
-    match fork_checked(0, None)? {
-        Forked::Child => exit(child()),
-        Forked::Parent { pid, .. } => Ok(pid),
+    // SAFETY: one thread, counted above, so the copy is consistent; the child ends in `exit` or execve. By fork(3), because
+    // the filters that already hold here know no clone3.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => exit(child()),
+        pid => Ok(pid),
     }
 }
 
