@@ -34,6 +34,8 @@ pub struct Options {
     rootless: bool,
     /// Only the cases that `tribunal selftest` has too.
     shipped: bool,
+    /// How many times longer than meant cpu and wall limits are: an emulated processor is slow.
+    stretch: u32,
 }
 
 impl Options {
@@ -52,12 +54,13 @@ impl Options {
     /// # Errors
     /// An argument without its value. Flags of cargo's own harness are passed over.
     pub fn read(mut args: impl Iterator<Item = String>) -> Result<Self> {
-        let mut options = Self { repeat: 1, ..Self::default() };
+        let mut options = Self { repeat: 1, stretch: 1, ..Self::default() };
         while let Some(arg) = args.next() {
             let mut value = || args.next().with_context(|| format!("{arg} needs a value"));
             match arg.as_str() {
                 "--parallel" => options.parallel = Some(value()?.parse()?),
                 "--repeat" => options.repeat = value()?.parse()?,
+                "--stretch" => options.stretch = value()?.parse()?,
                 "--mode" => options.mode = Some(value()?),
                 "--build" => options.build = Some(value()?.into()),
                 "--built" => options.built = Some(value()?.into()),
@@ -68,7 +71,10 @@ impl Options {
                 part => part.clone_into(&mut options.filter),
             }
         }
-        ensure!(options.repeat > 0 && options.parallel != Some(0), "at least 1 is needed");
+        ensure!(
+            options.repeat > 0 && options.stretch > 0 && options.parallel != Some(0),
+            "at least 1 is needed"
+        );
         Ok(options)
     }
 }
@@ -99,6 +105,11 @@ pub fn main(options: &Options) -> Result<i32> {
             && (case.expect.shipped || !options.shipped)
     });
     let filtered = all - cases.len();
+    for case in &mut cases {
+        let (limits, usual) = (&mut case.expect.limits, selftest::boxes::defaults());
+        limits.cpu_time = Some(limits.cpu_time.unwrap_or(usual.cpu_time) * options.stretch);
+        limits.wall_time = Some(limits.wall_time.unwrap_or(usual.wall_time) * options.stretch);
+    }
     let dir = tempfile::tempdir()?;
     let lab = Lab::open(dir.path(), &cases, options.built.as_deref())?;
     let mode = lab.ground().mode();
