@@ -105,10 +105,12 @@ pub fn main(options: &Options) -> Result<i32> {
             && (case.expect.shipped || !options.shipped)
     });
     let filtered = all - cases.len();
-    for case in &mut cases {
-        let (limits, usual) = (&mut case.expect.limits, selftest::boxes::defaults());
-        limits.cpu_time = Some(limits.cpu_time.unwrap_or(usual.cpu_time) * options.stretch);
-        limits.wall_time = Some(limits.wall_time.unwrap_or(usual.wall_time) * options.stretch);
+    let usual = selftest::boxes::defaults();
+    for expect in cases.iter_mut().map(|case| &mut case.expect) {
+        for limits in std::iter::once(&mut expect.limits).chain(&mut expect.control_limits) {
+            limits.cpu_time = Some(limits.cpu_time.unwrap_or(usual.cpu_time) * options.stretch);
+            limits.wall_time = Some(limits.wall_time.unwrap_or(usual.wall_time) * options.stretch);
+        }
     }
     let dir = tempfile::tempdir()?;
     let lab = Lab::open(dir.path(), &cases, options.built.as_deref())?;

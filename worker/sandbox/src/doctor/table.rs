@@ -101,14 +101,16 @@ mod tests {
 
     const HOST_MD: &str = include_str!("../../../../deploy/HOST.md");
 
-    /// What stands in backticks in the first column of HOST.md's tables with a column `probe`.
+    /// What stands in backticks at the start of the rows of HOST.md's tables whose first column is `probe`.
     fn named() -> BTreeSet<&'static str> {
-        HOST_MD
-            .lines()
-            .filter_map(|line| line.strip_prefix("| `"))
-            .filter_map(|line| line.split_once('`'))
-            .map(|(name, _)| name)
-            .collect()
+        let mut inside = false;
+        let mut names = BTreeSet::new();
+        for line in HOST_MD.lines() {
+            inside = line.starts_with("| probe |") || (inside && line.starts_with('|'));
+            let name = line.strip_prefix("| `").and_then(|rest| rest.split_once('`'));
+            names.extend(name.filter(|_| inside).map(|(name, _)| name));
+        }
+        names
     }
 
     #[test]
