@@ -379,7 +379,7 @@ fn every_make_target_that_tests_tests_the_whole_workspace() {
 #[test]
 fn every_make_target_is_one_line_with_a_sentence() {
     let text = read("Makefile");
-    for target in ["help", "up", "test", "lint", "bench"] {
+    for target in ["help", "up", "test", "test-v2", "test-long", "lint", "bench"] {
         let lines: Vec<&str> = text.lines().collect();
         let at = lines.iter().position(|line| line.starts_with(&format!("{target}:"))).expect(target);
         assert!(lines[at].contains("## "), "make {target} says what it does");

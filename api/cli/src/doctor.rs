@@ -1,7 +1,8 @@
 //! `tribunal doctor`: every mechanism the sandbox relies on, probed in a real box.
 
+use proto::facts::Accounting;
+use sandbox::doctor::HostFiles;
 use sandbox::{BoxServer, ServerConfig, doctor};
-use serde_json::json;
 
 use crate::args::JsonArgs;
 use crate::context::{Settings, root_spec};
@@ -11,14 +12,26 @@ use crate::report;
 pub(crate) fn main(args: &JsonArgs, settings: &Settings) -> Result<u8, Failure> {
     let boxes = BoxServer::spawn(ServerConfig::default());
     let rootfs = settings.store()?.rootfs("host").map_err(|e| Failure::ours(chain(&e)))?;
-    let probes = doctor::probe(boxes.as_ref(), &root_spec(&rootfs));
-    let ok = probes.iter().all(|p| p.present || !p.required);
+    let files = HostFiles { root: "/".into(), data: settings.data.clone() };
+    let found = doctor::probe(boxes.as_ref(), &root_spec(&rootfs), &files);
+    let status = u8::from(!found.ok);
     if args.json {
-        print_json(&json!({ "ok": ok, "probes": probes }))?;
-        return Ok(u8::from(!ok));
+        print_json(&found)?;
+        return Ok(status);
+    }
+    if let Some(mode) = &found.mode {
+        let exact = if mode.accounting == Accounting::Exact { "exact" } else { "sampled" };
+        print_line(&format!("host mode {}: figures are {exact}", mode.name))?;
+        for promise in mode.promises {
+            print_line(&format!("  holds: {promise}"))?;
+        }
+        for lack in mode.cannot {
+            print_line(&format!("  does not hold: {lack}"))?;
+        }
+        print_line("")?;
     }
     let mut table = report::table(["mechanism", "", "seen"]);
-    for probe in &probes {
+    for probe in &found.probes {
         let state = match (probe.present, probe.required) {
             (true, _) => "present",
             (false, true) => "MISSING",
@@ -27,8 +40,8 @@ pub(crate) fn main(args: &JsonArgs, settings: &Settings) -> Result<u8, Failure> 
         table.add_row([probe.name, state, probe.seen.as_str()]);
     }
     print_line(&table.to_string())?;
-    for probe in probes.iter().filter(|p| !p.present) {
+    for probe in found.probes.iter().filter(|p| !p.present) {
         print_line(&format!("{}: without it {}; {}", probe.name, probe.lost, probe.how))?;
     }
-    Ok(u8::from(!ok))
+    Ok(status)
 }

@@ -33,6 +33,10 @@ pub struct Options {
     missing: bool,
     /// Everything again as a user without rights.
     rootless: bool,
+    /// Only the cases that `tribunal selftest` has too.
+    shipped: bool,
+    /// How many times longer than meant cpu and wall limits are: an emulated processor is slow.
+    stretch: u32,
 }
 
 impl Options {
@@ -42,6 +46,7 @@ impl Options {
         if let Some(parallel) = self.parallel {
             args.extend(["--parallel".to_owned(), parallel.to_string()]);
         }
+        args.extend(self.shipped.then(|| "--shipped".to_owned()));
         args
     }
 
@@ -50,22 +55,27 @@ impl Options {
     /// # Errors
     /// An argument without its value. Flags of cargo's own harness are passed over.
     pub fn read(mut args: impl Iterator<Item = String>) -> Result<Self> {
-        let mut options = Self { repeat: 1, ..Self::default() };
+        let mut options = Self { repeat: 1, stretch: 1, ..Self::default() };
         while let Some(arg) = args.next() {
             let mut value = || args.next().with_context(|| format!("{arg} needs a value"));
             match arg.as_str() {
                 "--parallel" => options.parallel = Some(value()?.parse()?),
                 "--repeat" => options.repeat = value()?.parse()?,
+                "--stretch" => options.stretch = value()?.parse()?,
                 "--mode" => options.mode = Some(value()?),
                 "--build" => options.build = Some(value()?.into()),
                 "--built" => options.built = Some(value()?.into()),
                 "--missing" => options.missing = true,
                 "--rootless" => options.rootless = true,
+                "--shipped" => options.shipped = true,
                 flag if flag.starts_with("--") => {}
                 part => part.clone_into(&mut options.filter),
             }
         }
-        ensure!(options.repeat > 0 && options.parallel != Some(0), "at least 1 is needed");
+        ensure!(
+            options.repeat > 0 && options.stretch > 0 && options.parallel != Some(0),
+            "at least 1 is needed"
+        );
         Ok(options)
     }
 }
@@ -91,8 +101,18 @@ pub fn main(options: &Options) -> Result<i32> {
         return super::rootless::run(&cases, options);
     }
     let all = cases.len();
-    cases.retain(|case| case.name.contains(&options.filter) || case.expect.id == options.filter);
+    cases.retain(|case| {
+        (case.name.contains(&options.filter) || case.expect.id == options.filter)
+            && (case.expect.shipped || !options.shipped)
+    });
     let filtered = all - cases.len();
+    let usual = selftest::boxes::defaults();
+    for expect in cases.iter_mut().map(|case| &mut case.expect) {
+        for limits in std::iter::once(&mut expect.limits).chain(&mut expect.control_limits) {
+            limits.cpu_time = Some(limits.cpu_time.unwrap_or(usual.cpu_time) * options.stretch);
+            limits.wall_time = Some(limits.wall_time.unwrap_or(usual.wall_time) * options.stretch);
+        }
+    }
     let dir = tempfile::tempdir()?;
     let lab = Lab::open(dir.path(), &cases, options.built.as_deref())?;
     let mode = lab.ground().mode();

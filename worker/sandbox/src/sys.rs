@@ -91,8 +91,8 @@ pub(crate) fn fork_checked(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Re
 pub(crate) const CHILD_STACK: usize = 256 << 10;
 
 /// Runs `child` in a new process on our own memory, as vfork(2) does: we stand still until it has executed
-/// another program or ended. No page table is copied, and nothing is copied on write afterwards. Returns the
-/// child's pid. `child` executes or returns the exit status.
+/// another program or ended. No page table is copied, and nothing is copied on write afterwards. Where the kernel
+/// cannot do that the child is an ordinary copy. Returns the child's pid. `child` executes or returns the exit status.
 ///
 /// `child` must not allocate, lock or panic: what it leaves behind is ours.
 ///
@@ -115,7 +115,22 @@ pub(crate) fn run_on_our_memory<F: Fn() -> i32>(stack: &mut [u8], child: &F) -> 
     // gone or changed before. `enter` never returns.
     let pid =
         unsafe { libc::clone(enter::<F>, top.cast(), flags, std::ptr::from_ref(child).cast_mut().cast()) };
-    if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid) }
+    if pid >= 0 {
+        return Ok(pid);
+    }
+    let error = io::Error::last_os_error();
+    if error.raw_os_error() != Some(libc::EINVAL) {
+        return Err(error);
+    }
+    // Older kernels (6.1 does, 6.18 does not) refuse to share memory with a child in another time namespace, which ours
+    // is: a copy of us does the same.
+    // SAFETY: one thread, counted above, so the copy is consistent; the child ends in `exit` or execve. By fork(3), because
+    // the filters that already hold here know no clone3.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => exit(child()),
+        pid => Ok(pid),
+    }
 }
 
 fn require_one_thread() -> io::Result<()> {
@@ -197,6 +212,19 @@ pub(crate) fn seccomp_receive(listener: BorrowedFd<'_>) -> io::Result<(i64, u32)
         return Err(io::Error::last_os_error());
     }
     Ok((i64::from(notif.data.nr), notif.data.arch))
+}
+
+/// The user namespace that owns `namespace` (ioctl_nsfs(2), Linux 4.9).
+pub(crate) fn owner_of_namespace(namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // _IO(0xb7, 1) (linux/nsfs.h).
+    const NS_GET_USERNS: libc::c_ulong = 0xb701;
+    // SAFETY: the request takes no argument, so the kernel reads and writes no memory of ours.
+    let fd = unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_USERNS) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the result is a fresh descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// execve(2) from NULL-terminated pointer arrays. Returns only on failure. `word` goes into the sixth argument

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proto::facts::LimitHit;
+use proto::facts::{Accounting, LimitHit};
 use proto::limits::LimitsRequest;
 use proto::verdict::Verdict;
 use sandbox::spec::Profile;
@@ -24,18 +24,22 @@ pub enum Mode {
     V1,
     /// Root with cgroup v2.
     V2,
-    /// Not root: the user namespace comes first, and groups are there only when delegated.
+    /// Not root and without control groups: the user namespace comes first, figures are sampled.
     Rootless,
+    /// Not root, with a subtree of cgroup v2 handed over: the user namespace comes first, figures are exact.
+    Delegated,
 }
 
 impl Mode {
-    /// Every mode.
+    /// The modes a case has to name or to leave out with a reason. [`Mode::Delegated`] is not among them: a case that
+    /// does not apply in `rootless` does not apply there either, unless `modes` names it.
     pub const ALL: [Mode; 3] = [Mode::V1, Mode::V2, Mode::Rootless];
 
     /// The mode of a box server, from who runs it and its [`sandbox::BoxServer::cgroup_layout`].
     pub fn of(root: bool, layout: &str) -> Self {
         match (root, layout) {
-            (false, _) | (true, "none") => Mode::Rootless,
+            (_, "none") => Mode::Rootless,
+            (false, _) => Mode::Delegated,
             (true, "v2") => Mode::V2,
             (true, _) => Mode::V1,
         }
@@ -47,6 +51,15 @@ impl Mode {
             Mode::V1 => "v1",
             Mode::V2 => "v2",
             Mode::Rootless => "rootless",
+            Mode::Delegated => "delegated",
+        }
+    }
+
+    /// What every result in this mode must be labelled.
+    pub fn accounting(self) -> Accounting {
+        match self {
+            Mode::V1 | Mode::V2 | Mode::Delegated => Accounting::Exact,
+            Mode::Rootless => Accounting::Sampled,
         }
     }
 }
@@ -251,7 +264,9 @@ impl Expect {
 
     /// Why it does not apply in a mode; `None` when it does.
     pub fn left_out(&self, mode: Mode) -> Option<&str> {
-        self.not_in.get(&mode).map(String::as_str)
+        let named = self.modes.as_ref().is_some_and(|modes| modes.contains(&mode));
+        let like = if mode == Mode::Delegated && !named { Mode::Rootless } else { mode };
+        self.not_in.get(&mode).or_else(|| self.not_in.get(&like)).map(String::as_str)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -279,7 +294,7 @@ impl Expect {
                 _ => {}
             }
         }
-        if self.not_in.len() == Mode::ALL.len() {
+        if Mode::ALL.iter().all(|mode| self.not_in.contains_key(mode)) {
             return Err("it applies nowhere".to_owned());
         }
         if self.judge.is_none() && (!self.variants.is_empty() || self.reason_has.is_some()) {
@@ -318,6 +333,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_out_without_rights_is_left_out_with_a_subtree_unless_named() {
+        let plain = read("[not_in]\nrootless = \"why\"").unwrap();
+        assert_eq!(plain.left_out(Mode::Delegated), Some("why"));
+        let named = "modes = [\"v1\", \"v2\", \"delegated\"]\n[not_in]\nrootless = \"why\"";
+        assert_eq!(read(named).unwrap().left_out(Mode::Delegated), None);
+        let alone = read("[not_in]\ndelegated = \"other\"").unwrap();
+        assert_eq!(alone.left_out(Mode::Delegated), Some("other"));
+        assert_eq!(alone.left_out(Mode::Rootless), None);
+    }
+
+    #[test]
     fn what_an_author_may_mistype_is_refused() {
         for bad in [
             "retries = 3",
@@ -351,7 +377,7 @@ mod tests {
             (true, "v1-hybrid", Mode::V1),
             (true, "v1", Mode::V1),
             (true, "v2", Mode::V2),
-            (false, "v2", Mode::Rootless),
+            (false, "v2", Mode::Delegated),
             (false, "none", Mode::Rootless),
             (true, "none", Mode::Rootless),
         ] {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use proto::facts::{Accounting, Exit, RunFacts};
 use proto::limits::{Limits, LimitsRequest};
+use proto::verdict::Verdict;
 use sandbox::spec::{RootSpec, Stdin};
 use sandbox::{BoxServer, Cancel};
 
@@ -61,6 +62,9 @@ impl Ground {
         let first = honest(&server, &root, &hello)?;
         let root_user = nix::unistd::geteuid().is_root();
         let mode = Mode::of(root_user, server.cgroup_layout());
+        if first.accounting != mode.accounting() {
+            return Err(format!("in mode {} a result was labelled {:?}", mode.name(), first.accounting));
+        }
         settle(&server)?;
         let oracle = Oracle::open(dir).map_err(failed)?;
         let hello_memory = first.memory_bytes;
@@ -110,6 +114,16 @@ impl Ground {
         let mut happened = once()?;
         for _ in 1..case.expect.repeat {
             happened = once()?;
+        }
+        if happened.facts.accounting != self.mode.accounting() {
+            return Err(format!(
+                "in mode {} it was labelled {:?}",
+                self.mode.name(),
+                happened.facts.accounting
+            ));
+        }
+        if happened.verdict == Verdict::MLE && self.mode.accounting() == Accounting::Sampled {
+            return Err("MLE was claimed from sampled figures".to_owned());
         }
         self.oracle.unchanged(&before)?;
         let hello = honest(&self.server, &self.root, &self.hello)?;

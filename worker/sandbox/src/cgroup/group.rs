@@ -218,6 +218,16 @@ impl BoxGroup {
         file::number(&file::reread(self.memory_peak.as_ref()?).ok()?).ok()
     }
 
+    /// Whether the kernel can hold the group to its memory limit where there is swap.
+    pub(crate) fn limits_swap(&self) -> bool {
+        self.swap_limit.is_some()
+    }
+
+    /// Whether [`BoxGroup::kill`] can.
+    pub(crate) fn can_kill(&self) -> bool {
+        self.kill.is_some()
+    }
+
     /// SIGKILLs every process of the tree at once, where the kernel can (cgroup.kill, Linux 5.14).
     /// Returns whether it could.
     pub(crate) fn kill(&self) -> bool {

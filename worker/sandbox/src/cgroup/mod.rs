@@ -32,6 +32,7 @@ const PREFIX: &str = "tribunal-";
 impl WorkerGroups {
     /// Makes the worker's group in every hierarchy of `layout`, after removing what dead workers left.
     pub(crate) fn create(layout: Layout) -> io::Result<Self> {
+        let layout = above_our_leaf(layout);
         for dir in layout.own_dirs() {
             sweep(dir);
         }
@@ -74,9 +75,8 @@ impl Drop for WorkerGroups {
         for dir in self.layout.own_dirs() {
             remove_tree(&dir.join(&self.name));
         }
-        if let Layout::V2 { own } = &self.layout {
-            remove_tree(&own.join(leaf_name()));
-        }
+        // The worker's own leaf of v2 stays: the worker is in it, and ending what is in it would end the worker. Its
+        // successor, or whoever made the group, removes it.
     }
 }
 
@@ -102,12 +102,26 @@ fn leaf_name() -> String {
     format!("{PREFIX}self-{}", std::process::id())
 }
 
+/// The layout a worker was given: one that already moved into its leaf finds itself there when it starts a box server
+/// again.
+fn above_our_leaf(layout: Layout) -> Layout {
+    match layout {
+        Layout::V2 { own } if own.ends_with(leaf_name()) => {
+            Layout::V2 { own: own.parent().map_or(own.clone(), Path::to_owned) }
+        }
+        Layout::Hybrid { .. } | Layout::V1 { .. } | Layout::V2 { .. } => layout,
+    }
+}
+
 /// On v2 a group with children must hold no processes, so the worker moves itself into a leaf first.
 fn make_v2(own: &Path, name: &str) -> io::Result<()> {
     let root = Path::new("/sys/fs/cgroup");
     if own != root {
         let leaf = own.join(leaf_name());
-        std::fs::create_dir(&leaf)?;
+        match std::fs::create_dir(&leaf) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+            _ => {}
+        }
         file::write(&leaf.join("cgroup.procs"), &std::process::id().to_string())?;
     }
     let below = own.strip_prefix(root).unwrap_or(Path::new("")).join(name);
@@ -174,5 +188,21 @@ fn remove_tree(dir: &Path) {
         && e.kind() != io::ErrorKind::NotFound
     {
         tracing::warn!(group = %dir.display(), error = %e, "could not remove a control group");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_starts_again_makes_its_groups_beside_its_leaf_and_not_in_it() {
+        let v2 = |own: &str| Layout::V2 { own: own.into() };
+        let given = v2("/sys/fs/cgroup/service");
+        let moved = v2(&format!("/sys/fs/cgroup/service/{}", leaf_name()));
+        assert_eq!(above_our_leaf(moved), given);
+        assert_eq!(above_our_leaf(given.clone()), given);
+        let another = v2("/sys/fs/cgroup/tribunal-self-0");
+        assert_eq!(above_our_leaf(another.clone()), another);
     }
 }
