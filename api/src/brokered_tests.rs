@@ -116,6 +116,7 @@ async fn through_memory_a_killed_worker_loses_nothing_and_the_window_holds() {
     let service = Service::start_with(config(&folder), Some(queue.api())).await.unwrap();
     let running = run(service, folder);
     let waiting = submit(&running.app, 20).await;
+    until(async || running.app.store.published_count().await.unwrap() >= 8).await;
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert_eq!(running.app.store.published_count().await.unwrap(), 8, "no more than the window");
     for id in waiting {
@@ -141,8 +142,10 @@ async fn through_rabbitmq_and_postgresql_a_late_broker_and_a_killed_worker_lose_
     // amqp://USER:PASSWORD@HOST:PORT/VHOST: only host and port are relayed to, the rest are RabbitMQ's defaults.
     let authority = broker.strip_prefix("amqp://").expect("an amqp:// address").split('/').next().unwrap();
     let target = authority.rsplit('@').next().unwrap();
-    // The service only knows a port where nobody listens yet.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // The service only knows a port where nobody listens yet; it is bound already, so nobody else will.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
     let url = format!("amqp://127.0.0.1:{port}");
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(&folder);
@@ -150,9 +153,8 @@ async fn through_rabbitmq_and_postgresql_a_late_broker_and_a_killed_worker_lose_
     config.broker = Broker::Amqp(url.clone());
     let running = run(Service::start(config).await.unwrap(), folder);
     let early = submit(&running.app, 3).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(running.app.broker_state(), "unreachable");
-    tokio::spawn(relay(port, target.to_owned()));
+    until(async || running.app.broker_state() == "unreachable").await;
+    tokio::spawn(relay(socket.listen(64).unwrap(), target.to_owned()));
     let worker = |slots| queue::amqp::connect_worker(&url, slots, crate::CAPABILITY);
     let first = work(&running.app, worker(1).await.unwrap(), "early").await;
     all_judged(&running.app, &early).await;
@@ -162,9 +164,19 @@ async fn through_rabbitmq_and_postgresql_a_late_broker_and_a_killed_worker_lose_
     a_killed_worker_loses_nothing(&running.app, worker(2).await.unwrap(), rest).await;
 }
 
+/// Waits until `holds`; fails after a time that no host needs.
+async fn until(holds: impl AsyncFn() -> bool) {
+    for _ in 0..3_000 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("waited 30 s");
+}
+
 /// Passes connections on to the broker.
-async fn relay(port: u16, target: String) {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+async fn relay(listener: tokio::net::TcpListener, target: String) {
     while let Ok((mut client, _)) = listener.accept().await {
         let target = target.clone();
         tokio::spawn(async move {

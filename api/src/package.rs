@@ -5,6 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use problem::model::{Case, Problem};
 use proto::http::{ProblemView, SampleView};
+use proto::limits::Limits;
 use proto::units::round_ms;
 
 use crate::error::{ApiError, Code};
@@ -99,7 +100,12 @@ fn read(zip: &[u8], fallback: &str) -> Result<Read, ApiError> {
         tracing::error!(error = %e, "no temporary folder for a package");
         ApiError::new(Code::Unavailable, "the package cannot be looked at now; try again later")
     })?;
-    let loaded = problem::open_zip(zip, fallback, scratch.path()).map_err(|e| {
+    let opened = problem::open_zip(zip, fallback, scratch.path()).and_then(|loaded| {
+        loaded.problem.judgeable()?;
+        loaded.problem.honourable(&Limits::default_maxima())?;
+        Ok(loaded)
+    });
+    let loaded = opened.map_err(|e| {
         let diagnostics = serde_json::to_value(&e.diagnostics).unwrap_or_default();
         ApiError::new(Code::InvalidPackage, e.to_string()).with("diagnostics", diagnostics)
     })?;

@@ -9,6 +9,8 @@
 mod blobs;
 pub mod build;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod host;
 mod index;
 mod layer;

@@ -42,10 +42,12 @@ pub enum LimitHit {
     Memory,
     /// Bytes written to stdout and stderr together.
     Output,
-    /// One file grew to its size limit (SIGXFSZ).
+    /// One file grew to its size limit; with SIGXFSZ, that ended the program.
     FileSize,
-    /// The work directory was full.
+    /// The work directory was full: no byte more.
     Disk,
+    /// The work directory was full: no file more.
+    Inodes,
     /// Processes and threads.
     Processes,
 }
@@ -57,7 +59,7 @@ pub struct LimitEvent {
     pub limit: LimitHit,
     /// When it was observed, in nanoseconds since the start of the run (CLOCK_MONOTONIC).
     pub observed_ns: u64,
-    /// The measured value, in the limit's own unit (nanoseconds or bytes).
+    /// The measured value, in the limit's own unit (nanoseconds, bytes or a count).
     pub value: u64,
     /// The bound it was held against, same unit.
     pub bound: u64,
@@ -95,7 +97,8 @@ pub struct RunFacts {
     /// The kernel's raw peak of the group, page cache included.
     #[serde(default)]
     pub memory_peak_raw: Option<u64>,
-    /// Bytes the program wrote to stdout, as counted by the pump (at most one pipe buffer over the cap).
+    /// Bytes the program wrote to stdout, as counted by the pump. Together with stderr at most one more than
+    /// the output limit: nothing is read beyond the byte that proves it was passed.
     pub stdout_bytes: u64,
     /// Bytes the program wrote to stderr.
     pub stderr_bytes: u64,

@@ -20,20 +20,22 @@ pub struct Limits {
     /// Memory of the whole tree, tmpfs and kernel memory included. The kernel kills; verdict MLE.
     #[serde(rename = "memory_bytes")]
     pub memory: Bytes,
-    /// stdout and stderr together. Past it the tree is killed; verdict OLE.
+    /// stdout and stderr together. Past it the tree is killed; verdict OLE. Stored is up to it exactly.
     #[serde(rename = "output_bytes")]
     pub output: Bytes,
-    /// Largest single file (RLIMIT_FSIZE). The program gets SIGXFSZ or EFBIG; verdict OLE.
+    /// Largest single file (RLIMIT_FSIZE). The program gets SIGXFSZ: verdict OLE; where it ignores that, EFBIG.
     #[serde(rename = "file_size_bytes")]
     pub file_size: Bytes,
     /// Processes and threads together. The program sees EAGAIN; a note, no verdict.
     pub processes: u32,
-    /// Open files (RLIMIT_NOFILE). The program sees EMFILE.
+    /// Open files (RLIMIT_NOFILE). The program sees EMFILE; the kernel keeps no count of that, so nothing tells
+    /// whether it happened.
     pub open_files: u32,
-    /// Bytes in the work directory. The program sees ENOSPC. They also count as memory.
+    /// Bytes in the work directory, `/tmp` and `/dev/shm` together, in whole pages. The program sees ENOSPC; a
+    /// note, no verdict. They also count as memory.
     #[serde(rename = "disk_bytes")]
     pub disk: Bytes,
-    /// Files and directories in the work directory. The program sees ENOSPC.
+    /// Files and directories in the same three. The program sees ENOSPC; a note, no verdict.
     pub inodes: u32,
 }
 
@@ -57,7 +59,7 @@ impl Limits {
     pub fn compile_defaults() -> Self {
         Self {
             cpu_time: Duration::from_secs(30),
-            wall_time: Duration::from_secs(60),
+            wall_time: Duration::from_mins(1),
             memory: Bytes::gib(2),
             output: Bytes::kib(64),
             file_size: Bytes::mib(64),
@@ -71,8 +73,8 @@ impl Limits {
     /// The most an operator allows unless the configuration says otherwise.
     pub fn default_maxima() -> Self {
         Self {
-            cpu_time: Duration::from_secs(300),
-            wall_time: Duration::from_secs(900),
+            cpu_time: Duration::from_mins(5),
+            wall_time: Duration::from_mins(15),
             memory: Bytes::gib(8),
             output: Bytes::gib(1),
             file_size: Bytes::gib(1),
@@ -178,7 +180,8 @@ fn pick<T: Copy + Ord + Default>(
     max: T,
     show: impl Fn(T) -> String,
 ) -> Result<T, LimitError> {
-    let Some(value) = asked else { return Ok(default) };
+    // What nobody named is ours to choose, and never more than the operator allows.
+    let Some(value) = asked else { return Ok(default.min(max)) };
     if value == T::default() {
         return Err(LimitError::Zero { key, min: show(min), max: show(max) });
     }
@@ -191,14 +194,8 @@ fn pick<T: Copy + Ord + Default>(
     Ok(value)
 }
 
-impl Default for Bytes {
-    fn default() -> Self {
-        Bytes(0)
-    }
-}
-
 impl LimitsRequest {
-    /// Fills in `defaults` and holds every named value against `maxima`.
+    /// Fills in `defaults`, at most the maxima, and holds every named value against `maxima`.
     ///
     /// # Errors
     /// The first limit that is zero, absurdly small, or above the maximum.
@@ -279,6 +276,42 @@ mod tests {
         ] {
             assert_eq!(resolve(json).unwrap_err().key(), key, "{json}");
         }
+    }
+
+    #[test]
+    fn every_limit_is_refused_at_zero_and_above_the_maximum_and_taken_in_between() {
+        let maxima = serde_json::to_value(Limits::default_maxima()).unwrap();
+        let maxima = maxima.as_object().unwrap();
+        assert_eq!(maxima.len(), 9, "a new limit has its maximum");
+        for (key, max) in maxima {
+            let ask = |value: u64| resolve(&format!(r#"{{"{key}":{value}}}"#));
+            let max = max.as_f64().unwrap() as u64;
+            let zero = ask(0).unwrap_err();
+            assert!(matches!(&zero, LimitError::Zero { key: k, .. } if k == key), "{key}: {zero}");
+            let above = ask(max + 1).unwrap_err();
+            assert!(matches!(&above, LimitError::TooLarge { key: k, .. } if k == key), "{key}: {above}");
+            let taken = serde_json::to_value(ask(max).unwrap()).unwrap();
+            assert_eq!(taken[key].as_f64().unwrap() as u64, max, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_limit_nobody_named_stays_within_the_maximum() {
+        let maxima = Limits {
+            cpu_time: Duration::from_secs(1),
+            wall_time: Duration::from_secs(2),
+            memory: Bytes::mib(100),
+            inodes: 50,
+            ..Limits::default_maxima()
+        };
+        let got = LimitsRequest::default().resolve(&Limits::run_defaults(), &maxima).unwrap();
+        let Limits { cpu_time, wall_time, memory, inodes, .. } = got;
+        assert_eq!((cpu_time, wall_time), (maxima.cpu_time, maxima.wall_time));
+        assert_eq!((memory, inodes), (maxima.memory, maxima.inodes));
+        assert_eq!((got.disk, got.output), (Limits::run_defaults().disk, Limits::run_defaults().output));
+        let named = LimitsRequest { cpu_time: Some(Duration::from_secs(1)), ..LimitsRequest::default() };
+        let got = named.resolve(&Limits::run_defaults(), &maxima).unwrap();
+        assert_eq!(got.wall_time, maxima.wall_time, "three times the cpu limit and one second is more");
     }
 
     #[test]

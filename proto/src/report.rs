@@ -63,6 +63,16 @@ pub struct RunRecord {
     pub memory_bytes: Option<u64>,
 }
 
+/// What a validator gave for an accepted case: the number as it stands in its file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GivenScore {
+    /// `score.txt`.
+    Score(String),
+    /// `score_multiplier.txt`.
+    Multiplier(String),
+}
+
 /// The result of one test case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TestReport {
@@ -76,6 +86,12 @@ pub struct TestReport {
     pub reason: Option<String>,
     /// Score as a decimal string, for scored problems.
     pub score: Option<String>,
+    /// Most that the case can give, for scored problems where it is bounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_score: Option<String>,
+    /// What its validator gave; the score can be made again from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<GivenScore>,
     /// CPU time in milliseconds; null when the case did not run.
     pub cpu_time_ms: Option<f64>,
     /// Wall-clock time in milliseconds.
@@ -141,6 +157,8 @@ impl TestReport {
             verdict,
             reason,
             score: None,
+            max_score: None,
+            given: None,
             cpu_time_ms: None,
             wall_time_ms: None,
             memory_bytes: None,
@@ -212,6 +230,9 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Score as a decimal string, for scored problems.
     pub score: Option<String>,
+    /// Most that could be had, where it is bounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_score: Option<String>,
     /// Why, when no test tells: the cause of SE or JE, for judges.
     #[serde(default)]
     pub reason: Option<String>,
@@ -246,6 +267,7 @@ impl Judgement {
         Self {
             verdict: Verdict::SE,
             score: None,
+            max_score: None,
             reason: Some(reason),
             compile: None,
             tests: Vec::new(),

@@ -9,3 +9,4 @@ pub mod client;
 pub mod corpus;
 pub mod hostile;
 pub mod process;
+pub mod random;

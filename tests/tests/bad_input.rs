@@ -62,7 +62,10 @@ async fn bad_requests_are_refused_with_their_code() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_down_at_start_costs_no_submission() {
     let data = tempfile::tempdir().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Bound and not listening: nobody answers there, and nobody else can come to.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = nobody.local_addr().unwrap().port();
     let start = || {
         let mut command = tribunal(data.path());
         command.args(["api", "--listen", "127.0.0.1:0", "--broker", &format!("amqp://127.0.0.1:{port}")]);

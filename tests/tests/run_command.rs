@@ -84,3 +84,52 @@ fn a_command_or_image_that_is_not_there_is_the_requesters_fault() {
         assert!(said.contains(named), "{said}");
     }
 }
+
+#[test]
+fn a_profile_opens_and_closes_system_calls() {
+    let data = data();
+    let second_program = ["/bin/sh", "-c", "/bin/echo second || echo refused"];
+    assert_eq!(facts(data.path(), &["--profile", "strict"], &second_program)["stdout"], "refused\n");
+    for profile in ["default", "loopback"] {
+        assert_eq!(facts(data.path(), &["--profile", profile], &second_program)["stdout"], "second\n");
+    }
+    let unknown = run(data.path(), &["--profile", "open"], &["/bin/true"]);
+    assert!(!unknown.status.success());
+    let said = String::from_utf8_lossy(&unknown.stderr);
+    assert!(said.contains("open") && said.contains("loopback"), "{said}");
+}
+
+/// The catalogue's T13. The watcher is stopped from the start of the program until after its wall limit; the time it
+/// did not watch is not the program's, which ends by itself before the limit that it has then.
+#[test]
+fn a_stopped_worker_is_no_idle_program() {
+    use nix::sys::signal::{Signal, kill};
+    let data = data();
+    // The digits tell this program from every other on the host.
+    let duration = format!("5.0{}", std::process::id());
+    let mut command = tribunal(data.path());
+    command.args(["run", "--json", "--wall-time", "3s", "--", "/bin/sleep", &duration]);
+    let (out, err) = (std::process::Stdio::piped(), std::process::Stdio::piped());
+    let child = command.stdout(out).stderr(err).spawn().unwrap();
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let program = format!("/bin/sleep\0{duration}\0");
+    // A minute at most; what then runs, or not, is told by the document.
+    for _ in 0..6000 {
+        if runs(program.as_bytes()) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    kill(pid, Signal::SIGSTOP).unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    kill(pid, Signal::SIGCONT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let document = json(&output);
+    assert_eq!(document["status"], "exited", "{document}");
+}
+
+/// Whether a process with this command line is on the host.
+fn runs(command_line: &[u8]) -> bool {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes.map(|p| p.path().join("cmdline")).any(|p| std::fs::read(p).is_ok_and(|c| c == command_line))
+}

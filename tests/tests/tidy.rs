@@ -207,7 +207,7 @@ fn unsafe_code_stands_in_one_file() {
     for (path, text) in sources() {
         for (number, line) in text.lines().enumerate() {
             let line = code(line);
-            if line.contains("allow(unsafe_code)") && line.trim_start().starts_with("#") {
+            if line.contains("allow(unsafe_code)") && line.trim_start().starts_with('#') {
                 allows.push(path.clone());
             }
             let opens = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"];
@@ -449,8 +449,8 @@ fn the_page_loads_nothing_from_elsewhere_and_parses_no_text_as_markup() {
     none("the page is its own and shows text as text", &findings);
 }
 
-#[test]
-fn every_promise_has_a_number_and_a_test_that_exists() {
+/// Names of all tests: functions, tests of the page, folders of hostile programs.
+fn tests_there_are() -> BTreeSet<String> {
     let mut names: BTreeSet<String> = BTreeSet::new();
     for (_, text) in sources() {
         names.extend(text.split("fn ").skip(1).map(|rest| word(rest).to_owned()));
@@ -463,9 +463,16 @@ fn every_promise_has_a_number_and_a_test_that_exists() {
             names.insert(entry.file_name().into_string().unwrap());
         }
     }
+    names
+}
+
+/// Numbers of the rows of a list that start with `letter`; their last cells must name tests that exist.
+fn rows_held_by_tests(list: &str, letter: char) -> BTreeSet<String> {
+    let names = tests_there_are();
     let mut numbers = BTreeSet::new();
     let mut findings = Vec::new();
-    for line in read("tests/SPEC.md").lines().filter(|line| line.starts_with("| P")) {
+    let start = format!("| {letter}");
+    for line in read(list).lines().filter(|line| line.starts_with(&start)) {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
         if !numbers.insert(cells[0].to_owned()) {
             findings.push(format!("{} stands twice", cells[0]));
@@ -481,8 +488,39 @@ fn every_promise_has_a_number_and_a_test_that_exists() {
             }
         }
     }
-    assert!(numbers.len() >= 10, "tests/SPEC.md lists the promises");
     none("a promise is held by a test", &findings);
+    numbers
+}
+
+#[test]
+fn every_promise_has_a_number_and_a_test_that_exists() {
+    assert!(rows_held_by_tests("tests/SPEC.md", 'P').len() >= 10, "tests/SPEC.md lists the promises");
+}
+
+#[test]
+fn every_fault_of_the_model_has_a_test_that_exists() {
+    let expected: BTreeSet<String> = (1..=17).map(|n| format!("F{n}")).collect();
+    assert_eq!(rows_held_by_tests("tests/FAULTS.md", 'F'), expected);
+}
+
+#[test]
+fn no_limit_reads_the_time_of_day() {
+    let mut findings = Vec::new();
+    for (path, text) in sources() {
+        // The oracle asks whether an attack set that very clock.
+        let asks = path == "worker/selftest/src/oracle.rs";
+        if !path.starts_with("worker/") || path.contains("/tests") || asks {
+            continue;
+        }
+        for (number, line) in production(&text).lines().enumerate() {
+            for clock in ["SystemTime", "UNIX_EPOCH", "CLOCK_REALTIME", "Utc::now", "gettimeofday("] {
+                if code(line).contains(clock) {
+                    findings.push(format!("{path}:{}: {clock} jumps when somebody sets it", number + 1));
+                }
+            }
+        }
+    }
+    none("what is measured is measured with clocks that only go forward", &findings);
 }
 
 /// The identifier at the start of a text.

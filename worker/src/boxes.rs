@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sandbox::spec::{RunOutcome, RunSpec};
-use sandbox::{BoxServer, Cancel, SandboxError};
+use sandbox::{BoxServer, Cancel, RETIRED_MAX, SandboxError};
 
 use crate::runner::{RunError, Runner};
 
@@ -43,6 +43,16 @@ impl Runner for BoxRunner {
         // Only now: a finished run has nothing to cancel.
         drop(guard);
         done.map_err(|e| RunError::Box(format!("the thread of a run ended early: {e}")))?.map_err(run_error)
+    }
+
+    fn unfit(&self) -> Option<String> {
+        let retired = self.server.retired();
+        (retired >= RETIRED_MAX).then(|| {
+            format!(
+                "{retired} boxes could not be killed; look for processes in state D below the box server, then \
+                 start the worker again"
+            )
+        })
     }
 }
 

@@ -55,6 +55,11 @@ pub trait Runner: Send + Sync {
     /// # Errors
     /// See [`RunError`]; a program that ran, however badly, is never an error.
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError>;
+
+    /// Why this machine should take no more jobs, when it should not.
+    fn unfit(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Runs `spec`, once more when the box itself failed.
@@ -75,5 +80,9 @@ pub async fn run_twice(runner: &dyn Runner, spec: RunSpec) -> Result<RunOutcome,
 impl<R: Runner + ?Sized> Runner for Arc<R> {
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError> {
         (**self).run(spec).await
+    }
+
+    fn unfit(&self) -> Option<String> {
+        (**self).unfit()
     }
 }

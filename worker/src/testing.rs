@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub(crate) struct FakeRunner {
     pub(crate) runs: Mutex<Vec<RunSpec>>,
     /// How long each run takes, so that something can happen meanwhile.
     delay: Duration,
+    /// After so many runs the machine is unfit.
+    pub(crate) fit_for: AtomicUsize,
 }
 
 impl FakeRunner {
@@ -37,7 +40,12 @@ impl FakeRunner {
         delay: Duration,
         script: impl Fn(&RunSpec) -> Result<RunOutcome, RunError> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { script: Box::new(script), runs: Mutex::default(), delay })
+        Arc::new(Self {
+            script: Box::new(script),
+            runs: Mutex::default(),
+            delay,
+            fit_for: AtomicUsize::new(usize::MAX),
+        })
     }
 
     /// `argv` of every run so far.
@@ -54,6 +62,11 @@ impl Runner for FakeRunner {
             tokio::time::sleep(self.delay).await;
         }
         (self.script)(&spec)
+    }
+
+    fn unfit(&self) -> Option<String> {
+        let worn_out = self.commands().len() >= self.fit_for.load(Ordering::Relaxed);
+        worn_out.then(|| "2 boxes could not be killed".to_owned())
     }
 }
 
@@ -121,6 +134,14 @@ pub(crate) fn stdin_of(spec: &RunSpec) -> String {
 
 /// An engine over `runner` that finds a tree for every language.
 pub(crate) fn engine(runner: Arc<dyn Runner>) -> Engine {
+    engine_with(runner, language::all().iter().cloned())
+}
+
+/// The same for these languages alone.
+pub(crate) fn engine_with(
+    runner: Arc<dyn Runner>,
+    languages: impl IntoIterator<Item = language::Language>,
+) -> Engine {
     let rootfs = Rootfs {
         digest: Digest::of(b"image"),
         kind: RootfsKind::Oci,
@@ -129,7 +150,7 @@ pub(crate) fn engine(runner: Arc<dyn Runner>) -> Engine {
         env: vec![("PATH".to_owned(), "/usr/bin".to_owned())],
     };
     let find = move |_: &language::Language| Ok(rootfs.clone());
-    Engine::new(runner, Arc::new(Toolchains::new(language::all().iter().cloned(), Box::new(find))))
+    Engine::new(runner, Arc::new(Toolchains::new(languages, Box::new(find))))
 }
 
 /// A problem with these (input, answer) cases, kept in the returned folder.

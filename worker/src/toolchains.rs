@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use images::rootfs::Rootfs;
 use language::Language;
 use proto::language::LanguageInfo;
-use sandbox::spec::{RootBind, RootSpec};
+use sandbox::spec::{Profile, RootBind, RootSpec, UnknownProfile};
 
 use crate::error::{JudgeError, Rejected};
 
@@ -32,6 +32,14 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
+    /// Which system calls its programs may make.
+    ///
+    /// # Errors
+    /// A name that the sandbox of this build does not know; `language.toml` is checked for that when it is read.
+    pub fn profile(&self) -> Result<Profile, UnknownProfile> {
+        self.language.profile.parse()
+    }
+
     /// The tree as a box wants it.
     pub fn root(&self) -> RootSpec {
         RootSpec {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use proto::units::{Bytes, parse_duration};
 use proto::verdict::Verdict;
+use sandbox::spec::Profile;
 
 fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|e| e.to_string())
@@ -140,6 +141,9 @@ pub(crate) struct RunArgs {
     /// Size of the work directory
     #[arg(long, value_name = "S", value_parser = size)]
     pub(crate) disk: Option<Bytes>,
+    /// System calls: strict (no sockets, no second program), default, loopback (TCP and UDP in the box)
+    #[arg(long, default_value = "default", value_name = "NAME")]
+    pub(crate) profile: Profile,
     /// Standard input; `-` passes this command's own [default: empty]
     #[arg(long, value_name = "FILE")]
     pub(crate) stdin: Option<PathBuf>,
@@ -173,6 +177,9 @@ pub(crate) struct CheckArgs {
     /// Flags of the validator, in one argument
     #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
     pub(crate) validator_flags: Option<String>,
+    /// Checker to use where no package decides: default, exact, lines, sorted or unordered
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["problem", "validator_flags"])]
+    pub(crate) checker: Option<String>,
     /// The test's input
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
@@ -312,6 +319,18 @@ pub(crate) enum BenchCommand {
     Box {
         /// Interleaved rounds
         #[arg(long, value_name = "N", default_value = "200", value_parser = positive)]
+        rounds: u32,
+        /// Print exactly one JSON document on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Output compared per second by the default validator, beside `cmp`
+    Check {
+        /// Size of the answer, in MB of a million bytes
+        #[arg(long, value_name = "N", default_value = "100", value_parser = positive)]
+        megabytes: u32,
+        /// Rounds; the median counts
+        #[arg(long, value_name = "N", default_value = "5", value_parser = positive)]
         rounds: u32,
         /// Print exactly one JSON document on stdout
         #[arg(long)]

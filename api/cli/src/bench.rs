@@ -12,12 +12,14 @@ use worker::engine::Engine;
 use worker::{Against, Submission};
 
 use crate::args::{BenchArgs, BenchCommand};
+use crate::bench_check;
 use crate::context::{Settings, runtime, scratch, tell_host_image};
 use crate::output::{Failure, chain, print_json, print_line};
 
 pub(crate) fn main(args: &BenchArgs, settings: &Settings) -> Result<u8, Failure> {
     match &args.command {
         BenchCommand::Box { rounds, json } => bench_box(*rounds, *json),
+        BenchCommand::Check { megabytes, rounds, json } => bench_check::main(*megabytes, *rounds, *json),
         BenchCommand::Judge { rounds, jobs, language, json } => {
             bench_judge(settings, *rounds, *jobs, language, *json)
         }

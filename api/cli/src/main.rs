@@ -9,6 +9,7 @@
 
 mod args;
 mod bench;
+mod bench_check;
 mod check;
 mod config;
 mod context;

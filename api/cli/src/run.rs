@@ -11,7 +11,7 @@ use images::ImageError;
 use proto::limits::{Limits, LimitsRequest};
 use proto::units::round_ms;
 use proto::verdict::Verdict;
-use sandbox::spec::{BoxFile, Captured, Collect, Collected, Profile, RunOutcome, RunSpec, Stdin};
+use sandbox::spec::{BoxFile, Captured, Collect, Collected, RunOutcome, RunSpec, Stdin};
 use sandbox::{Cancel, SandboxError};
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ pub(crate) fn main(args: &RunArgs, settings: &Settings) -> Result<u8, Failure> {
         keep_stdout: usize::try_from(limits.output.get()).unwrap_or(usize::MAX),
         keep_stderr: usize::try_from(limits.output.get()).unwrap_or(usize::MAX),
         limits,
-        profile: Profile::Default,
+        profile: args.profile,
         writable: true,
         collect: args.out.iter().map(|path| Collect { path: path.clone(), max_bytes }).collect(),
     };

@@ -34,12 +34,11 @@ pub(crate) fn main(args: &SelftestArgs, settings: &Settings) -> Result<u8, Failu
             Unable::NoCompiler(said) => Failure::ours(no_compiler(&said)),
             Unable::Other(why) => Failure::ours(why),
         })?;
-    let failed = rows.iter().filter(|row| row.ok == Some(false)).count();
-    let passed = rows.iter().filter(|row| row.ok == Some(true)).count();
-    let ok = failed == 0 && passed > 0;
+    let sum = sum(&rows);
+    let (ok, Sum { passed, failed, not_run }) = (sum.ok(), sum);
     if args.json {
         print_json(&json!({
-            "ok": ok, "passed": passed, "failed": failed, "not_run": rows.len() - passed - failed,
+            "ok": ok, "passed": passed, "failed": failed, "not_run": not_run,
             "mode": mode.name(), "cgroups": layout, "kernel": kernel(),
             "image": { "digest": image.digest, "kind": image.kind.name() }, "cases": rows,
         }))?;
@@ -49,10 +48,10 @@ pub(crate) fn main(args: &SelftestArgs, settings: &Settings) -> Result<u8, Failu
     table.set_content_arrangement(ContentArrangement::Dynamic);
     for row in &rows {
         let name = format!("{} {}", row.id, row.name);
-        table.add_row([name.as_str(), row.tries, row.must.as_str(), row.happened.as_str(), word(row)]);
+        let must = format!("{} ({})", row.must, row.expected.join(" or "));
+        table.add_row([name.as_str(), row.tries, must.as_str(), row.happened.as_str(), word(row)]);
     }
     print_line(&table.to_string())?;
-    let not_run = rows.len() - passed - failed;
     let verdict = if ok { "ok" } else { "FAILED" };
     print_line(&format!(
         "\n{verdict}: {passed} as they must be, {failed} not, {not_run} not run; mode {}, control groups {layout}, Linux {}",
@@ -60,6 +59,26 @@ pub(crate) fn main(args: &SelftestArgs, settings: &Settings) -> Result<u8, Failu
         kernel()
     ))?;
     Ok(u8::from(!ok))
+}
+
+/// How many rows ended how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sum {
+    passed: usize,
+    failed: usize,
+    not_run: usize,
+}
+
+impl Sum {
+    /// Whether nothing failed. A run in which nothing applied has shown nothing.
+    fn ok(self) -> bool {
+        self.failed == 0 && self.passed > 0
+    }
+}
+
+fn sum(rows: &[Row]) -> Sum {
+    let count = |ok| rows.iter().filter(|row| row.ok == ok).count();
+    Sum { passed: count(Some(true)), failed: count(Some(false)), not_run: count(None) }
 }
 
 fn word(row: &Row) -> &'static str {
@@ -95,6 +114,29 @@ fn kernel() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_failure_or_nothing_run_is_not_ok() {
+        let row = |ok| Row {
+            id: "P01".into(),
+            name: "n".into(),
+            tries: "t",
+            must: "m".into(),
+            expected: vec!["OK".into()],
+            verdict: None,
+            happened: "h".into(),
+            ok,
+        };
+        for (rows, ok) in [
+            (vec![Some(true), None], true),
+            (vec![Some(true), Some(false)], false),
+            (vec![None], false),
+            (vec![], false),
+        ] {
+            let rows: Vec<Row> = rows.into_iter().map(row).collect();
+            assert_eq!(sum(&rows).ok(), ok, "{rows:?}");
+        }
+    }
 
     #[test]
     fn cases_are_chosen_by_number_or_name_and_an_unknown_one_is_refused() {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _};
 use problem::Severity;
-use problem::model::{ExampleSubmission, Problem};
+use problem::model::{ExampleSubmission, Problem, Rule};
+use problem::rules::Seen;
+use problem::score::Score;
 use proto::job::SourceFile;
 use proto::report::{CompileStatus, Judgement};
 use proto::units::round_ms;
@@ -27,6 +29,7 @@ struct Verified {
     words: String,
     verdict: Option<Verdict>,
     ok: bool,
+    score: Option<String>,
     slowest_ms: Option<f64>,
     reason: Option<String>,
 }
@@ -40,6 +43,9 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
         Ok(loaded) => loaded,
         Err(refused) => return refuse(args, &refused),
     };
+    if let Err(refused) = loaded.problem.judgeable() {
+        return refuse(args, &refused);
+    }
     let boxes = Settings::boxes(0)?;
     let store = settings.store()?;
     for language in language::all() {
@@ -132,10 +138,11 @@ async fn verify_one(engine: &Engine, problem: &Arc<Problem>, example: &ExampleSu
         words: words(&expected.permitted, &expected.required),
         verdict: None,
         ok: false,
+        score: None,
         slowest_ms: None,
         reason: None,
     };
-    let submission = match submission(example) {
+    let submission = match submission(problem, example) {
         Ok(submission) => submission,
         Err(why) => {
             verified.reason = Some(why);
@@ -148,7 +155,8 @@ async fn verify_one(engine: &Engine, problem: &Arc<Problem>, example: &ExampleSu
         Ok(judgement) => {
             verified.slowest_ms = slowest(&judgement);
             verified.verdict = Some(judgement.verdict);
-            verified.reason = unexpected(&judgement, &expected.permitted, &expected.required);
+            verified.score.clone_from(&judgement.score);
+            verified.reason = unexpected(&judgement, &example.rules);
             verified.ok = verified.reason.is_none();
         }
         Err(JudgeError::Rejected(why)) => verified.reason = Some(why.to_string()),
@@ -160,10 +168,10 @@ async fn verify_one(engine: &Engine, problem: &Arc<Problem>, example: &ExampleSu
     verified
 }
 
-fn submission(example: &ExampleSubmission) -> Result<Submission, String> {
+fn submission(problem: &Problem, example: &ExampleSubmission) -> Result<Submission, String> {
     let mut files = Vec::new();
     for (name, path) in &example.program.files {
-        let content = read(path)?;
+        let content = problem.constants.apply(&read(path)?).into_owned();
         files.push(SourceFile { name: name.clone(), content });
     }
     let named = match &example.program.language {
@@ -185,31 +193,33 @@ fn slowest(judgement: &Judgement) -> Option<f64> {
     judgement.tests.iter().filter_map(|t| t.cpu_time_ms).reduce(f64::max)
 }
 
-/// Why a judgement is not what the package expects; `None` when it is. The expectation is about the set of
-/// verdicts over all cases; a compile error is the only verdict of a program that has it.
-fn unexpected(judgement: &Judgement, permitted: &[Verdict], required: &[Verdict]) -> Option<String> {
+/// Why a judgement is not what the package's rules expect; `None` when it is. Rules are about the set of
+/// verdicts over all cases that were run; a compile error is the only verdict of a program that has it.
+fn unexpected(judgement: &Judgement, rules: &[Rule]) -> Option<String> {
     let refused = judgement.compile.as_ref().is_some_and(|c| c.status == CompileStatus::Error);
-    let seen: Vec<(&str, Verdict)> = if refused {
-        vec![("compile", Verdict::CE)]
+    let seen: Vec<Seen<'_>> = if refused {
+        vec![Seen { name: "compile", verdict: Verdict::CE, message: None }]
     } else if judgement.verdict == Verdict::JE && judgement.tests.iter().all(|t| t.verdict == Verdict::SK) {
         return Some(judgement.reason.clone().unwrap_or_else(|| "judge error".to_owned()));
     } else {
-        judgement.tests.iter().map(|t| (t.name.as_str(), t.verdict)).collect()
+        let run = judgement.tests.iter().filter(|t| t.verdict != Verdict::SK);
+        run.map(|t| Seen { name: &t.name, verdict: t.verdict, message: t.reason.as_deref() }).collect()
     };
-    let satisfies = |v: Verdict, list: &[Verdict]| list.iter().any(|e| v.satisfies(*e));
-    for (name, verdict) in &seen {
-        let fault = matches!(verdict, Verdict::JE | Verdict::SE);
-        if fault || (!permitted.is_empty() && !satisfies(*verdict, permitted)) {
-            let why = judgement.tests.iter().find(|t| t.name == *name).and_then(|t| t.reason.clone());
-            let why = why.map(|w| format!(" ({w})")).unwrap_or_default();
-            return Some(format!("{name} is {verdict}{why}, which is not permitted"));
-        }
+    if let Some(fault) = seen.iter().find(|s| matches!(s.verdict, Verdict::JE | Verdict::SE)) {
+        let why = fault.message.map(|w| format!(" ({w})")).unwrap_or_default();
+        return Some(format!("{} is {}{why}", fault.name, fault.verdict));
     }
-    if !required.is_empty() && !seen.iter().any(|(_, v)| satisfies(*v, required)) {
-        let wanted: Vec<_> = required.iter().map(|v| v.code()).collect();
-        return Some(format!("no test case is {}", wanted.join(" or ")));
+    if matches!(judgement.verdict, Verdict::JE | Verdict::SE) && !refused {
+        return Some(judgement.reason.clone().unwrap_or_else(|| judgement.verdict.title().to_owned()));
     }
-    None
+    let score = |group: Option<&str>| {
+        let text = match group {
+            None => judgement.score.as_deref(),
+            Some(name) => judgement.groups.iter().find(|g| g.name == name)?.score.as_deref(),
+        };
+        text.and_then(Score::parse)
+    };
+    rules.iter().find_map(|rule| rule.broken_by(&seen, score))
 }
 
 fn words(permitted: &[Verdict], required: &[Verdict]) -> String {
@@ -223,7 +233,7 @@ fn words(permitted: &[Verdict], required: &[Verdict]) -> String {
 fn document(v: &Verified) -> Value {
     json!({
         "path": v.path, "language": v.language, "expected": v.expected, "verdict": v.verdict,
-        "score": null, "ok": v.ok, "slowest_ms": v.slowest_ms, "reason": v.reason,
+        "score": v.score, "ok": v.ok, "slowest_ms": v.slowest_ms, "reason": v.reason,
     })
 }
 
@@ -250,12 +260,17 @@ mod tests {
 
     fn judged(verdicts: &[Verdict]) -> Judgement {
         let mut judgement = Judgement::system_error("cpp", String::new());
+        judgement.verdict = AC;
         judgement.tests = verdicts
             .iter()
             .enumerate()
             .map(|(i, v)| TestReport::not_run(&format!("secret/{i}"), "secret", *v, None))
             .collect();
         judgement
+    }
+
+    fn rules(permitted: &[Verdict], required: &[Verdict]) -> Vec<Rule> {
+        vec![Rule { permitted: permitted.to_vec(), required: required.to_vec(), ..Rule::default() }]
     }
 
     #[test]
@@ -271,7 +286,7 @@ mod tests {
             (&[AC, JE], &[], &[], false),
             (&[SE], &[], &[], false),
         ] {
-            assert_eq!(unexpected(&judged(seen), permitted, required).is_none(), holds, "{seen:?}");
+            assert_eq!(unexpected(&judged(seen), &rules(permitted, required)).is_none(), holds, "{seen:?}");
         }
     }
 
@@ -287,7 +302,7 @@ mod tests {
             limit_hit: None,
             cached: false,
         });
-        assert!(unexpected(&judgement, &[CE], &[CE]).is_none());
-        assert!(unexpected(&judgement, &[AC, WA], &[WA]).is_some());
+        assert!(unexpected(&judgement, &rules(&[CE], &[CE])).is_none());
+        assert!(unexpected(&judgement, &rules(&[AC, WA], &[WA])).is_some());
     }
 }

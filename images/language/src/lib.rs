@@ -45,7 +45,7 @@ pub struct Language {
     pub env: BTreeMap<String, String>,
     /// Added to the memory limit of each run: what the runtime needs before the program has anything.
     pub memory_overhead: Option<Bytes>,
-    /// Seccomp profile by name.
+    /// Seccomp profile by name, for its programs and not its compiler: `strict`, `default` or `loopback`.
     pub profile: String,
     /// Debian suite the image is built from.
     pub suite: String,

@@ -41,13 +41,20 @@ struct Raw {
     package_codes: Vec<String>,
     entry: Option<String>,
     memory_overhead: Option<String>,
-    profile: Option<String>,
+    seccomp: Option<RawSeccomp>,
     compile: Option<RawCompile>,
     run: RawRun,
     #[serde(default)]
     env: BTreeMap<String, String>,
     image: RawImage,
     host: Option<RawHost>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSeccomp {
+    profile: String,
+    why: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -112,7 +119,7 @@ pub fn parse(id: &str, file: &str, text: &str) -> Result<Language, LanguageError
         run: raw.run.argv,
         env: raw.env,
         memory_overhead,
-        profile: raw.profile.unwrap_or_else(|| "default".to_owned()),
+        profile: raw.seccomp.map_or_else(|| "default".to_owned(), |seccomp| seccomp.profile),
         suite: raw.image.suite,
         packages: raw.image.packages,
         host_needs: raw.host.map(|host| host.needs).unwrap_or_default(),
@@ -162,6 +169,9 @@ fn check(id: &str, raw: &Raw) -> Result<(), Finding> {
     if let Some(key) = raw.env.keys().find(|key| key.is_empty() || key.contains(['=', '\0'])) {
         return Err(("env", format!("has the name `{key}`, which cannot be an environment variable")));
     }
+    if let Some(seccomp) = &raw.seccomp {
+        check_seccomp(seccomp)?;
+    }
     if !word(&raw.image.suite) {
         return Err(("image.suite", "must be a Debian suite, such as `bookworm`".to_owned()));
     }
@@ -173,6 +183,24 @@ fn check(id: &str, raw: &Raw) -> Result<(), Finding> {
         return Err((
             "host.needs",
             "must be absolute paths below /usr, the only tree the host image shows".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Profiles by name, tightest first, and whether one is looser than `default`.
+const PROFILES: [(&str, bool); 3] = [("strict", false), ("default", false), ("loopback", true)];
+
+/// A looser profile needs a reason.
+fn check_seccomp(seccomp: &RawSeccomp) -> Result<(), Finding> {
+    let Some((name, looser)) = PROFILES.into_iter().find(|(name, _)| *name == seccomp.profile) else {
+        let names = PROFILES.map(|(name, _)| name).join(", ");
+        return Err(("seccomp.profile", format!("is `{}`; it must be one of {names}", seccomp.profile)));
+    };
+    if looser && seccomp.why.as_deref().is_none_or(|why| why.trim().is_empty()) {
+        return Err((
+            "seccomp.why",
+            format!("is missing; `{name}` opens more than `default`, so say what of the runtime needs it"),
         ));
     }
     Ok(())

@@ -112,6 +112,10 @@ fn values_that_cannot_be_right_are_refused_with_their_key() {
         ("[\"/usr/bin/x\", \"{entry}\"]", "[\"/usr/bin/x\", \"{output}\"]", "run.argv"),
         ("[\"/usr/bin/x\", \"{entry}\"]", "[\"/usr/bin/x\", \"-f{sources}\"]", "run.argv"),
         ("[run]", "memory_overhead = \"12\"\n[run]", "memory_overhead"),
+        ("[run]", "seccomp = { profile = \"open\", why = \"w\" }\n[run]", "seccomp.profile"),
+        ("[run]", "seccomp = { profile = \"loopback\" }\n[run]", "seccomp.why"),
+        ("[run]", "seccomp = { profile = \"loopback\", why = \" \" }\n[run]", "seccomp.why"),
+        ("[run]", "profile = \"strict\"\n[run]", "profile"),
         ("[run]", "entry = \"../x\"\n[run]", "entry"),
         ("packages = [\"x\"]", "packages = [\"-o=evil\"]", "image.packages"),
         ("packages = [\"x\"]", "packages = [\"x\"]\n[host]\nneeds = [\"/etc/shadow\"]", "host.needs"),
@@ -122,4 +126,13 @@ fn values_that_cannot_be_right_are_refused_with_their_key() {
         let text = complaint(&MINIMAL.replace(from, to));
         assert!(text.contains(&format!("`{key}`")), "{key}: {text}");
     }
+}
+
+#[test]
+fn a_looser_profile_is_taken_with_its_reason_and_a_tighter_one_without() {
+    let profile =
+        |line: &str| parse("x", "x", &MINIMAL.replace("[run]", &format!("{line}\n[run]"))).unwrap().profile;
+    assert_eq!(profile(""), "default");
+    assert_eq!(profile("seccomp = { profile = \"strict\" }"), "strict");
+    assert_eq!(profile("seccomp = { profile = \"loopback\", why = \"remote calls to itself\" }"), "loopback");
 }

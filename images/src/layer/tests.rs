@@ -5,6 +5,7 @@ use std::io::{Cursor, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use proptest::prelude::*;
 use proto::id::Digest;
 use tar::EntryType;
 
@@ -474,5 +475,59 @@ fn a_packed_layer_unpacks_to_what_was_chosen_and_is_the_same_every_time() {
     assert!(std::fs::symlink_metadata(folder.path().join("d/gone")).is_ok());
     for absent in ["dev", "etc", "tmp"] {
         assert!(!folder.path().join(absent).exists(), "{absent}");
+    }
+}
+
+/// One entry of an archive nobody honest would write.
+fn hostile_entry() -> impl Strategy<Value = (u8, Vec<u8>, Vec<u8>, u32, Vec<u8>)> {
+    let name = || {
+        let part = prop_oneof![
+            Just("a"),
+            Just("b"),
+            Just(".."),
+            Just("."),
+            Just(""),
+            Just(".wh.a"),
+            Just(".wh..wh..opq"),
+            Just("\u{e4}"),
+            Just("a\nb"),
+            Just(".wh..wh.x"),
+            Just("-rf"),
+            Just(".wh.")
+        ];
+        (any::<bool>(), prop::collection::vec(part, 1..4)).prop_map(|(absolute, parts)| {
+            let text = parts.join("/");
+            if absolute && text.len() % 3 == 0 { format!("/{text}").into_bytes() } else { text.into_bytes() }
+        })
+    };
+    let kind = prop::sample::select(b"0123456789LKxgSV\0".to_vec());
+    (kind, name(), name(), any::<u32>(), prop::collection::vec(any::<u8>(), 0..40))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(7),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_archive_stays_in_its_directory_or_is_refused(
+        entries in prop::collection::vec(hostile_entry(), 1..8),
+        spoils in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..2),
+    ) {
+        let mut archive = Archive::default();
+        for (kind, name, link, mode, content) in entries {
+            archive = archive.raw(EntryType::new(kind), &name, &link, mode & 0o7777, &content);
+        }
+        let mut bytes = archive.bytes();
+        // Mostly breaks a checksum, sometimes content.
+        for (at, byte) in spoils {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        crate::fuzz::layer(&bytes);
+        crate::fuzz::layer(&gzip(&bytes));
     }
 }

@@ -1,59 +1,41 @@
-//! Test cases and groups: what lies under `data/`, in judging order, with the arguments each case inherits.
+//! Test cases: what lies under `data/`, in judging order.
 //!
 //! A case is a file `X.in` with its answer `X.ans`. Samples come first, then `secret`; within them, names
-//! are compared component by component in byte order. Settings come from `testdata.yaml` (legacy) or
-//! `test_group.yaml` (2025-09) of every folder above a case, the nearest one winning.
+//! are compared component by component in byte order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::diagnostic::Findings;
-use crate::flags::Flags;
-use crate::manifest::{self, Manifest};
-use crate::model::{Case, FormatVersion, Group, Validator};
-use crate::programs::usable;
+use crate::groups;
+use crate::manifest::Manifest;
+use crate::model::{Case, FormatVersion, Grader, Group, Probe, Validator};
+use crate::probes;
+use crate::programs::{Others, usable};
+use crate::settings::Folders;
 use crate::tree::Tree;
-use crate::yaml::{self, Fields};
 
 /// Most cases judged in one problem.
 pub(crate) const MAX_CASES: usize = 10_000;
-
-const KNOWN_GROUP: &str = "`max_score`, `score_aggregation`, `static_validation_score`, `static_validator_args`, \
-                           `require_pass`, `args`, `input_validator_args`, `output_validator_args`, \
-                           `input_visualizer_args`, `output_visualizer_args`, `full_feedback`";
-const KNOWN_CASE: &str = "`args`, `input_validator_args`, `output_validator_args`, `input_visualizer_args`, \
-                          `output_visualizer_args`, `full_feedback`, `hint`, `description`";
-const KNOWN_TESTDATA: &str = "`on_reject`, `grading`, `grader_flags`, `input_validator_flags`, \
-                              `output_validator_flags`, `accept_score`, `reject_score`, `range`";
 
 /// Cases and groups in judging order.
 #[derive(Debug, Default)]
 pub(crate) struct Data {
     pub(crate) cases: Vec<Case>,
     pub(crate) groups: Vec<Group>,
-}
-
-/// What a folder or case says of the runs in it.
-#[derive(Debug, Clone, Default)]
-struct Settings {
-    args: Vec<String>,
-    validator_args: Vec<String>,
-    hint: Option<String>,
-    /// Where `validator_args` were last set, for messages about them.
-    origin: (String, u32),
-    /// Nearest folder that counts as a group.
-    group: String,
+    pub(crate) root: Option<Grader>,
+    pub(crate) probes: Vec<Probe>,
 }
 
 /// Reads `data/`.
-pub(crate) fn read(tree: &Tree, manifest: &Manifest, validator: &Validator, findings: &mut Findings) -> Data {
-    let mut reader = Reader {
-        tree,
-        manifest,
-        default: *validator == Validator::Default,
-        folders: BTreeMap::new(),
-        checked: BTreeSet::new(),
-    };
-    let names = reader.names(findings);
+pub(crate) fn read(
+    tree: &Tree,
+    manifest: &Manifest,
+    validator: &Validator,
+    others: &Others,
+    findings: &mut Findings,
+) -> Data {
+    let mut folders = Folders::new(tree, manifest, others, *validator == Validator::Default);
+    let names = names(tree, findings);
     if names.is_empty() && !findings.failed() {
         findings.error(
             "data",
@@ -69,280 +51,170 @@ pub(crate) fn read(tree: &Tree, manifest: &Manifest, validator: &Validator, find
         );
         return Data::default();
     }
-    let mut data = Data::default();
-    let mut places = BTreeMap::new();
-    for name in names {
-        let Some(case) = reader.case(&name, findings) else { continue };
-        let place = *places.entry(case.group.clone()).or_insert_with(|| {
-            data.groups.push(Group { name: case.group.clone(), cases: Vec::new() });
-            data.groups.len() - 1
-        });
-        data.groups[place].cases.push(data.cases.len());
-        data.cases.push(case);
+    let cases: Vec<Case> = names.iter().filter_map(|name| case(&mut folders, name, findings)).collect();
+    groups_without_cases(&mut folders, findings);
+    let probes = probes::read(&mut folders, findings);
+    stray_files(&folders, findings);
+    // In order of names, so that groups that only the static validator looks at stand where they belong.
+    let mut drafts = std::mem::take(&mut folders.groups);
+    drafts.sort_by(|a, b| a.name.split('/').cmp(b.name.split('/')));
+    let mut groups = groups::build(&drafts, &folders, findings);
+    let places: BTreeMap<String, usize> =
+        groups.iter().enumerate().map(|(i, g)| (g.name.clone(), i)).collect();
+    for (i, case) in cases.iter().enumerate() {
+        if let Some(place) = places.get(&case.group) {
+            groups[*place].cases.push(i);
+        }
     }
-    reader.stray_files(findings);
-    data
+    Data { cases, groups, root: folders.root, probes }
 }
 
-struct Reader<'a> {
-    tree: &'a Tree,
-    manifest: &'a Manifest,
-    /// Whether the default validator reads the arguments, so that they can be checked here.
-    default: bool,
-    folders: BTreeMap<String, Settings>,
-    /// Argument lists already checked.
-    checked: BTreeSet<Vec<String>>,
+/// Case names in judging order.
+fn names(tree: &Tree, findings: &mut Findings) -> Vec<String> {
+    let mut all = Vec::new();
+    for top in ["sample", "secret"] {
+        let names = names_in(tree, top, findings);
+        if names.is_empty() && top == "secret" {
+            findings.warning("data/secret", None, "there are no secret test cases");
+        }
+        all.extend(names);
+    }
+    all
 }
 
-impl Reader<'_> {
-    fn legacy(&self) -> bool {
-        self.manifest.version == FormatVersion::Legacy
-    }
-
-    const fn settings_file(legacy: bool) -> &'static str {
-        if legacy { "testdata.yaml" } else { "test_group.yaml" }
-    }
-
-    /// Case names in judging order.
-    fn names(&self, findings: &mut Findings) -> Vec<String> {
-        let mut all = Vec::new();
-        for top in ["sample", "secret"] {
-            let mut names = Vec::new();
-            for (rel, _) in self.tree.under(&format!("data/{top}")) {
-                let Some(stem) = rel.strip_suffix(".in") else { continue };
-                if rel.split('/').any(|part| part.ends_with(".files")) {
-                    continue;
-                }
-                let name = format!("{top}/{stem}");
-                if !name.split('/').all(usable) {
-                    let message = "ignored: a name has letters, digits, `_`, `.` and `-` and starts with none of the last two";
-                    findings.warning(&format!("data/{top}/{rel}"), None, message);
-                    continue;
-                }
-                if self.tree.has_folder(&format!("data/{name}")) {
-                    findings.error(
-                        &format!("data/{name}.in"),
-                        None,
-                        "a case and a folder must not share a name",
-                    );
-                }
-                names.push(name);
-            }
-            names.sort_by(|a, b| a.split('/').cmp(b.split('/')));
-            if names.is_empty() && top == "secret" {
-                findings.warning("data/secret", None, "there are no secret test cases");
-            }
-            all.extend(names);
+/// Names of the inputs in one folder of `data/`, in judging order.
+pub(crate) fn names_in(tree: &Tree, top: &str, findings: &mut Findings) -> Vec<String> {
+    let mut names = Vec::new();
+    for (rel, _) in tree.under(&format!("data/{top}")) {
+        let Some(stem) = rel.strip_suffix(".in") else { continue };
+        if rel.split('/').any(|part| part.ends_with(".files")) {
+            continue;
         }
-        all
-    }
-
-    fn case(&mut self, name: &str, findings: &mut Findings) -> Option<Case> {
-        let (input, answer) = (format!("data/{name}.in"), format!("data/{name}.ans"));
-        let (folder, stem) = name.rsplit_once('/')?;
-        if stem == "test_group" && !self.legacy() {
-            findings.error(&input, None, "no case may be called `test_group`");
+        let name = format!("{top}/{stem}");
+        if !name.split('/').all(usable) {
+            let message =
+                "ignored: a name has letters, digits, `_`, `.` and `-` and starts with none of the last two";
+            findings.warning(&format!("data/{top}/{rel}"), None, message);
+            continue;
         }
-        let Some(ans) = self.tree.files.get(&answer) else {
-            findings.error(&answer, None, format!("the answer file of {input} is missing"));
-            return None;
+        if tree.has_folder(&format!("data/{name}")) {
+            let message = "a case and a folder must not share a name";
+            findings.error(&format!("data/{name}.in"), None, message);
+        }
+        names.push(name);
+    }
+    names.sort_by(|a, b| a.split('/').cmp(b.split('/')));
+    names
+}
+
+fn case(folders: &mut Folders<'_>, name: &str, findings: &mut Findings) -> Option<Case> {
+    let (input, answer) = (format!("data/{name}.in"), format!("data/{name}.ans"));
+    let (folder, stem) = name.rsplit_once('/')?;
+    if stem == "test_group" && !folders.legacy() {
+        findings.error(&input, None, "no case may be called `test_group`");
+    }
+    let tree = folders.tree;
+    let Some(ans) = tree.files.get(&answer) else {
+        findings.error(&answer, None, format!("the answer file of {input} is missing"));
+        return None;
+    };
+    let mut settings = folders.folder(&format!("data/{folder}"), findings);
+    if folders.legacy() {
+        settings.hint = tree.text(&format!("data/{name}.hint"), 64 << 10, findings);
+    } else {
+        folders.case_yaml(&format!("data/{name}.yaml"), &mut settings, findings);
+    }
+    folders.check_args(&settings, findings);
+    let files = format!("data/{name}.files");
+    let has_files = !folders.legacy() && tree.has_folder(&files);
+    Some(Case {
+        name: name.to_owned(),
+        group: settings.group,
+        input: tree.files.get(&input)?.disk.clone(),
+        answer: ans.disk.clone(),
+        args: settings.args,
+        validator_args: settings.validator_args,
+        input_args: settings.input_args,
+        full_feedback: settings.full_feedback,
+        files: has_files.then(|| tree.root.join(&files)),
+        sample: name.starts_with("sample/"),
+        hint: settings.hint,
+    })
+}
+
+/// Folders of `secret` that hold no case: a group when the static validator looks at it, else nothing.
+fn groups_without_cases(folders: &mut Folders<'_>, findings: &mut Findings) {
+    if folders.manifest.version != FormatVersion::V2025_09 {
+        return;
+    }
+    let file = folders.file_names().0;
+    let tree = folders.tree;
+    let with_settings = tree.under("data/secret").filter_map(|(rel, _)| {
+        let (group, rest) = rel.split_once('/')?;
+        (rest == file).then_some(group)
+    });
+    for group in with_settings {
+        let path = format!("data/secret/{group}");
+        let checked = |folders: &Folders<'_>| {
+            folders.groups.iter().any(|d| format!("data/{}", d.name) == path && d.has_static_check())
         };
-        let mut settings = self.folder(&format!("data/{folder}"), findings);
-        if self.legacy() {
-            settings.hint = self.tree.text(&format!("data/{name}.hint"), 64 << 10, findings);
-        } else {
-            self.case_yaml(&format!("data/{name}.yaml"), &mut settings, findings);
-        }
-        self.check_args(&settings, findings);
-        let files = format!("data/{name}.files");
-        let has_files = !self.legacy() && self.tree.has_folder(&files);
-        Some(Case {
-            name: name.to_owned(),
-            group: settings.group,
-            input: self.tree.files.get(&input)?.disk.clone(),
-            answer: ans.disk.clone(),
-            args: settings.args,
-            validator_args: settings.validator_args,
-            files: has_files.then(|| self.tree.root.join(&files)),
-            sample: name.starts_with("sample/"),
-            hint: settings.hint,
-        })
-    }
-
-    /// Settings of the folder `path`, those above it included.
-    fn folder(&mut self, path: &str, findings: &mut Findings) -> Settings {
-        if let Some(known) = self.folders.get(path) {
-            return known.clone();
-        }
-        let mut settings = match path.rsplit_once('/') {
-            Some((above, _)) => self.folder(above, findings),
-            None => Settings {
-                validator_args: self.manifest.validator_flags.0.clone(),
-                origin: (manifest::FILE.to_owned(), self.manifest.validator_flags.1),
-                ..Settings::default()
-            },
-        };
-        let file = format!("{path}/{}", Self::settings_file(self.legacy()));
-        let present = self.tree.files.contains_key(&file);
-        let depth = path.split('/').count();
-        if depth == 2 || (depth > 2 && self.legacy()) || (depth == 3 && path.starts_with("data/secret/")) {
-            path.strip_prefix("data/").unwrap_or(path).clone_into(&mut settings.group);
-        }
-        if present && !self.legacy() && (depth == 1 || depth > 3) {
-            findings.error(
-                &file,
-                None,
-                "test groups are data/sample, data/secret and the folders directly in data/secret",
-            );
-        }
-        if let Some(text) = self.tree.text(&file, yaml::MAX_BYTES, findings)
-            && let Some(fields) = yaml::read(&file, &text, findings)
-        {
-            if self.legacy() {
-                self.testdata(&file, fields, &mut settings, findings);
-            } else {
-                test_group(&file, fields, &mut settings, findings);
-            }
-        }
-        self.folders.insert(path.to_owned(), settings.clone());
-        settings
-    }
-
-    fn case_yaml(&self, file: &str, settings: &mut Settings, findings: &mut Findings) {
-        let Some(text) = self.tree.text(file, yaml::MAX_BYTES, findings) else { return };
-        let Some(mut fields) = yaml::read(file, &text, findings) else { return };
-        common_keys(file, &mut fields, settings, findings);
-        if let Some((hint, _)) = fields.text("hint", findings) {
-            settings.hint = Some(hint);
-        }
-        fields.ignore(&["description"]);
-        fields.finish(true, KNOWN_CASE, findings);
-    }
-
-    fn testdata(&self, file: &str, mut fields: Fields<'_>, settings: &mut Settings, findings: &mut Findings) {
-        for (key, old) in [("output_validator_flags", true), ("output_validator_args", false)] {
-            let Some((flags, line)) = fields.words(key, findings) else { continue };
-            if !old {
-                findings.warning(
-                    file,
-                    Some(line),
-                    "`output_validator_args` is the newer name; legacy says `output_validator_flags`",
-                );
-            }
-            settings.validator_args = self.manifest.validator_flags.0.iter().cloned().chain(flags).collect();
-            settings.origin = (file.to_owned(), line);
-        }
-        if let Some((value, line)) = fields.text("grading", findings)
-            && value != "default"
-        {
-            findings.unsupported(file, Some(line), "`grading: custom`");
-        }
-        if let Some((flags, line)) = fields.words("grader_flags", findings) {
-            let deciding = ["always_accept", "accept_if_any_accepted", "ignore_sample"];
-            for flag in flags.iter().filter(|f| deciding.contains(&f.as_str())) {
-                findings.unsupported(file, Some(line), &format!("`grader_flags: {flag}`"));
-            }
-        }
-        if let Some((value, line)) = fields.text("on_reject", findings) {
-            match value.as_str() {
-                "break" => {}
-                "continue" => findings.warning(
-                    file,
-                    Some(line),
-                    "`on_reject: continue`: the first case that fails decides all the same",
-                ),
-                _ => findings.error(file, Some(line), "`on_reject` must be `break` or `continue`"),
-            }
-        }
-        fields.ignore(&[
-            "input_validator_flags",
-            "input_validator_args",
-            "accept_score",
-            "reject_score",
-            "range",
-        ]);
-        fields.finish(false, KNOWN_TESTDATA, findings);
-    }
-
-    fn check_args(&mut self, settings: &Settings, findings: &mut Findings) {
-        if !self.default || !self.checked.insert(settings.validator_args.clone()) {
-            return;
-        }
-        if let Err(e) = Flags::parse(&settings.validator_args) {
-            findings.error(&settings.origin.0, Some(settings.origin.1), e.to_string());
-        }
-    }
-
-    /// Files that look like test data and are none.
-    fn stray_files(&self, findings: &mut Findings) {
-        let wrong = Self::settings_file(!self.legacy());
-        let right = Self::settings_file(self.legacy());
-        for (rel, _) in self.tree.under("data") {
-            let path = format!("data/{rel}");
-            let top = rel.split('/').next().unwrap_or_default();
-            if rel == wrong || rel.ends_with(&format!("/{wrong}")) {
-                findings.error(&path, None, format!("this format version calls the file `{right}`"));
-            } else if let Some(stem) = path.strip_suffix(".ans")
-                && matches!(top, "sample" | "secret")
-                && !self.tree.files.contains_key(&format!("{stem}.in"))
-            {
-                findings.warning(&path, None, format!("ignored: there is no {stem}.in for this answer"));
-            } else if rel.ends_with(".in")
-                && !matches!(
-                    top,
-                    "sample"
-                        | "secret"
-                        | "invalid_input"
-                        | "invalid_output"
-                        | "valid_output"
-                        | "invalid_answers"
-                )
-            {
-                findings.warning(&path, None, "ignored: test cases lie in data/sample and data/secret");
-            }
-        }
-        if !self.legacy() {
-            self.mixed_groups(findings);
-        }
-    }
-
-    /// In 2025-09 `secret` has either cases or groups. Folders without any settings are let through beside
-    /// cases, as an earlier text of the format did.
-    fn mixed_groups(&self, findings: &mut Findings) {
-        let secret = || self.tree.under("data/secret");
-        if !secret().any(|(rel, _)| rel.split_once('/').is_some_and(|(_, rest)| rest == "test_group.yaml")) {
-            return;
-        }
-        for (rel, _) in secret().filter(|(rel, _)| rel.ends_with(".in") && !rel.contains('/')) {
-            let message = "data/secret has groups, so every case must lie in one of its folders";
-            findings.error(&format!("data/secret/{rel}"), None, message);
+        folders.folder(&path, findings);
+        if !tree.under(&path).any(|(rel, _)| rel.ends_with(".in")) && !checked(folders) {
+            findings.error(&path, None, "the group has no test case, and no static validation either");
         }
     }
 }
 
-fn test_group(file: &str, mut fields: Fields<'_>, settings: &mut Settings, findings: &mut Findings) {
-    common_keys(file, &mut fields, settings, findings);
-    if let Some(node) = fields.take("static_validation_score") {
-        findings.unsupported(file, Some(node.line), "`static_validation_score`");
-    }
-    for key in ["max_score", "score_aggregation", "require_pass"] {
-        if let Some(node) = fields.take(key) {
-            findings.warning(file, Some(node.line), format!("`{key}` has no effect in a pass-fail problem"));
+/// Files that look like test data and are none.
+fn stray_files(folders: &Folders<'_>, findings: &mut Findings) {
+    let (right, wrong) = folders.file_names();
+    let (tree, version) = (folders.tree, folders.manifest.version);
+    for (rel, _) in tree.under("data") {
+        let path = format!("data/{rel}");
+        let top = rel.split('/').next().unwrap_or_default();
+        if (rel == wrong || rel.ends_with(&format!("/{wrong}"))) && version != FormatVersion::Draft2023_07 {
+            findings.error(&path, None, format!("this format version calls the file `{right}`"));
+        } else if version == FormatVersion::V2025_09 && is_no_group(rel, right) {
+            let message = "test groups are data/sample, data/secret and the folders directly in data/secret";
+            findings.error(&path, None, message);
+        } else if let Some(stem) = path.strip_suffix(".ans")
+            && matches!(top, "sample" | "secret")
+            && !tree.files.contains_key(&format!("{stem}.in"))
+        {
+            findings.warning(&path, None, format!("ignored: there is no {stem}.in for this answer"));
+        } else if rel.ends_with(".in")
+            && !matches!(
+                top,
+                "sample" | "secret" | "invalid_input" | "invalid_output" | "valid_output" | "invalid_answers"
+            )
+        {
+            findings.warning(&path, None, "ignored: test cases lie in data/sample and data/secret");
         }
     }
-    fields.ignore(&["static_validator_args"]);
-    fields.finish(true, KNOWN_GROUP, findings);
+    if version == FormatVersion::V2025_09 {
+        mixed_groups(folders, findings);
+    }
 }
 
-/// Keys that groups and cases of 2025-09 share.
-fn common_keys(file: &str, fields: &mut Fields<'_>, settings: &mut Settings, findings: &mut Findings) {
-    if let Some((args, _)) = fields.words("args", findings) {
-        settings.args = args;
+/// Whether `rel`, below `data/`, is a settings file in a folder that 2025-09 knows no group in.
+fn is_no_group(rel: &str, file: &str) -> bool {
+    let Some(folder) = rel.strip_suffix(file) else { return false };
+    match folder.split('/').collect::<Vec<_>>()[..] {
+        [""] => true,
+        ["sample", ""] | ["secret", _] | ["secret", _, ""] | [] => false,
+        [top, ..] => matches!(top, "sample" | "secret"),
     }
-    if let Some((args, line)) = fields.words("output_validator_args", findings) {
-        settings.validator_args = args;
-        settings.origin = (file.to_owned(), line);
+}
+
+/// In 2025-09 `secret` has either cases or groups. Folders without any settings are let through beside
+/// cases, as an earlier text of the format did.
+fn mixed_groups(folders: &Folders<'_>, findings: &mut Findings) {
+    let secret = || folders.tree.under("data/secret");
+    if !secret().any(|(rel, _)| rel.split_once('/').is_some_and(|(_, rest)| rest == "test_group.yaml")) {
+        return;
     }
-    fields.boolean("full_feedback", findings);
-    fields.ignore(&["input_validator_args", "input_visualizer_args", "output_visualizer_args"]);
+    for (rel, _) in secret().filter(|(rel, _)| rel.ends_with(".in") && !rel.contains('/')) {
+        let message = "data/secret has groups, so every case must lie in one of its folders";
+        findings.error(&format!("data/secret/{rel}"), None, message);
+    }
 }

@@ -112,6 +112,25 @@ impl Decimal {
         self.exponent + self.digits.len() as i64 - 1
     }
 
+    /// The number times `10^places`, rounded half away from zero to a whole one; `None` when that does not
+    /// fit.
+    pub fn scaled(&self, places: u32) -> Option<i128> {
+        let shift = self.exponent + i64::from(places);
+        let keep = (self.digits.len() as i64).checked_add(shift.min(0))?;
+        let kept = self.digits.get(..usize::try_from(keep.max(0)).ok()?)?;
+        let mut whole = 0i128;
+        for digit in kept {
+            whole = whole.checked_mul(10)?.checked_add(i128::from(*digit))?;
+        }
+        if keep >= 0 && self.digits.get(keep as usize).is_some_and(|next| *next >= 5) {
+            whole = whole.checked_add(1)?;
+        }
+        if shift > 0 && whole != 0 {
+            whole = whole.checked_mul(10i128.checked_pow(u32::try_from(shift).ok()?)?)?;
+        }
+        Some(if self.negative { -whole } else { whole })
+    }
+
     /// Compares the absolute values.
     pub fn cmp_abs(&self, other: &Self) -> Ordering {
         match (self.is_zero(), other.is_zero()) {

@@ -82,6 +82,8 @@ const MAX_FINDINGS: usize = 200;
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) list: Vec<Diagnostic>,
+    /// Parts of the format that are read and not obeyed yet.
+    pub(crate) unjudged: Vec<Diagnostic>,
     failed: bool,
 }
 
@@ -97,13 +99,19 @@ impl Findings {
         self.push(Severity::Warning, path, line, message.into());
     }
 
-    /// Records a part of the format that would be judged wrongly if it were ignored.
+    /// Records a part of the format that would be judged wrongly if it were ignored: the package can be
+    /// read, and judging it is refused.
     pub(crate) fn unsupported(&mut self, path: &str, line: Option<u32>, what: &str) {
-        self.error(
-            path,
-            line,
-            format!("not supported yet: {what}; such a package is refused rather than misjudged"),
-        );
+        if self.unjudged.len() < MAX_FINDINGS {
+            self.unjudged.push(Diagnostic {
+                severity: Severity::Error,
+                path: path.to_owned(),
+                line,
+                message: format!(
+                    "not supported yet: {what}; such a package is refused rather than misjudged"
+                ),
+            });
+        }
     }
 
     fn push(&mut self, severity: Severity, path: &str, line: Option<u32>, message: String) {

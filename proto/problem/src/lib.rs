@@ -1,9 +1,10 @@
 //! Problem packages on disk, read into one model.
 //!
 //! A package is a folder or a zip in the ICPC/Kattis problem package format. One reader per version
-//! (`legacy`, `2025-09`) takes its `problem.yaml` and test groups apart; everything behind them sees one
-//! [`Problem`]. What a reader does not understand in full it refuses, because a package judged by half its
-//! rules is judged wrongly. Nothing here runs a program: validators and submissions are only listed.
+//! (`legacy`, `2023-07-draft`, `2025-09`) takes its `problem.yaml` and test groups apart; everything behind
+//! them sees one [`Problem`]. What a reader does not understand it refuses, and what it understands and the
+//! judge does not do yet stands in [`Problem::unjudged`], because a package judged by half its rules is
+//! judged wrongly. Nothing here runs a program: validators and submissions are only listed.
 //!
 //! Called by `worker` (to judge), `api` (to check an upload) and the command line (`verify`, `problem push`).
 
@@ -12,17 +13,26 @@
 #![allow(clippy::case_sensitive_file_extension_comparisons)]
 
 mod archive;
+mod constants;
 mod data;
 pub mod decimal;
 mod diagnostic;
 mod expect;
 pub mod flags;
+mod globs;
+mod grading;
+mod groups;
 mod limits;
 mod manifest;
 pub mod model;
+mod probes;
 mod programs;
+pub mod rules;
+pub mod score;
+mod settings;
 mod statement;
 mod submissions;
+pub mod timing;
 mod tree;
 mod yaml;
 
@@ -147,9 +157,10 @@ fn short_name(folder: &str) -> (String, Option<String>) {
 fn read_tree(tree: &Tree, name: String, findings: &mut Findings) -> Option<Problem> {
     let manifest = manifest::read(tree, findings)?;
     let validator = programs::validator(tree, &manifest, findings);
-    programs::refuse_unsupported(tree, &manifest, findings);
-    let data = data::read(tree, &manifest, &validator, findings);
-    let submissions = submissions::read(tree, manifest.version, findings);
+    let others = programs::others(tree, &manifest, findings);
+    let data = data::read(tree, &manifest, &validator, &others, findings);
+    let submissions = submissions::read(tree, &manifest, findings);
+    let statement = statement::read(tree, findings).map(|text| manifest.constants.apply_text(text));
     let digest = match tree.digest() {
         Ok(digest) => digest,
         Err(e) => {
@@ -157,20 +168,36 @@ fn read_tree(tree: &Tree, name: String, findings: &mut Findings) -> Option<Probl
             return None;
         }
     };
+    let kind = manifest.kind;
     Some(Problem {
         title: manifest.title.unwrap_or_else(|| name.clone()),
         name,
         uuid: manifest.uuid,
         version: manifest.version,
-        kind: model::ProblemKind::PassFail,
+        kind: if kind.scoring { model::ProblemKind::Scoring } else { model::ProblemKind::PassFail },
+        interactive: kind.interactive,
+        multi_pass: kind.multi_pass,
+        submit_answer: kind.submit_answer,
+        minimise: kind.minimise,
+        // From 2025-09 on every validator of a scoring problem may; in legacy those that say so.
+        validator_scores: kind.validator_scores
+            || (kind.scoring && manifest.version != model::FormatVersion::Legacy),
         digest,
         limits: manifest.limits,
         cases: data.cases,
         groups: data.groups,
+        root: data.root,
+        probes: data.probes,
         validator,
+        input_validators: others.input_validators,
+        static_validator: others.static_validator,
+        graders: others.graders,
+        includes: others.includes,
+        constants: manifest.constants,
         languages: manifest.languages,
         allow_file_writing: manifest.allow_file_writing,
         submissions,
-        statement: statement::read(tree, findings),
+        statement,
+        unjudged: std::mem::take(&mut findings.unjudged),
     })
 }

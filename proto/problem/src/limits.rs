@@ -7,6 +7,8 @@ use proto::units::Bytes;
 
 use crate::diagnostic::Findings;
 use crate::model::{FormatVersion, ProblemLimits};
+use crate::score::Score;
+use crate::timing::TimeRule;
 use crate::tree::Tree;
 use crate::yaml::Fields;
 
@@ -14,6 +16,8 @@ use crate::yaml::Fields;
 const MAX_SECONDS: f64 = 100_000.0;
 /// Shortest time limit that can be measured.
 const MIN_SECONDS: f64 = 0.001;
+/// Most passes a package can ask for.
+const MAX_PASSES: u32 = 1000;
 /// Most MiB a package can ask for (1 TiB).
 const MAX_MIB: u32 = 1 << 20;
 
@@ -25,7 +29,7 @@ const KNOWN_LEGACY: &str = "`time_limit`, `time_multiplier`, `time_safety_margin
                             `validation_output`";
 
 /// The format's defaults.
-pub(crate) fn defaults() -> ProblemLimits {
+fn defaults(version: FormatVersion) -> ProblemLimits {
     ProblemLimits {
         cpu_time: None,
         memory: Bytes::mib(2048),
@@ -36,6 +40,11 @@ pub(crate) fn defaults() -> ProblemLimits {
         validation_time: Duration::from_mins(1),
         validation_memory: Bytes::mib(2048),
         validation_output: Bytes::mib(8),
+        validation_passes: 2,
+        time_rule: match version {
+            FormatVersion::Legacy => TimeRule::legacy(),
+            FormatVersion::Draft2023_07 | FormatVersion::V2025_09 => TimeRule::v2025(),
+        },
     }
 }
 
@@ -46,7 +55,7 @@ pub(crate) fn read(
     path: &str,
     findings: &mut Findings,
 ) -> ProblemLimits {
-    let mut limits = defaults();
+    let mut limits = defaults(version);
     let Some(mut fields) = top.mapping("limits", findings) else { return limits };
     let time = fields.positive("time_limit", "seconds", MAX_SECONDS, findings);
     limits.cpu_time = time.and_then(|(s, line)| seconds(path, Some(line), s, findings));
@@ -71,26 +80,59 @@ pub(crate) fn read(
     if let Some(kib) = fields.whole("code", "KiB", MAX_MIB, findings) {
         limits.code = Bytes::kib(kib);
     }
+    let rule = &mut limits.time_rule;
     match version {
         FormatVersion::Legacy => {
-            for key in ["time_multiplier", "time_safety_margin"] {
-                fields.positive(key, "times", MAX_SECONDS, findings);
+            for (key, slot) in
+                [("time_multiplier", &mut rule.ac_to_limit), ("time_safety_margin", &mut rule.limit_to_tle)]
+            {
+                factor(&mut fields, key, path, slot, findings);
             }
             fields.finish(false, KNOWN_LEGACY, findings);
         }
-        FormatVersion::V2025_09 => {
-            fields.positive("time_resolution", "seconds", MAX_SECONDS, findings);
+        FormatVersion::Draft2023_07 | FormatVersion::V2025_09 => {
+            if let Some((value, text, line)) = fields.number("time_resolution", findings) {
+                match Score::parse(&text) {
+                    Some(exact) if (MIN_SECONDS..=MAX_SECONDS).contains(&value) => rule.resolution = exact,
+                    _ => drop(seconds(path, Some(line), value.min(0.0), findings)),
+                }
+            }
             if let Some(mut factors) = fields.mapping("time_multipliers", findings) {
-                for key in ["ac_to_time_limit", "time_limit_to_tle"] {
-                    factors.positive(key, "times", MAX_SECONDS, findings);
+                for (key, slot) in [
+                    ("ac_to_time_limit", &mut rule.ac_to_limit),
+                    ("time_limit_to_tle", &mut rule.limit_to_tle),
+                ] {
+                    factor(&mut factors, key, path, slot, findings);
                 }
                 factors.finish(true, "`ac_to_time_limit`, `time_limit_to_tle`", findings);
             }
-            fields.whole("validation_passes", "passes", 1000, findings);
-            fields.finish(true, KNOWN, findings);
+            let line = fields.line_of("validation_passes");
+            if let Some(passes) = fields.whole("validation_passes", "passes", MAX_PASSES, findings) {
+                limits.validation_passes = passes as u32;
+                if passes < 2 {
+                    findings.error(path, line, "`limits.validation_passes` is `1`; at least 2 are needed");
+                }
+            }
+            fields.finish(version == FormatVersion::V2025_09, KNOWN, findings);
         }
     }
     limits
+}
+
+/// Takes a safety factor: at least 1.
+fn factor(fields: &mut Fields<'_>, key: &str, path: &str, slot: &mut Score, findings: &mut Findings) {
+    let Some((value, text, line)) = fields.number(key, findings) else { return };
+    match Score::parse(&text) {
+        Some(exact) if exact >= Score::ONE && value <= MAX_SECONDS => *slot = exact,
+        _ => findings.error(
+            path,
+            Some(line),
+            format!(
+                "`{key}` is `{}`; a factor of at least 1 is needed",
+                text.chars().take(60).collect::<String>()
+            ),
+        ),
+    }
 }
 
 fn seconds(path: &str, line: Option<u32>, value: f64, findings: &mut Findings) -> Option<Duration> {

@@ -1,5 +1,6 @@
-//! `problem.yaml` of either version.
+//! `problem.yaml` of every version.
 
+use crate::constants::{self, Constants};
 use crate::diagnostic::Findings;
 use crate::limits;
 use crate::model::{FormatVersion, ProblemLimits};
@@ -24,12 +25,27 @@ pub(crate) struct Manifest {
     pub(crate) title: Option<String>,
     pub(crate) uuid: Option<String>,
     pub(crate) limits: ProblemLimits,
+    pub(crate) kind: Kind,
     /// Legacy: whether `validation` starts with `custom`.
     pub(crate) custom_validation: bool,
     /// Legacy: `validator_flags`, and their line.
     pub(crate) validator_flags: (Vec<String>, u32),
     pub(crate) languages: Option<Vec<String>>,
     pub(crate) allow_file_writing: bool,
+    pub(crate) constants: Constants,
+}
+
+/// What `type`, and in legacy `validation` and `grading`, make of the problem.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Kind {
+    pub(crate) scoring: bool,
+    pub(crate) interactive: bool,
+    pub(crate) multi_pass: bool,
+    pub(crate) submit_answer: bool,
+    /// Legacy: whether the validator gives scores.
+    pub(crate) validator_scores: bool,
+    /// Legacy: whether less is better.
+    pub(crate) minimise: bool,
 }
 
 /// Reads it. `None` when there is nothing to go on with.
@@ -45,12 +61,10 @@ pub(crate) fn read(tree: &Tree, findings: &mut Findings) -> Option<Manifest> {
         Some((v, _)) if v == "legacy" || v == "legacy-icpc" => FormatVersion::Legacy,
         Some((v, _)) if v == "2025-09" => FormatVersion::V2025_09,
         Some((v, line)) if v.starts_with("2023-07") || v == "draft" => {
-            findings.unsupported(
-                FILE,
-                Some(line),
-                "the drafts of 2023-07; say `problem_format_version: 2025-09` and follow it",
-            );
-            return None;
+            let message =
+                "the drafts of 2023-07 became 2025-09; the package is read as that, older names let through";
+            findings.warning(FILE, Some(line), message);
+            FormatVersion::Draft2023_07
         }
         Some((v, line)) => {
             let shown: String = v.chars().take(60).collect();
@@ -67,16 +81,28 @@ pub(crate) fn read(tree: &Tree, findings: &mut Findings) -> Option<Manifest> {
         title: title(&mut top, findings),
         uuid: top.text("uuid", findings).map(|(t, _)| t),
         limits: limits::read(&mut top, version, FILE, findings),
+        kind: kind(&mut top, version, findings),
         custom_validation: false,
         validator_flags: (Vec::new(), 1),
         languages: languages(&mut top, findings),
         allow_file_writing: true,
+        constants: Constants::default(),
     };
-    kind(&mut top, version, findings);
     license(&mut top, findings);
     match version {
         FormatVersion::Legacy => legacy(&mut manifest, tree, top, findings),
-        FormatVersion::V2025_09 => v2025(&mut manifest, top, findings),
+        FormatVersion::Draft2023_07 | FormatVersion::V2025_09 => {
+            v2025(&mut manifest, tree, top, findings);
+        }
+    }
+    if manifest.kind.interactive {
+        findings.unsupported(FILE, None, "interactive problems");
+    }
+    if manifest.kind.multi_pass {
+        findings.unsupported(FILE, None, "multi-pass problems");
+    }
+    if manifest.kind.submit_answer {
+        findings.unsupported(FILE, None, "submit-answer problems");
     }
     if manifest.limits.cpu_time.is_none() && !findings.failed() {
         let key = "`limits.time_limit`";
@@ -105,8 +131,20 @@ fn legacy(manifest: &mut Manifest, tree: &Tree, mut top: Fields<'_>, findings: &
         }
         for word in words.iter().skip(1).filter(|_| manifest.custom_validation) {
             match word.as_str() {
-                "score" | "interactive" | "multi-pass" => {
-                    findings.unsupported(FILE, Some(line), &format!("`validation: custom {word}`"));
+                "score" => {
+                    manifest.kind.validator_scores = true;
+                    if !std::mem::replace(&mut manifest.kind.scoring, true) {
+                        let message =
+                            "`validation: custom score` makes the problem a scoring one; say `type: scoring`";
+                        findings.warning(FILE, Some(line), message);
+                    }
+                }
+                "interactive" => manifest.kind.interactive = true,
+                "multi-pass" => {
+                    manifest.kind.multi_pass = true;
+                    let message =
+                        "`multi-pass` in a legacy package is an extension of other judges; it is understood";
+                    findings.warning(FILE, Some(line), message);
                 }
                 other => findings.error(
                     FILE,
@@ -122,21 +160,27 @@ fn legacy(manifest: &mut Manifest, tree: &Tree, mut top: Fields<'_>, findings: &
     if manifest.limits.cpu_time.is_none() {
         manifest.limits.cpu_time = limits::from_other_files(tree, findings);
     }
-    top.ignore(&[
-        "author",
-        "source",
-        "source_url",
-        "rights_owner",
-        "keywords",
-        "grading",
-        "version",
-        "credits",
-    ]);
+    if let Some(mut grading) = top.mapping("grading", findings) {
+        match grading.text("objective", findings) {
+            None => {}
+            Some((word, _)) if word == "max" => {}
+            Some((word, _)) if word == "min" => manifest.kind.minimise = true,
+            Some((word, line)) => {
+                let shown: String = word.chars().take(60).collect();
+                let message = format!("`grading.objective` is `{shown}`; `min` or `max` is needed");
+                findings.error(FILE, Some(line), message);
+            }
+        }
+        grading.ignore(&["show_test_data_groups"]);
+        grading.finish(false, "`objective`, `show_test_data_groups`", findings);
+    }
+    top.ignore(&["author", "source", "source_url", "rights_owner", "keywords", "version", "credits"]);
     top.finish(false, KNOWN_LEGACY, findings);
 }
 
-fn v2025(manifest: &mut Manifest, mut top: Fields<'_>, findings: &mut Findings) {
-    if manifest.title.is_none() {
+fn v2025(manifest: &mut Manifest, tree: &Tree, mut top: Fields<'_>, findings: &mut Findings) {
+    let draft = manifest.version == FormatVersion::Draft2023_07;
+    if manifest.title.is_none() && !findings.failed() {
         findings.error(FILE, None, "`name` is missing; a text, or a mapping of language to text, is needed");
     }
     if manifest.uuid.is_none() {
@@ -146,15 +190,50 @@ fn v2025(manifest: &mut Manifest, mut top: Fields<'_>, findings: &mut Findings) 
             "`uuid` is missing; the format asks for one, so that the problem keeps its identity when renamed",
         );
     }
-    manifest.allow_file_writing = top.boolean("allow_file_writing", findings).unwrap_or(false);
-    if let Some(constants) = top.mapping("constants", findings) {
-        let line = constants.line;
-        if !constants.rest().is_empty() {
-            findings.unsupported(FILE, Some(line), "`constants`");
-        }
+    let writes = top.boolean("allow_file_writing", findings);
+    // The drafts had no such key, and their judges let programs write.
+    manifest.allow_file_writing = writes.unwrap_or(draft);
+    manifest.constants = constants::read(&mut top, findings);
+    if let Some((text, line)) = top.text("embargo_until", findings)
+        && !is_moment(&text)
+    {
+        let shown: String = text.chars().take(60).collect();
+        let want = "a day `YYYY-MM-DD` or a moment `YYYY-MM-DDThh:mm:ssZ` is needed";
+        findings.error(FILE, Some(line), format!("`embargo_until` is `{shown}`; {want}"));
     }
-    top.ignore(&["version", "credits", "source", "rights_owner", "embargo_until", "keywords"]);
-    top.finish(true, KNOWN, findings);
+    let kind = manifest.kind;
+    if kind.submit_answer && (kind.interactive || kind.multi_pass) {
+        findings.error(FILE, None, "`type: submit-answer` cannot be `interactive` or `multi-pass`");
+    }
+    top.ignore(&["version", "credits", "source", "rights_owner", "keywords"]);
+    if draft {
+        if let Some(flags) = top.words("validator_flags", findings) {
+            findings.warning(FILE, Some(flags.1), "`validator_flags` is an older name; `output_validator_args` in test_group.yaml is the newer one");
+            manifest.validator_flags = flags;
+        }
+        if manifest.limits.cpu_time.is_none() {
+            manifest.limits.cpu_time = limits::from_other_files(tree, findings);
+        }
+        top.ignore(&["author", "source_url", "validation", "grading"]);
+    }
+    top.finish(!draft, KNOWN, findings);
+}
+
+/// `YYYY-MM-DD`, or that with `Thh:mm:ssZ`, of numbers that a calendar may have.
+fn is_moment(text: &str) -> bool {
+    let shape = |text: &str, shape: &str| {
+        text.len() == shape.len()
+            && text
+                .bytes()
+                .zip(shape.bytes())
+                .all(|(b, s)| if s == b'0' { b.is_ascii_digit() } else { b == s })
+    };
+    let number = |from: usize| text.get(from..from + 2).and_then(|t| t.parse::<u8>().ok());
+    let within = |from, least, most| number(from).is_some_and(|n| (least..=most).contains(&n));
+    let day = shape(text, "0000-00-00") || shape(text, "0000-00-00T00:00:00Z");
+    day && within(5, 1, 12)
+        && within(8, 1, 31)
+        && (text.len() == 10 || (within(11, 0, 23) && within(14, 0, 59) && within(17, 0, 60)))
 }
 
 fn title(top: &mut Fields<'_>, findings: &mut Findings) -> Option<String> {
@@ -188,18 +267,21 @@ fn title(top: &mut Fields<'_>, findings: &mut Findings) -> Option<String> {
     }
 }
 
-fn kind(top: &mut Fields<'_>, version: FormatVersion, findings: &mut Findings) {
+fn kind(top: &mut Fields<'_>, version: FormatVersion, findings: &mut Findings) -> Kind {
     let in_one_text = top.is_text("type");
-    let Some((words, line)) = top.words("type", findings) else { return };
-    if version == FormatVersion::V2025_09 && words.len() > 1 && in_one_text {
+    let mut kind = Kind::default();
+    let Some((words, line)) = top.words("type", findings) else { return kind };
+    if version != FormatVersion::Legacy && words.len() > 1 && in_one_text {
         findings.warning(FILE, Some(line), "several types in one text; a list is the right form");
     }
+    let mut pass_fail = false;
     for word in &words {
         match word.as_str() {
-            "pass-fail" => {}
-            "scoring" | "interactive" | "multi-pass" | "submit-answer" => {
-                findings.unsupported(FILE, Some(line), &format!("`type: {word}`"));
-            }
+            "pass-fail" => pass_fail = true,
+            "scoring" => kind.scoring = true,
+            "interactive" => kind.interactive = true,
+            "multi-pass" => kind.multi_pass = true,
+            "submit-answer" => kind.submit_answer = true,
             other => {
                 let shown: String = other.chars().take(60).collect();
                 let want =
@@ -208,6 +290,13 @@ fn kind(top: &mut Fields<'_>, version: FormatVersion, findings: &mut Findings) {
             }
         }
     }
+    if words.is_empty() {
+        findings.error(FILE, Some(line), "`type` names nothing; `pass-fail` or `scoring` is needed");
+    }
+    if pass_fail && kind.scoring {
+        findings.error(FILE, Some(line), "`type` is both `pass-fail` and `scoring`; only one is possible");
+    }
+    kind
 }
 
 fn languages(top: &mut Fields<'_>, findings: &mut Findings) -> Option<Vec<String>> {

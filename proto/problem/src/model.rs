@@ -1,17 +1,27 @@
 //! The one model behind every version of the problem package format.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use proto::id::Digest;
+use proto::limits::Limits;
 use proto::units::Bytes;
 use proto::verdict::Verdict;
+
+pub use crate::constants::Constants;
+use crate::diagnostic::{Diagnostic, Findings, PackageError};
+pub use crate::grading::{Aggregation, Grader, GraderScore, GraderVerdict, Grading, StaticCheck};
+pub use crate::rules::{Rule, TimeUse};
+use crate::timing::TimeRule;
 
 /// The version a package declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FormatVersion {
     /// `legacy` and `legacy-icpc`, or no declaration.
     Legacy,
+    /// `2023-07-draft` and its spellings: 2025-09 as it was on the way, older names let through.
+    Draft2023_07,
     /// `2025-09`.
     V2025_09,
 }
@@ -56,6 +66,10 @@ pub struct ProblemLimits {
     pub validation_memory: Bytes,
     /// stdout, stderr and feedback of one output validator run.
     pub validation_output: Bytes,
+    /// Most passes of a multi-pass problem.
+    pub validation_passes: u32,
+    /// How a time limit that is not named follows from the example submissions.
+    pub time_rule: TimeRule,
 }
 
 /// A program of the package: one file or a directory of files.
@@ -80,6 +94,43 @@ pub enum Validator {
     Custom(Vec<Program>),
 }
 
+/// Arguments of input validators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputArgs {
+    /// The same for all of them.
+    All(Vec<String>),
+    /// By the validator's name; others get none.
+    Named(BTreeMap<String, Vec<String>>),
+}
+
+/// What validation must say of a case that nobody is judged on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProbeKind {
+    /// `data/invalid_input`: an input validator must reject the input.
+    InvalidInput,
+    /// `data/invalid_output`: the output validator must reject the output.
+    InvalidOutput,
+    /// `data/valid_output`: the output validator must accept the output.
+    ValidOutput,
+}
+
+/// A case that tries the validators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What must come of it.
+    pub kind: ProbeKind,
+    /// Path under `data/` without extension.
+    pub name: String,
+    /// The input file.
+    pub input: PathBuf,
+    /// Answer and output; `None` for invalid inputs.
+    pub checked: Option<(PathBuf, PathBuf)>,
+    /// Arguments of the output validator.
+    pub validator_args: Vec<String>,
+    /// Arguments of the input validators.
+    pub input_args: InputArgs,
+}
+
 /// One test case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
@@ -95,6 +146,10 @@ pub struct Case {
     pub args: Vec<String>,
     /// Arguments of the output validator, inherited ones included.
     pub validator_args: Vec<String>,
+    /// Arguments of the input validators, inherited ones included.
+    pub input_args: InputArgs,
+    /// Whether a contestant who fails it may see input, output and answer.
+    pub full_feedback: bool,
     /// Directory whose files are copied beside the submission.
     pub files: Option<PathBuf>,
     /// Whether the contestant may see it.
@@ -103,13 +158,21 @@ pub struct Case {
     pub hint: Option<String>,
 }
 
-/// One directory of cases, in judging order.
+/// One test group, in judging order: what is inside it comes after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// Path under `data/`, such as `secret`.
     pub name: String,
-    /// Indices into [`Problem::cases`].
+    /// The group it lies in, as an index into [`Problem::groups`].
+    pub parent: Option<usize>,
+    /// Its own cases, those of groups inside it not among them: indices into [`Problem::cases`].
     pub cases: Vec<usize>,
+    /// Groups all of whose cases must pass before this one is run: indices into [`Problem::groups`].
+    pub require_pass: Vec<usize>,
+    /// How its result is made; without meaning in a pass-fail problem of 2025-09.
+    pub grading: Grading,
+    /// The static validator's part in it.
+    pub static_check: Option<StaticCheck>,
 }
 
 /// What a package expects of one of its submissions.
@@ -126,8 +189,14 @@ pub struct Expectation {
 pub struct ExampleSubmission {
     /// The program.
     pub program: Program,
-    /// What is expected of it.
+    /// The verdicts expected of it over all cases, every rule about all of them drawn together.
     pub expected: Expectation,
+    /// All that is expected of it; each rule must hold.
+    pub rules: Vec<Rule>,
+    /// Where it starts, when `submissions.yaml` says so.
+    pub entrypoint: Option<String>,
+    /// Whether it may be published as the model solution.
+    pub model_solution: bool,
     /// The verdict its folder names, such as AC for `accepted`; `None` for folders that allow several.
     pub verdict: Option<Verdict>,
 }
@@ -145,6 +214,16 @@ pub struct Problem {
     pub version: FormatVersion,
     /// How it is judged.
     pub kind: ProblemKind,
+    /// Whether the output validator talks with the submission.
+    pub interactive: bool,
+    /// Whether the output validator may ask for another pass.
+    pub multi_pass: bool,
+    /// Whether a submission is the outputs themselves.
+    pub submit_answer: bool,
+    /// Whether less is better; legacy only.
+    pub minimise: bool,
+    /// Whether the output validator may give scores.
+    pub validator_scores: bool,
     /// Digest over (path, executable bit, content) of all files.
     pub digest: Digest,
     /// Its limits.
@@ -153,8 +232,22 @@ pub struct Problem {
     pub cases: Vec<Case>,
     /// Groups in judging order.
     pub groups: Vec<Group>,
+    /// How `sample` and `secret` make the whole, in legacy packages.
+    pub root: Option<Grader>,
+    /// Cases that try the validators.
+    pub probes: Vec<Probe>,
     /// What decides.
     pub validator: Validator,
+    /// Programs that look at every input.
+    pub input_validators: Vec<Program>,
+    /// The program that looks at sources.
+    pub static_validator: Option<Program>,
+    /// Legacy graders of the package's own.
+    pub graders: Vec<Program>,
+    /// Files added to submissions before compiling, by language code; `default` is for the others.
+    pub includes: BTreeMap<String, Program>,
+    /// Values that stand for `{{name}}` in programs of the package.
+    pub constants: Constants,
     /// Language codes allowed; `None` allows all.
     pub languages: Option<Vec<String>>,
     /// Whether submissions may write files.
@@ -163,9 +256,57 @@ pub struct Problem {
     pub submissions: Vec<ExampleSubmission>,
     /// Statement in Markdown or plain text, when there is one.
     pub statement: Option<String>,
+    /// What the package uses and this judge does not do yet; such a package is read but never judged.
+    pub unjudged: Vec<Diagnostic>,
 }
 
 impl Problem {
+    /// Whether this judge obeys every part of the package.
+    ///
+    /// # Errors
+    /// The parts it does not obey, each with its place.
+    pub fn judgeable(&self) -> Result<(), PackageError> {
+        if self.unjudged.is_empty() {
+            return Ok(());
+        }
+        Err(PackageError { package: self.name.clone(), diagnostics: self.unjudged.clone() })
+    }
+
+    /// Whether every limit the package asks for lies within `maxima`.
+    ///
+    /// # Errors
+    /// Each limit that cannot be honoured, named by its key.
+    pub fn honourable(&self, maxima: &Limits) -> Result<(), PackageError> {
+        let mut findings = Findings::default();
+        let mut hold = |key: &str, fits: bool, asked: String, most: String| {
+            if !fits {
+                let message = format!("`limits.{key}` asks for {asked}; this judge grants at most {most}");
+                findings.error("problem.yaml", None, message);
+            }
+        };
+        let (limits, seconds) = (&self.limits, |d: Duration| format!("{} s", d.as_secs_f64()));
+        for (key, asked) in [
+            ("time_limit", limits.cpu_time.unwrap_or_default()),
+            ("compilation_time", limits.compilation_time),
+            ("validation_time", limits.validation_time),
+        ] {
+            hold(key, asked <= maxima.cpu_time, seconds(asked), seconds(maxima.cpu_time));
+        }
+        for (key, asked, most) in [
+            ("memory", limits.memory, maxima.memory),
+            ("compilation_memory", limits.compilation_memory, maxima.memory),
+            ("validation_memory", limits.validation_memory, maxima.memory),
+            ("output", limits.output, maxima.output),
+            ("validation_output", limits.validation_output, maxima.output),
+        ] {
+            hold(key, asked <= most, asked.to_string(), most.to_string());
+        }
+        if findings.failed() {
+            return Err(PackageError { package: self.name.clone(), diagnostics: findings.list });
+        }
+        Ok(())
+    }
+
     /// The cases a contestant may see, in judging order.
     pub fn samples(&self) -> impl Iterator<Item = &Case> {
         self.cases.iter().filter(|case| case.sample)

@@ -1,5 +1,7 @@
 //! Programs of a package: one file or one folder each. They are listed here and built by the worker.
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::Findings;
 use crate::manifest::Manifest;
 use crate::model::{FormatVersion, Program, Validator};
@@ -51,7 +53,11 @@ pub(crate) fn validator(tree: &Tree, manifest: &Manifest, findings: &mut Finding
     const LEGACY: &str = "output_validators";
     const NEW: &str = "output_validator";
     match manifest.version {
-        FormatVersion::V2025_09 => {
+        FormatVersion::Draft2023_07 if tree.has_folder(LEGACY) && !tree.has_folder(NEW) => {
+            findings.warning(LEGACY, None, format!("the newer name of this folder is `{NEW}/`"));
+            Validator::Custom(in_folder(tree, LEGACY, findings))
+        }
+        FormatVersion::Draft2023_07 | FormatVersion::V2025_09 => {
             if tree.has_folder(LEGACY) {
                 findings.error(
                     LEGACY,
@@ -91,12 +97,81 @@ pub(crate) fn validator(tree: &Tree, manifest: &Manifest, findings: &mut Finding
     }
 }
 
-/// Refuses parts of a package that decide verdicts and are not obeyed yet.
-pub(crate) fn refuse_unsupported(tree: &Tree, manifest: &Manifest, findings: &mut Findings) {
-    if tree.has_folder("include") {
-        findings.unsupported("include", None, "files added to submissions");
+/// Programs beside the output validator.
+#[derive(Debug, Default)]
+pub(crate) struct Others {
+    pub(crate) input_validators: Vec<Program>,
+    pub(crate) static_validator: Option<Program>,
+    pub(crate) graders: Vec<Program>,
+    pub(crate) includes: BTreeMap<String, Program>,
+}
+
+/// Everything that is run, or added to what is run, and is not the output validator.
+pub(crate) fn others(tree: &Tree, manifest: &Manifest, findings: &mut Findings) -> Others {
+    let mut others = Others { includes: includes(tree, findings), ..Others::default() };
+    for folder in ["input_validators", "input_format_validators"] {
+        others.input_validators.extend(in_folder(tree, folder, findings));
     }
-    if manifest.version == FormatVersion::V2025_09 && tree.has_folder("static_validator") {
-        findings.unsupported("static_validator", None, "static validators");
+    for viva in others.input_validators.iter().filter(|p| p.path.ends_with(".viva")) {
+        findings.warning(
+            &viva.path,
+            None,
+            "Viva specifications are not run; the input is not validated by it",
+        );
     }
+    others.input_validators.retain(|p| !p.path.ends_with(".viva"));
+    match manifest.version {
+        FormatVersion::Legacy => others.graders = in_folder(tree, "graders", findings),
+        FormatVersion::Draft2023_07 | FormatVersion::V2025_09 => {
+            const STATIC: &str = "static_validator";
+            if tree.has_folder(STATIC) {
+                others.static_validator = Some(program(tree, STATIC, findings));
+                findings.unsupported(STATIC, None, "static validators");
+                if manifest.kind.submit_answer {
+                    findings.error(STATIC, None, "a `submit-answer` problem has no sources to validate");
+                }
+            }
+        }
+    }
+    needs_validator(tree, manifest, findings);
+    others
+}
+
+/// Interaction and further passes are the work of a validator of the package's own.
+fn needs_validator(tree: &Tree, manifest: &Manifest, findings: &mut Findings) {
+    let custom = match manifest.version {
+        FormatVersion::Legacy => manifest.custom_validation,
+        FormatVersion::Draft2023_07 | FormatVersion::V2025_09 => {
+            tree.has_folder("output_validator") || tree.has_folder("output_validators")
+        }
+    };
+    if (manifest.kind.interactive || manifest.kind.multi_pass) && !custom {
+        let message = "an `interactive` or `multi-pass` problem needs an output validator of its own";
+        findings.error("output_validator", None, message);
+    }
+}
+
+/// `include/<language>/`, by language code.
+fn includes(tree: &Tree, findings: &mut Findings) -> BTreeMap<String, Program> {
+    const FOLDER: &str = "include";
+    let mut all = BTreeMap::new();
+    if !tree.has_folder(FOLDER) {
+        return all;
+    }
+    for (rel, _) in tree.under(FOLDER) {
+        match rel.split_once('/') {
+            Some((code, _)) if usable(code) => {
+                if !all.contains_key(code) {
+                    let program = program(tree, &format!("{FOLDER}/{code}"), findings);
+                    all.insert(code.to_owned(), program);
+                }
+            }
+            _ => findings.error(
+                &format!("{FOLDER}/{rel}"),
+                None,
+                "included files lie in a folder named after a language code, or in `default`",
+            ),
+        }
+    }
+    all
 }

@@ -8,19 +8,24 @@ use proto::verdict::Verdict;
 
 use crate::diagnostic::Findings;
 use crate::expect;
-use crate::model::{ExampleSubmission, Expectation, FormatVersion, Program};
+use crate::globs;
+use crate::manifest::Manifest;
+use crate::model::{ExampleSubmission, Expectation, FormatVersion, Program, Rule, TimeUse};
 use crate::programs;
+use crate::score::Score;
 use crate::tree::Tree;
-use crate::yaml::{self, Fields};
+use crate::yaml::{self, Fields, Node, Value};
 
 /// How far into a source `@EXPECTED_RESULTS@` is looked for.
 const TAG_WITHIN: u64 = 256 << 10;
 const FILE: &str = "submissions/submissions.yaml";
 const KNOWN: &str = "`permitted`, `required`, `language`, `entrypoint`, `score`, `message`, `model_solution`, \
-                     `use_for_time_limit`, `authors`";
+                     `use_for_time_limit`, `authors`, and globs of test groups and cases";
+/// Most rules for one submission.
+const MAX_RULES: usize = 1000;
 
 /// Reads `submissions/`, sorted by path.
-pub(crate) fn read(tree: &Tree, version: FormatVersion, findings: &mut Findings) -> Vec<ExampleSubmission> {
+pub(crate) fn read(tree: &Tree, manifest: &Manifest, findings: &mut Findings) -> Vec<ExampleSubmission> {
     let mut folders: Vec<&str> =
         tree.under("submissions").filter_map(|(rel, _)| Some(rel.split_once('/')?.0)).collect();
     folders.dedup();
@@ -38,11 +43,11 @@ pub(crate) fn read(tree: &Tree, version: FormatVersion, findings: &mut Findings)
             "there are no example submissions, so nothing shows that the data is right",
         );
     }
-    if version == FormatVersion::V2025_09
+    if manifest.version != FormatVersion::Legacy
         && let Some(text) = tree.text(FILE, yaml::MAX_BYTES, findings)
         && let Some(fields) = yaml::read(FILE, &text, findings)
     {
-        overrides(fields, &mut all, findings);
+        overrides(fields, manifest, &mut all, findings);
     }
     all
 }
@@ -55,7 +60,7 @@ fn by_folder(folder: &str, program: Program, findings: &mut Findings) -> Example
         match tag {
             Ok(list) => {
                 let verdict = if let [only] = list[..] { Some(only) } else { None };
-                return ExampleSubmission { program, expected: expect::one_of(&list), verdict };
+                return example(program, expect::one_of(&list), verdict);
             }
             Err(word) => findings.warning(
                 &program.path,
@@ -65,13 +70,23 @@ fn by_folder(folder: &str, program: Program, findings: &mut Findings) -> Example
         }
     }
     if let Some(f) = known {
-        return ExampleSubmission { program, expected: f.expected, verdict: f.verdict };
+        let mut example = example(program, f.expected, f.verdict);
+        if folder == "brute_force" || folder == "slow_accepted" {
+            example.rules[0].time_use = TimeUse::Never;
+        }
+        return example;
     }
     let message =
         "the folder's name expects nothing; a known folder or @EXPECTED_RESULTS@ in the source does";
     findings.warning(&program.path, None, message);
     let expected = Expectation { permitted: Vec::new(), required: Vec::new() };
-    ExampleSubmission { program, expected, verdict: None }
+    example(program, expected, None)
+}
+
+fn example(program: Program, expected: Expectation, verdict: Option<Verdict>) -> ExampleSubmission {
+    let Expectation { permitted, required } = expected.clone();
+    let rules = vec![Rule { permitted, required, ..Rule::default() }];
+    ExampleSubmission { program, expected, rules, entrypoint: None, model_solution: false, verdict }
 }
 
 /// The start of a source; empty when it cannot be read, which judging will report.
@@ -83,73 +98,186 @@ fn head(path: &Path) -> Vec<u8> {
     bytes
 }
 
+/// What one glob of `submissions.yaml` says.
+struct Entry {
+    language: Option<String>,
+    entrypoint: Option<String>,
+    model_solution: bool,
+    /// The first is about all cases.
+    rules: Vec<Rule>,
+    /// Which of `permitted` and `required` the first has, be it an empty list.
+    named: (bool, bool),
+}
+
 /// Applies `submissions.yaml`. Under a folder's name, keys replace what the folder expects; any other
-/// glob adds to it: fewer verdicts permitted, and its own ones required.
-fn overrides(fields: Fields<'_>, all: &mut [ExampleSubmission], findings: &mut Findings) {
+/// glob adds rules.
+fn overrides(
+    fields: Fields<'_>,
+    manifest: &Manifest,
+    all: &mut [ExampleSubmission],
+    findings: &mut Findings,
+) {
     for (key, node) in fields.rest() {
-        let yaml::Value::Map(entries) = node.value else {
-            findings.error(
-                FILE,
-                Some(node.line),
-                "a mapping with keys such as `permitted` and `required` is needed",
-            );
-            continue;
-        };
-        let mut fields = Fields::nested(FILE, &key.name, node.line, entries);
-        let permitted = verdicts("permitted", &mut fields, findings);
-        let required = verdicts("required", &mut fields, findings);
-        let language = fields.text("language", findings).map(|(t, _)| t);
-        for ignored in ["entrypoint", "score", "message"] {
-            if let Some(node) = fields.take(ignored) {
-                findings.warning(FILE, Some(node.line), format!("`{ignored}` is not checked yet"));
-            }
-        }
-        fields.ignore(&["model_solution", "use_for_time_limit", "authors"]);
-        fields.finish(false, KNOWN, findings);
+        let line = node.line;
+        let Some(entry) = entry(&key.name, node, manifest, findings) else { continue };
+        let is_folder = expect::folder(&key.name).is_some() || !key.name.contains(['/', '*', '{']);
         let mut hit = false;
         for submission in all.iter_mut() {
             let path =
                 submission.program.path.strip_prefix("submissions/").unwrap_or(&submission.program.path);
-            if !matches(&key.name, path) {
-                continue;
+            if globs::matches(&key.name, path) {
+                hit = true;
+                apply(submission, &entry, is_folder);
+                summarise(submission, line, findings);
             }
-            hit = true;
-            if let Some(language) = &language {
-                submission.program.language = Some(language.clone());
-            }
-            if permitted.is_none() && required.is_none() {
-                continue;
-            }
-            apply(submission, !key.name.contains('/'), permitted.as_deref(), required.as_deref());
         }
         if !hit {
-            findings.warning(
-                FILE,
-                Some(key.line),
-                format!("`{}` matches no submission", key.name.chars().take(60).collect::<String>()),
-            );
+            let shown: String = key.name.chars().take(60).collect();
+            findings.warning(FILE, Some(key.line), format!("`{shown}` matches no submission"));
         }
     }
 }
 
-fn apply(
-    submission: &mut ExampleSubmission,
-    replace: bool,
-    permitted: Option<&[Verdict]>,
-    required: Option<&[Verdict]>,
-) {
-    let expected = &mut submission.expected;
-    if let Some(list) = permitted {
-        if replace || expected.permitted.is_empty() {
-            expected.permitted = list.to_vec();
-        } else {
-            expected.permitted.retain(|v| list.contains(v));
+fn entry(glob: &str, node: Node, manifest: &Manifest, findings: &mut Findings) -> Option<Entry> {
+    let (mut fields, line) = mapping(glob, node, findings)?;
+    let named = (fields.line_of("permitted").is_some(), fields.line_of("required").is_some());
+    let mut entry = Entry {
+        language: fields.text("language", findings).map(|(t, _)| t),
+        entrypoint: fields.text("entrypoint", findings).map(|(t, _)| t),
+        model_solution: fields.boolean("model_solution", findings).unwrap_or(false),
+        rules: vec![rule(None, &mut fields, manifest, findings)],
+        named,
+    };
+    fields.ignore(&["authors"]);
+    for (cases, node) in fields.take_mappings() {
+        if entry.rules.len() >= MAX_RULES {
+            findings.error(FILE, Some(line), format!("there are more than {MAX_RULES} rules for one glob"));
+            return None;
+        }
+        let (mut inner, _) = mapping(&cases.name, node, findings)?;
+        let inside = cases.name.strip_prefix("data/").unwrap_or(&cases.name).to_owned();
+        entry.rules.push(rule(Some(inside), &mut inner, manifest, findings));
+        inner.finish(false, "`permitted`, `required`, `score`, `message`, `use_for_time_limit`", findings);
+    }
+    fields.finish(false, KNOWN, findings);
+    Some(entry)
+}
+
+fn mapping(key: &str, node: Node, findings: &mut Findings) -> Option<(Fields<'static>, u32)> {
+    if let Value::Map(entries) = node.value {
+        return Some((Fields::nested(FILE, key, node.line, entries), node.line));
+    }
+    let message = "a mapping with keys such as `permitted` and `required` is needed";
+    findings.error(FILE, Some(node.line), message);
+    None
+}
+
+fn rule(
+    cases: Option<String>,
+    fields: &mut Fields<'_>,
+    manifest: &Manifest,
+    findings: &mut Findings,
+) -> Rule {
+    let score_line = fields.line_of("score");
+    let score = score(fields, findings);
+    if score.is_some() && !manifest.kind.scoring {
+        findings.warning(FILE, score_line, "`score` has no effect in a pass-fail problem");
+    }
+    Rule {
+        cases,
+        permitted: verdicts("permitted", fields, findings).unwrap_or_default(),
+        required: verdicts("required", fields, findings).unwrap_or_default(),
+        score: score.filter(|_| manifest.kind.scoring),
+        message: fields.text("message", findings).map(|(t, _)| t).filter(|t| !t.is_empty()),
+        time_use: time_use(fields, findings),
+    }
+}
+
+fn time_use(fields: &mut Fields<'_>, findings: &mut Findings) -> TimeUse {
+    match fields.text("use_for_time_limit", findings) {
+        None => TimeUse::Inferred,
+        Some((word, line)) => match word.as_str() {
+            "true" => TimeUse::Inferred,
+            "false" => TimeUse::Never,
+            "lower" => TimeUse::Lower,
+            "upper" => TimeUse::Upper,
+            _ => {
+                let message = "`use_for_time_limit` must be `true`, `false`, `lower` or `upper`";
+                findings.error(FILE, Some(line), message);
+                TimeUse::Inferred
+            }
+        },
+    }
+}
+
+/// A number, or a list of the least and the greatest.
+fn score(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<(Score, Score)> {
+    let (words, line) = fields.words("score", findings)?;
+    let numbers: Option<Vec<Score>> = words.iter().map(|word| Score::parse(word)).collect();
+    match numbers.as_deref() {
+        Some([only]) => Some((*only, *only)),
+        Some([least, most]) if least <= most => Some((*least, *most)),
+        _ => {
+            let message = "`score` must be a number, or a list of two numbers, the smaller first";
+            findings.error(FILE, Some(line), message);
+            None
         }
     }
-    if let Some(list) = required {
-        expected.required = list.to_vec();
+}
+
+fn apply(submission: &mut ExampleSubmission, entry: &Entry, is_folder: bool) {
+    if let Some(language) = &entry.language {
+        submission.program.language = Some(language.clone());
     }
-    submission.verdict = if let [only] = expected.required[..] { Some(only) } else { None };
+    if let Some(entrypoint) = &entry.entrypoint {
+        submission.entrypoint = Some(entrypoint.clone());
+    }
+    submission.model_solution |= entry.model_solution;
+    let (first, inner) = entry.rules.split_at(1);
+    for rule in first {
+        if is_folder {
+            let base = &mut submission.rules[0];
+            if entry.named.0 {
+                base.permitted.clone_from(&rule.permitted);
+            }
+            if entry.named.1 {
+                base.required.clone_from(&rule.required);
+            }
+            base.score = rule.score.or(base.score);
+            base.message = rule.message.clone().or(base.message.take());
+            if rule.time_use != TimeUse::Inferred {
+                base.time_use = rule.time_use;
+            }
+        } else if *rule != Rule::default() {
+            submission.rules.push(rule.clone());
+        }
+    }
+    submission.rules.extend_from_slice(inner);
+}
+
+/// Draws the rules about all cases together, for people and for the JSON of `verify`.
+fn summarise(submission: &mut ExampleSubmission, line: u32, findings: &mut Findings) {
+    let whole = || submission.rules.iter().filter(|rule| rule.cases.is_none());
+    let mut permitted: Vec<Verdict> = Vec::new();
+    for list in whole().map(|rule| &rule.permitted).filter(|list| !list.is_empty()) {
+        if permitted.is_empty() {
+            permitted.clone_from(list);
+        }
+        permitted.retain(|v| list.contains(v));
+        if permitted.is_empty() {
+            let path = &submission.program.path;
+            let message = format!("no verdict is left that every rule for {path} permits");
+            return findings.error(FILE, Some(line), message);
+        }
+    }
+    let required = whole().rfind(|rule| !rule.required.is_empty()).map(|rule| rule.required.clone());
+    submission.expected = Expectation { permitted, required: required.unwrap_or_default() };
+    submission.verdict = match (&submission.expected.required[..], &submission.expected.permitted[..]) {
+        ([only], _) | ([], [only]) => Some(*only),
+        // Rules that name no verdict leave the folder's word.
+        ([], []) => submission.verdict,
+        _ => None,
+    };
 }
 
 /// Verdicts by their codes; `None` when the key is absent or wrong.
@@ -166,76 +294,4 @@ fn verdicts(key: &str, fields: &mut Fields<'_>, findings: &mut Findings) -> Opti
         }
     }
     Some(out)
-}
-
-/// Whether the glob matches the path or a folder above it. `*` stays within a component, `{a,b}` chooses.
-fn matches(glob: &str, path: &str) -> bool {
-    let alternatives = expand(glob);
-    let parents = path.match_indices('/').map(|(i, _)| &path[..i]).chain([path]);
-    parents.into_iter().any(|p| alternatives.iter().any(|g| star(g.as_bytes(), p.as_bytes())))
-}
-
-/// Every choice of `{a,b}` written out, 64 at most.
-fn expand(glob: &str) -> Vec<String> {
-    let (mut open, mut done) = (vec![glob.to_owned()], Vec::new());
-    while let Some(g) = open.pop() {
-        let braces = g.find('{').and_then(|a| Some((a, a + g[a..].find('}')?)));
-        match braces {
-            Some((a, b)) if done.len() + open.len() < 64 => {
-                open.extend(
-                    g[a + 1..b].split(',').map(|choice| format!("{}{choice}{}", &g[..a], &g[b + 1..])),
-                );
-            }
-            _ => done.push(g),
-        }
-    }
-    done
-}
-
-/// Greedy match with one point to come back to, so time is at most the product of the lengths.
-fn star(glob: &[u8], text: &[u8]) -> bool {
-    let (mut g, mut t) = (0, 0);
-    let mut back: Option<(usize, usize)> = None;
-    while t < text.len() {
-        if g < glob.len() && glob[g] == b'*' {
-            back = Some((g, t));
-            g += 1;
-        } else if g < glob.len() && glob[g] == text[t] {
-            g += 1;
-            t += 1;
-        } else if let Some((bg, bt)) = back
-            && text[bt] != b'/'
-        {
-            back = Some((bg, bt + 1));
-            g = bg + 1;
-            t = bt + 1;
-        } else {
-            return false;
-        }
-    }
-    glob[g..].iter().all(|b| *b == b'*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn globs_match_as_the_format_says() {
-        for (glob, path, want) in [
-            ("accepted", "accepted/a.py", true),
-            ("accepted/*", "accepted/a.py", true),
-            ("*/a.py", "accepted/a.py", true),
-            ("*", "accepted/a.py", true),
-            ("*.py", "accepted/a.py", false),
-            ("*/*.{py,cpp}", "x/a.cpp", true),
-            ("{accepted,x}/a*", "x/ab.cpp", true),
-            ("{accepted,x}/a*", "y/ab.cpp", false),
-            ("a*c*e", "abcde", true),
-            ("a*c*f", "abcde", false),
-            ("wrong", "wrong_answer/a.py", false),
-        ] {
-            assert_eq!(matches(glob, path), want, "{glob} {path}");
-        }
-    }
 }

@@ -258,6 +258,23 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Takes a number with its text as written, and its line.
+    pub(crate) fn number(&mut self, key: &str, findings: &mut Findings) -> Option<(f64, String, u32)> {
+        let node = self.take(key)?;
+        match node.value {
+            Value::Number(n, text) => Some((n, text, node.line)),
+            ref other => {
+                self.complain(findings, key, node.line, &shown(other), "a number");
+                None
+            }
+        }
+    }
+
+    /// The line of the value of `key`, when it is there.
+    pub(crate) fn line_of(&self, key: &str) -> Option<u32> {
+        self.entries.iter().find(|(k, _)| k.name == key).map(|(_, node)| node.line)
+    }
+
     /// Takes a positive whole number not above `max`.
     pub(crate) fn whole(&mut self, key: &str, what: &str, max: u32, findings: &mut Findings) -> Option<u64> {
         let node = self.take(key)?;
@@ -302,6 +319,11 @@ impl<'a> Fields<'a> {
         self.entries.iter().any(|(k, n)| k.name == key && matches!(n.value, Value::Text(_)))
     }
 
+    /// Whether `key` is there and a mapping.
+    pub(crate) fn is_mapping(&self, key: &str) -> bool {
+        self.entries.iter().any(|(k, n)| k.name == key && matches!(n.value, Value::Map(_)))
+    }
+
     /// Takes a mapping.
     pub(crate) fn mapping(&mut self, key: &str, findings: &mut Findings) -> Option<Fields<'a>> {
         let node = self.take(key)?;
@@ -314,6 +336,16 @@ impl<'a> Fields<'a> {
                 None
             }
         }
+    }
+
+    /// Takes every entry that is a mapping, in the order of the file.
+    pub(crate) fn take_mappings(&mut self) -> Vec<(Key, Node)> {
+        let (mut mappings, rest): (Vec<_>, Vec<_>) =
+            self.entries.drain(..).partition(|(_, node)| matches!(node.value, Value::Map(_)));
+        self.entries = rest;
+        // `take` swaps entries about.
+        mappings.sort_by_key(|(key, _)| key.line);
+        mappings
     }
 
     /// Takes keys that say nothing about judging.

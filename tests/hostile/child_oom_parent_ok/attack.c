@@ -3,10 +3,11 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-int main(void) {
-    if (fork() == 0) for (;;) { char *p = malloc(1 << 20); if (p) memset(p, 1, 1 << 20); }
+/* As its own control the child stops at 96 MiB. */
+int main(int argc, char **argv) {
+    if (fork() == 0) for (int i = 0;; i++) { if (argc > 1 && i == 96) return 0; char *p = malloc(1 << 20); if (p) memset(p, 1, 1 << 20); }
     int status;
     wait(&status);
     puts("the right answer");
-    return 0;
+    return argc > 1 && status != 0;
 }

@@ -1,6 +1,10 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-int main(void) {
+#include <unistd.h>
+/* As its own control it has a secret in its environment, which must be found. */
+int main(int argc, char **argv) {
+    if (argc > 1 && !getenv("TOKEN")) { setenv("TOKEN", "1", 1); execv("/proc/self/exe", argv); return 1; }
     const char *files[] = {"/proc/self/mountinfo", "/proc/self/cgroup", "/proc/self/cmdline", "/proc/self/environ"};
     static char text[65536];
     for (int i = 0; i < 4; i++) {
@@ -11,7 +15,7 @@ int main(void) {
         text[n] = 0;
         const char *words[] = {"tribunal", "/run/", "/var/", "/root", "secret", "TOKEN"};
         for (int w = 0; w < 6; w++)
-            if (strstr(text, words[w])) { printf("%s tells %s\n%s", files[i], words[w], text); return 1; }
+            if (strstr(text, words[w])) { printf("%s tells %s\n%s", files[i], words[w], text); return argc == 1;  }
     }
-    return 0;
+    return argc > 1;
 }

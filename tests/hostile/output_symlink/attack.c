@@ -3,6 +3,7 @@
 int main(void) {
     symlink("/etc/passwd", "/w/answer");
     symlink("/", "/w/dir");
-    mkfifo("/w/fifo", 0666);
+    symlink("../../tests/1.ans", "/w/test");
+    symlink("/proc/self/environ", "/w/environ");
     return 0;
 }

@@ -1,15 +1,17 @@
 //! The ground of `selftest`, programs compiled here, and negative controls: runs one case with all that must hold.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Result, anyhow};
+use images::rootfs::Rootfs;
 use sandbox::spec::{RootBind, RootSpec};
 use sandbox::{BoxServer, ServerConfig};
 use selftest::expect::Control;
 use selftest::{Case, Ground, Happened};
 
 use super::control::Controls;
+use super::judged;
 use super::programs::{Folder, HELLO, VICTIM};
 
 /// Everything a case needs.
@@ -18,6 +20,9 @@ pub struct Lab {
     ground: Ground,
     programs: Folder,
     controls: Result<Controls, String>,
+    /// The image with real compilers.
+    host: Rootfs,
+    dir: PathBuf,
 }
 
 impl Lab {
@@ -35,13 +40,12 @@ impl Lab {
         // Controls run as nobody and have to come by.
         std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755))?;
         let host = images::Store::open(&dir.join("images"))?.host()?;
-        let compiler = RootSpec {
-            lower: host.layers,
-            binds: host.binds.into_iter().map(|(source, target)| RootBind { source, target }).collect(),
-        };
+        let bind = |(source, target): (_, _)| RootBind { source, target };
+        let binds = host.binds.iter().cloned().map(bind).collect();
+        let compiler = RootSpec { lower: host.layers.clone(), binds };
         let controls = Controls::open(dir).map_err(|e| format!("{e:#}"));
         let ground = Ground::prepare(server, compiler, programs.read(HELLO)?, dir).map_err(|e| anyhow!(e))?;
-        Ok(Self { ground, programs, controls })
+        Ok(Self { ground, programs, controls, host, dir: dir.to_owned() })
     }
 
     /// Boxes and the watched host.
@@ -62,7 +66,16 @@ impl Lab {
     /// # Errors
     /// What is not as it must be.
     pub fn attack(&self, case: &Case, alone: bool) -> Result<Happened> {
-        let happened = self.ground.attack(case, &self.programs.of(case)?, alone).map_err(|e| anyhow!(e))?;
+        let programs = self.programs.of(case)?;
+        let happened = if case.expect.judge.is_some() {
+            let program = (!case.attacks_compiler()).then_some(programs.attack.as_slice());
+            self.ground.around(case, alone, || {
+                judged::judge(case, self.ground.boxes().0, &self.host, program, &self.dir)
+            })
+        } else {
+            self.ground.attack(case, &programs, alone)
+        };
+        let happened = happened.map_err(|e| anyhow!(e))?;
         if alone {
             self.control(case)?;
         }

@@ -4,10 +4,12 @@
 //! ```text
 //!  suite.rs ── rounds ──> lab.rs ── one case ──> selftest: the box, the expectation, the watched host
 //!                           ├── programs.rs  compiled here, before anything runs
+//!                           ├── judged.rs    the whole way of a submission, through the worker's engine
 //!                           └── control.rs   the same program where the responsible layer is off
 //! ```
 
 pub mod control;
+pub mod judged;
 pub mod lab;
 pub mod programs;
 pub mod rootless;

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use selftest::Case;
 use selftest::catalogue::CATALOGUE;
+use selftest::shipped::{self, Unable};
 
 use super::lab::Lab;
 use super::programs::Folder;
@@ -156,7 +157,9 @@ pub fn main(options: &Options) -> Result<i32> {
         failures += round(&lab, &cases, *parallel, &mut table);
     }
     print_table(&cases, &away, &rounds, &table);
-    let passed = (cases.len() * rounds.len()).saturating_sub(failures);
+    let without_compiler = selftest_without_a_compiler(&lab, dir.path());
+    failures += usize::from(!without_compiler);
+    let passed = (cases.len() * rounds.len() + 1).saturating_sub(failures);
     let word = if failures == 0 { "ok" } else { "FAILED" };
     println!(
         "\ntest result: {word}. {passed} passed; {failures} failed; 0 ignored; 0 measured; {filtered} filtered out"
@@ -218,6 +221,17 @@ fn round(lab: &Lab, cases: &[Case], parallel: usize, table: &mut [Vec<Cell>]) ->
         table[number].push(cell);
     }
     failed.into_inner()
+}
+
+/// `tribunal selftest` over an image without a compiler must say so, and not that nothing failed. It is tested here
+/// because here are boxes over a root that has none.
+fn selftest_without_a_compiler(lab: &Lab, dir: &Path) -> bool {
+    let (server, root) = lab.ground().boxes();
+    let result = shipped::run(server, root, &dir.join("selftest"), &shipped::cases(), |_| {});
+    let ok = matches!(&result, Err(Unable::NoCompiler(why)) if why.contains("/usr/bin/gcc"));
+    let word = if ok { "ok".to_owned() } else { format!("FAILED\n    {result:?}") };
+    println!("test hostile::the_selftest_says_when_it_has_no_compiler ... {word}");
+    ok
 }
 
 /// Puts the canaries' addresses where a case asks for them.

@@ -21,10 +21,17 @@ pub const TIE_WINDOW: Duration = Duration::from_millis(100);
 pub const NOTE_PROCESSES: &str = "process_limit_reached";
 /// Note: the work directory was full at some time.
 pub const NOTE_DISK: &str = "disk_limit_reached";
+/// Note: the work directory had no room for another file at some time.
+pub const NOTE_INODES: &str = "inode_limit_reached";
+/// Note: the program failed by itself and had a file as large as one may be.
+pub const NOTE_FILE_SIZE: &str = "file_size_limit_reached";
 /// Note: the program failed by itself with at least 95 % of its memory in use.
 pub const NOTE_NEAR_MEMORY: &str = "near_memory_limit";
 /// Note: memory was only sampled and stood above the limit; no verdict is made of that.
 pub const NOTE_MEMORY_SAMPLED: &str = "memory_limit_sampled_only";
+
+/// What ends a program whose file grows past its limit (signal(7), x86-64 and aarch64).
+const SIGXFSZ: i32 = 25;
 
 /// What the facts of one run amount to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +81,7 @@ const fn decisive(limit: LimitHit) -> Option<(Verdict, u8)> {
         LimitHit::Memory => Some((Verdict::MLE, 1)),
         LimitHit::CpuTime => Some((Verdict::TLE, 2)),
         LimitHit::WallTime | LimitHit::Idle => Some((Verdict::ILE, 3)),
-        LimitHit::Disk | LimitHit::Processes => None,
+        LimitHit::Disk | LimitHit::Inodes | LimitHit::Processes => None,
     }
 }
 
@@ -89,6 +96,8 @@ fn first_limit(facts: &RunFacts, limits: &Limits) -> Option<Decision> {
         .limit_events
         .iter()
         .filter(|e| exact || e.limit != LimitHit::Memory)
+        // Without the signal a file at its limit is a coincidence, or a write that failed and was told so.
+        .filter(|e| e.limit != LimitHit::FileSize || facts.exit == Some(Exit::Signal(SIGXFSZ)))
         .filter_map(|e| decisive(e.limit).map(|(v, rank)| (e, v, rank)))
         .collect();
     let first = candidates.first()?.0.observed_ns;
@@ -138,7 +147,7 @@ fn final_figures(facts: &RunFacts, limits: &Limits) -> Option<Decision> {
 }
 
 fn ending(facts: &RunFacts) -> Option<Decision> {
-    let disk = has(facts, LimitHit::Disk).then_some(LimitHit::Disk);
+    let errno = told_by_errno(facts);
     let why = match facts.exit {
         Some(Exit::Code(0)) => return None,
         Some(Exit::Code(n)) => format!("exit status {n}"),
@@ -148,8 +157,19 @@ fn ending(facts: &RunFacts) -> Option<Decision> {
             return Some((Verdict::SE, why.to_owned(), "the judge failed".to_owned(), None));
         }
     };
-    let full = if disk.is_some() { "; the work directory was full" } else { "" };
-    Some((Verdict::RTE, format!("{why}{full}"), format!("{why}{full}"), disk))
+    let why = errno.map_or(why.clone(), |(_, words)| format!("{why}; {words}"));
+    Some((Verdict::RTE, why.clone(), why, errno.map(|(limit, _)| limit)))
+}
+
+/// A limit that the program only got an errno from, and that may be why it failed.
+fn told_by_errno(facts: &RunFacts) -> Option<(LimitHit, &'static str)> {
+    [
+        (LimitHit::Disk, "the work directory was full"),
+        (LimitHit::Inodes, "the work directory had no room for another file"),
+        (LimitHit::FileSize, "a file was as large as it may be"),
+    ]
+    .into_iter()
+    .find(|(limit, _)| has(facts, *limit))
 }
 
 fn notes(facts: &RunFacts, limits: &Limits, decision: Option<&Decision>) -> Vec<String> {
@@ -159,6 +179,8 @@ fn notes(facts: &RunFacts, limits: &Limits, decision: Option<&Decision>) -> Vec<
     [
         (facts.process_limit_hits > 0 || has(facts, LimitHit::Processes), NOTE_PROCESSES),
         (has(facts, LimitHit::Disk), NOTE_DISK),
+        (has(facts, LimitHit::Inodes), NOTE_INODES),
+        (has(facts, LimitHit::FileSize) && failed_alone, NOTE_FILE_SIZE),
         (near && failed_alone, NOTE_NEAR_MEMORY),
         (sampled, NOTE_MEMORY_SAMPLED),
     ]

@@ -2,15 +2,16 @@
 //!
 //! Tokens are runs of bytes between white space (SP HT LF VT FF CR); nothing is decoded, so a NUL is a byte
 //! like any other. Without flags tokens are equal when their bytes are, ASCII case aside. With a tolerance,
-//! each token *of the answer* that is a decimal number asks for a number near it. Both sides are slices:
-//! one pass, no copy, no allocation until a number lies on the very edge of its tolerance.
+//! each token *of the answer* that is a decimal number asks for a number near it. Both sides are streams,
+//! read once in constant memory; see `stream` for how.
 
 use std::fmt;
+use std::io::{self, Cursor, Read, Seek};
 
 use problem::decimal::{Decimal, is_number};
 pub use problem::flags::{FlagError, Flags, Tolerance};
 
-use crate::excerpt::quote;
+mod stream;
 
 /// Whether the output is accepted, and if not, where it first goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +66,24 @@ impl fmt::Display for Difference {
 
 /// Compares `output` with `answer` under `flags`.
 pub fn compare(answer: &[u8], output: &[u8], flags: &Flags) -> Comparison {
-    let difference = if answer == output { None } else { first_difference(answer, output, flags) };
-    Comparison { accepted: difference.is_none(), difference }
+    if answer == output {
+        return Comparison { accepted: true, difference: None };
+    }
+    // Reading from memory cannot fail; if it did, nothing would be accepted.
+    compare_streams(&mut Cursor::new(answer), &mut Cursor::new(output), flags)
+        .unwrap_or(Comparison { accepted: false, difference: None })
+}
+
+/// Compares two streams from their starts, in constant memory; leaves them at some place.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn compare_streams(
+    answer: &mut (impl Read + Seek),
+    output: &mut (impl Read + Seek),
+    flags: &Flags,
+) -> io::Result<Comparison> {
+    stream::compare(answer, output, flags, stream::WINDOW)
 }
 
 /// Compares as the default validator without flags does: how tests given in a request are decided.
@@ -74,93 +91,8 @@ pub fn compare_expected(expected: &[u8], output: &[u8]) -> Comparison {
     compare(expected, output, &Flags::default())
 }
 
-fn first_difference(answer: &[u8], output: &[u8], flags: &Flags) -> Option<Difference> {
-    use DifferenceKind::{Missing, Number, Space, Token, Trailing};
-    let start = common_start(answer, output);
-    let (mut a, mut o) = (Cursor { bytes: answer, at: start }, Cursor { bytes: output, at: start });
-    loop {
-        let (space_a, space_o) = (a.take(is_space), o.take(is_space));
-        let (token_a, token_o) = (a.take(|b| !is_space(b)), o.take(|b| !is_space(b)));
-        let kind = if flags.space_change_sensitive && space_a != space_o {
-            let back = |token: &[u8], space: &[u8], c: &Cursor<'_>| c.at - token.len() - space.len();
-            let same = space_a.iter().zip(space_o).take_while(|(x, y)| x == y).count();
-            a.at = back(token_a, space_a, &a) + same;
-            o.at = back(token_o, space_o, &o) + same;
-            return Some(difference(Space, &a, &o, &space_a[same..], &space_o[same..]));
-        } else if token_a.is_empty() && token_o.is_empty() {
-            return None;
-        } else if token_o.is_empty() {
-            Missing
-        } else if token_a.is_empty() {
-            Trailing
-        } else if flags.numeric() && is_number(token_a) {
-            if near(token_a, token_o, flags) {
-                continue;
-            }
-            Number
-        } else if token_a == token_o || (!flags.case_sensitive && token_a.eq_ignore_ascii_case(token_o)) {
-            continue;
-        } else {
-            Token
-        };
-        a.at -= token_a.len();
-        o.at -= token_o.len();
-        return Some(difference(kind, &a, &o, token_a, token_o));
-    }
-}
-
-/// Offset of a boundary up to which both sides are equal: the start of the white space before the token
-/// that holds the first different byte.
-fn common_start(answer: &[u8], output: &[u8]) -> usize {
-    const BLOCK: usize = 4096;
-    let shorter = answer.len().min(output.len());
-    let mut at = 0;
-    while at + BLOCK <= shorter && answer[at..at + BLOCK] == output[at..at + BLOCK] {
-        at += BLOCK;
-    }
-    while at < shorter && answer[at] == output[at] {
-        at += 1;
-    }
-    let token = answer[..at].iter().rev().take_while(|b| !is_space(**b)).count();
-    let space = answer[..at - token].iter().rev().take_while(|b| is_space(**b)).count();
-    at - token - space
-}
-
 const fn is_space(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')
-}
-
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, wanted: impl Fn(u8) -> bool) -> &'a [u8] {
-        let rest = &self.bytes[self.at..];
-        let len = rest.iter().position(|b| !wanted(*b)).unwrap_or(rest.len());
-        self.at += len;
-        &rest[..len]
-    }
-
-    /// (line, byte column) of the cursor, both from 1.
-    fn position(&self) -> (usize, usize) {
-        let before = &self.bytes[..self.at];
-        let line = before.split(|b| *b == b'\n').count();
-        (line, before.iter().rev().take_while(|b| **b != b'\n').count() + 1)
-    }
-}
-
-fn difference(
-    kind: DifferenceKind,
-    a: &Cursor<'_>,
-    o: &Cursor<'_>,
-    expected: &[u8],
-    got: &[u8],
-) -> Difference {
-    let side = |bytes: &[u8]| (kind == DifferenceKind::Space || !bytes.is_empty()).then(|| quote(bytes));
-    let (line, column) = o.position();
-    Difference { kind, line, column, answer_line: a.position().0, expected: side(expected), got: side(got) }
 }
 
 /// Whether `token`, the output's, is a number within the tolerances of `answer`, which is one.

@@ -8,13 +8,22 @@ use proto::limits::Limits;
 use proto::verdict::Verdict;
 
 use crate::classify::classify;
+use problem::score::Score;
+
 use crate::excerpt::message;
+use crate::scoring::Given;
 
 /// Most bytes of one feedback file that reach a report.
 pub const FEEDBACK_MAX: usize = 4096;
 
 /// Name of the file for judges.
 pub const JUDGE_MESSAGE: &str = "judgemessage.txt";
+/// Name of the file with a score.
+pub const SCORE: &str = "score.txt";
+/// Name of the file with a part of the maximum.
+pub const MULTIPLIER: &str = "score_multiplier.txt";
+/// Longest content of those two files; a number needs no more.
+const NUMBER_MAX: usize = 256;
 /// Name of the file for contestants.
 pub const TEAM_MESSAGE: &str = "teammessage.txt";
 
@@ -25,6 +34,10 @@ pub struct Feedback {
     pub judge: Option<String>,
     /// Content of `teammessage.txt`.
     pub team: Option<String>,
+    /// Content of `score.txt`.
+    pub score: Option<String>,
+    /// Content of `score_multiplier.txt`.
+    pub multiplier: Option<String>,
 }
 
 impl Feedback {
@@ -35,10 +48,33 @@ impl Feedback {
             match name {
                 JUDGE_MESSAGE => feedback.judge = message(bytes, FEEDBACK_MAX),
                 TEAM_MESSAGE => feedback.team = message(bytes, FEEDBACK_MAX),
+                SCORE => feedback.score = Some(number_text(bytes)),
+                MULTIPLIER => feedback.multiplier = Some(number_text(bytes)),
                 _ => {}
             }
         }
         feedback
+    }
+}
+
+/// The text of a file that holds one number; whatever else it holds makes it no number.
+fn number_text(bytes: &[u8]) -> String {
+    let shown = &bytes[..bytes.len().min(NUMBER_MAX + 1)];
+    String::from_utf8_lossy(shown).trim().to_owned()
+}
+
+/// The score in a validator's feedback.
+fn given(score: Option<&str>, multiplier: Option<&str>) -> Result<Given, String> {
+    let number = |file: &str, text: &str| {
+        let shown: String = text.chars().take(60).collect();
+        let parsed = if text.len() <= NUMBER_MAX { Score::parse(text) } else { None };
+        parsed.ok_or_else(|| format!("{file} holds `{shown}`; one decimal number is needed"))
+    };
+    match (score, multiplier) {
+        (None, None) => Ok(Given::Nothing),
+        (Some(text), None) => number(SCORE, text).map(Given::Score),
+        (None, Some(text)) => number(MULTIPLIER, text).map(Given::Multiplier),
+        (Some(_), Some(_)) => Err(format!("the validator wrote both {SCORE} and {MULTIPLIER}")),
     }
 }
 
@@ -51,19 +87,22 @@ pub struct Judged {
     pub reason: Option<String>,
     /// What the contestant may see.
     pub feedback: Option<String>,
+    /// The score it gave, or what is wrong with it; without meaning in a pass-fail problem.
+    pub given: Result<Given, String>,
 }
 
 /// Reads one validator run. `name` is the validator's path, for messages; `stderr` is quoted when it failed.
 pub fn interpret(name: &str, facts: &RunFacts, limits: &Limits, feedback: Feedback, stderr: &[u8]) -> Judged {
     let ran = classify(facts, limits);
-    let Feedback { judge, team } = feedback;
+    let Feedback { judge, team, score, multiplier } = feedback;
+    let given = given(score.as_deref(), multiplier.as_deref());
     let fault = match (ran.verdict, facts.exit) {
         // Exit 42 and 43 are RTE to `classify`; anything else there is a limit or a violation.
         (Some(Verdict::RTE), Some(Exit::Code(42))) => {
-            return Judged { verdict: Verdict::AC, reason: judge, feedback: team };
+            return Judged { verdict: Verdict::AC, reason: judge, feedback: team, given };
         }
         (Some(Verdict::RTE), Some(Exit::Code(43))) => {
-            return Judged { verdict: Verdict::WA, reason: judge, feedback: team };
+            return Judged { verdict: Verdict::WA, reason: judge, feedback: team, given };
         }
         (None | Some(Verdict::RTE), Some(Exit::Code(n))) => {
             format!("exit status {n}; 42 (accept) or 43 (wrong answer) is needed")
@@ -75,6 +114,7 @@ pub fn interpret(name: &str, facts: &RunFacts, limits: &Limits, feedback: Feedba
                 verdict: Verdict::SE,
                 reason: Some(format!("output validator {name}: {why}")),
                 feedback: None,
+                given: Ok(Given::Nothing),
             };
         }
         _ => ran.reason.unwrap_or_else(|| "no exit status".to_owned()),
@@ -87,6 +127,7 @@ pub fn interpret(name: &str, facts: &RunFacts, limits: &Limits, feedback: Feedba
         verdict: Verdict::JE,
         reason: Some(format!("output validator {name}: {fault}{said}")),
         feedback: None,
+        given: Ok(Given::Nothing),
     }
 }
 
@@ -149,7 +190,29 @@ mod tests {
     #[test]
     fn feedback_is_capped() {
         let long = vec![b'x'; 1 << 20];
-        let feedback = Feedback::read([(JUDGE_MESSAGE, &long[..]), ("score.txt", b"1")]);
+        let feedback = Feedback::read([(JUDGE_MESSAGE, &long[..]), ("other.txt", b"1")]);
         assert!(feedback.judge.unwrap().len() < FEEDBACK_MAX + 50 && feedback.team.is_none());
+    }
+
+    #[test]
+    fn a_score_is_one_number_in_one_file() {
+        let long = "1".repeat(300);
+        for (files, want) in [
+            (&[][..], Ok(Given::Nothing)),
+            (&[(SCORE, " 7.50\n")], Ok(Given::Score(Score::parse("7.5").unwrap()))),
+            (&[(MULTIPLIER, "0.25")], Ok(Given::Multiplier(Score::parse("0.25").unwrap()))),
+            (&[(SCORE, "")], Err("one decimal number")),
+            (&[(SCORE, "1 2")], Err("one decimal number")),
+            (&[(SCORE, "nan")], Err("one decimal number")),
+            (&[(SCORE, long.as_str())], Err("one decimal number")),
+            (&[(SCORE, "1"), (MULTIPLIER, "1")], Err("both")),
+        ] {
+            let feedback = Feedback::read(files.iter().map(|(name, text)| (*name, text.as_bytes())));
+            let got = interpret("v", &facts(Exit::Code(42)), &Limits::run_defaults(), feedback, b"").given;
+            match (got, want) {
+                (Err(got), Err(want)) => assert!(got.contains(want), "{files:?}: {got}"),
+                (got, want) => assert_eq!(got, want.map_err(str::to_owned), "{files:?}"),
+            }
+        }
     }
 }

@@ -18,7 +18,7 @@ fn amount(limit: LimitHit, value: u64) -> String {
     match limit {
         LimitHit::CpuTime | LimitHit::WallTime | LimitHit::Idle => time(Duration::from_nanos(value)),
         LimitHit::Memory | LimitHit::Output | LimitHit::FileSize | LimitHit::Disk => Bytes(value).to_string(),
-        LimitHit::Processes => value.to_string(),
+        LimitHit::Processes | LimitHit::Inodes => value.to_string(),
     }
 }
 
@@ -32,6 +32,7 @@ pub(crate) const fn name(limit: LimitHit) -> &'static str {
         LimitHit::Output => "output limit",
         LimitHit::FileSize => "file size limit",
         LimitHit::Disk => "work directory limit",
+        LimitHit::Inodes => "limit on files in the work directory",
         LimitHit::Processes => "process limit",
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Birth {
     pub(crate) lease: Option<Lease>,
     pub(crate) init: OwnedFd,
     pub(crate) born: Option<(i32, OwnedFd)>,
+    /// Whether the server died without a word of an init that may live.
+    pub(crate) orphan: bool,
 }
 
 /// What an init hands over with `Ready`.
@@ -45,10 +47,11 @@ pub(crate) struct Readiness {
 }
 
 impl Birth {
-    /// Answers the init until it only waits for its program.
-    pub(crate) fn complete(&mut self) -> Result<Readiness, SandboxError> {
+    /// Answers the init until it only waits for its program. `line` is the server's: until it has told of the
+    /// init, its death is the end of both.
+    pub(crate) fn complete(&mut self, line: &OwnedFd) -> Result<Readiness, SandboxError> {
         let end = Instant::now() + PREPARE_TIMEOUT;
-        let mut ready = None;
+        let (mut ready, mut wants_maps) = (None, false);
         loop {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -57,7 +60,7 @@ impl Birth {
                     source: std::io::ErrorKind::TimedOut.into(),
                 });
             }
-            if !readable(&self.init, left)? {
+            if !self.heard(line, left)? {
                 continue;
             }
             let (frame, fds) = receive(&self.init)?.ok_or(SandboxError::Lost { during: "made" })?;
@@ -69,11 +72,14 @@ impl Birth {
                 (Tag::Born, Err(mut fds)) if fds.len() == 1 => {
                     self.born = fds.pop().map(|pidfd| (frame.a as i32, pidfd));
                 }
-                (Tag::Unshared, _) => self.map()?,
+                (Tag::Unshared, _) => wants_maps = true,
                 _ => return Err(failed(frame)),
             }
             // The server and the init speak independently of each other.
-            if self.born.is_some() {
+            if let Some((pid, _)) = &self.born {
+                if std::mem::take(&mut wants_maps) {
+                    self.map(*pid)?;
+                }
                 if let Some(ready) = ready.take() {
                     return Ok(ready);
                 }
@@ -81,17 +87,32 @@ impl Birth {
         }
     }
 
-    /// Writes the id maps, once the pid is known.
-    fn map(&mut self) -> Result<(), SandboxError> {
-        let lost = |_| SandboxError::Lost { during: "made" };
-        while self.born.is_none() {
-            let (frame, mut fds) = receive(&self.init)?.ok_or(SandboxError::Lost { during: "made" })?;
-            match (frame.tag, fds.pop()) {
-                (Tag::Born, Some(pidfd)) => self.born = Some((frame.a as i32, pidfd)),
-                _ => return Err(failed(frame)),
-            }
+    /// Waits for a message of either; returns whether there is one.
+    fn heard(&mut self, line: &OwnedFd, timeout: Duration) -> Result<bool, SandboxError> {
+        if self.born.is_some() {
+            return readable(&self.init, timeout);
         }
-        let pid = self.born.as_ref().map_or(0, |(pid, _)| *pid);
+        let mut fds = [
+            PollFd::new(self.init.as_fd(), PollFlags::POLLIN),
+            // Nothing is said there: only its end is news.
+            PollFd::new(line.as_fd(), PollFlags::empty()),
+        ];
+        match poll(&mut fds, PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX)) {
+            Ok(_) | Err(nix::Error::EINTR) => {}
+            Err(e) => return Err(SandboxError::Host { what: "wait for a box".into(), source: e.into() }),
+        }
+        let any = |i: usize| fds[i].any().unwrap_or(false);
+        let (message, dead) = (any(0), any(1));
+        if dead && !message {
+            self.orphan = true;
+            return Err(SandboxError::Lost { during: "made" });
+        }
+        Ok(message)
+    }
+
+    /// Writes the id maps of the init.
+    fn map(&self, pid: i32) -> Result<(), SandboxError> {
+        let lost = |_| SandboxError::Lost { during: "made" };
         map_ids(pid, self.lease.as_ref()).map_err(SandboxError::host("write the id maps of a box"))?;
         channel::send_frame(&self.init, Frame::new(Tag::Mapped, 0, 0, 0), &[]).map_err(lost)
     }
@@ -115,15 +136,30 @@ impl Birth {
         })
     }
 
-    pub(crate) fn abort(self, ids: Option<&IdPool>) {
-        if let Some((_, pidfd)) = &self.born {
-            if kill_and_wait(self.group.as_ref(), pidfd).is_err() {
-                return quarantine(self.lease);
-            }
+    /// Ends a box that did not get ready. Returns whether it is dead.
+    pub(crate) fn abort(self, ids: Option<&IdPool>) -> bool {
+        if let Some((_, pidfd)) = &self.born
+            && kill_and_wait(self.group.as_ref(), pidfd).is_err()
+        {
+            quarantine(self.group, self.lease);
+            return false;
+        }
+        if self.orphan {
+            // It ends when it finds its line closed, at a moment nobody tells us: its ids are not used again.
+            std::mem::forget(self.lease);
+            return true;
         }
         if let (Some(ids), Some(lease)) = (ids, self.lease) {
             ids.give_back(lease);
         }
+        true
+    }
+}
+
+impl WarmBox {
+    /// Whether its init still lives.
+    pub(crate) fn is_alive(&self) -> bool {
+        matches!(readable(&self.pidfd, Duration::ZERO), Ok(false))
     }
 }
 
@@ -196,8 +232,12 @@ fn readable(fd: &OwnedFd, timeout: Duration) -> Result<bool, SandboxError> {
     }
 }
 
-/// A range in which something may still live is never used again while this process lives: its lock stays.
-pub(crate) fn quarantine(lease: Option<Lease>) {
+/// A range in which something may still live is never used again while this process lives: its lock stays, and
+/// so does its group.
+pub(crate) fn quarantine(group: Option<BoxGroup>, lease: Option<Lease>) {
+    if let Some(group) = group {
+        group.abandon();
+    }
     if let Some(lease) = lease {
         tracing::error!(base = lease.base(), "a box could not be killed; its host ids stay locked");
         std::mem::forget(lease);

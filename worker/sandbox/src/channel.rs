@@ -18,6 +18,10 @@ pub(crate) const MESSAGE_MAX: usize = 160 << 10;
 /// Most descriptors in one message.
 const FDS_MAX: usize = 8;
 
+/// Most that the kernel lets anybody send (SCM_MAX_FD). There is room for all of them: what does not fit is cut,
+/// and what came before the cut would stay open here, without an owner.
+const FDS_ROOM: usize = 253;
+
 /// A connected pair, both ends close-on-exec.
 pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?)
@@ -40,7 +44,7 @@ pub(crate) fn send(to: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> 
 
 /// Receives one message into `buffer`: its length (0 when the other side is gone) and its descriptors.
 pub(crate) fn receive(from: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
-    let mut space = nix::cmsg_space!([RawFd; FDS_MAX]);
+    let mut space = nix::cmsg_space!([RawFd; FDS_ROOM]);
     loop {
         let mut slices = [IoSliceMut::new(buffer)];
         match recvmsg::<()>(from.as_raw_fd(), &mut slices, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC) {
@@ -50,6 +54,12 @@ pub(crate) fn receive(from: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(us
                     if let ControlMessageOwned::ScmRights(raw) = control {
                         fds.extend(raw.into_iter().map(sys::adopt_received));
                     }
+                }
+                if fds.len() > FDS_MAX {
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "message has too many descriptors",
+                    ));
                 }
                 if message.flags.contains(MsgFlags::MSG_TRUNC) {
                     return Err(io::Error::new(io::ErrorKind::InvalidData, "message is too long"));
@@ -152,6 +162,18 @@ mod tests {
         }
         assert_eq!(Frame::decode(&[0xff; FRAME_LEN]), None);
         assert_eq!(Frame::decode(&[0; 31]), None);
+    }
+
+    #[test]
+    fn too_many_descriptors_are_refused_and_none_stays_open() {
+        let (a, b) = pair().unwrap();
+        let (watched, held) = std::io::pipe().unwrap();
+        send(a.as_fd(), b"x", &[held.as_fd(); 200]).unwrap();
+        assert!(receive(b.as_fd(), &mut [0; 8]).is_err());
+        drop(held);
+        // The pipe ends only when no copy of its other end is left.
+        let mut fds = [nix::poll::PollFd::new(watched.as_fd(), nix::poll::PollFlags::empty())];
+        assert_eq!(nix::poll::poll(&mut fds, nix::poll::PollTimeout::ZERO), Ok(1));
     }
 
     #[test]

@@ -87,8 +87,8 @@ impl Chores {
 
     fn hand(&self, chore: Chore) {
         self.open.add(1);
-        let sent = self.sender.as_ref().map(|sender| sender.send(chore));
-        if !matches!(sent, Some(Ok(()))) {
+        let sent = self.sender.as_ref().is_some_and(|sender| sender.send(chore).is_ok());
+        if !sent {
             self.open.add(-1);
         }
     }

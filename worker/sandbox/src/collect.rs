@@ -12,6 +12,7 @@ use proto::limits::Limits;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 
 use crate::spec::{Collect, Collected};
+use crate::steps::mounts::OWN_INODES;
 
 /// Deepest directory that is looked into, and most entries over all.
 const DEPTH_MAX: usize = 32;
@@ -61,9 +62,28 @@ fn largest(dir: &OwnedFd, depth: usize) -> Option<u64> {
     most
 }
 
-/// Whether the writable directories are out of bytes or of inodes.
-pub(crate) fn is_full(stage: &OwnedFd) -> bool {
-    rustix::fs::fstatvfs(stage).is_ok_and(|s| s.f_bavail == 0 || s.f_favail == 0)
+/// What the writable directories hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Used {
+    /// Bytes, in whole pages.
+    pub(crate) bytes: u64,
+    /// Files and directories, ours not counted.
+    pub(crate) inodes: u64,
+    /// Whether the next byte would be refused.
+    pub(crate) no_bytes_left: bool,
+    /// Whether the next file would be refused.
+    pub(crate) no_inodes_left: bool,
+}
+
+/// Asks the tmpfs behind `stage`.
+pub(crate) fn used(stage: &OwnedFd) -> rustix::io::Result<Used> {
+    let stat = rustix::fs::fstatvfs(stage)?;
+    Ok(Used {
+        bytes: (stat.f_blocks - stat.f_bfree).saturating_mul(stat.f_frsize),
+        inodes: (stat.f_files - stat.f_ffree).saturating_sub(OWN_INODES),
+        no_bytes_left: stat.f_bavail == 0,
+        no_inodes_left: stat.f_favail == 0,
+    })
 }
 
 fn open(dir: impl AsFd, path: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {
@@ -104,7 +124,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn refuse(&mut self, path: &[u8], why: impl Into<String>) {
-        self.refused.push((String::from_utf8_lossy(path).into_owned(), why.into()));
+        self.refused.push((printable(path), why.into()));
     }
 
     fn path(&mut self, work: &OwnedFd, path: &[u8], depth: usize) {
@@ -125,7 +145,7 @@ impl Walk<'_> {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => self.directory(work, &fd, path, depth),
             FileType::RegularFile if stat.st_nlink != 1 => {
-                self.refuse(path, "has several names (hard links)")
+                self.refuse(path, "has several names (hard links)");
             }
             FileType::RegularFile => self.file(fd, path, stat.st_mode & 0o100 != 0),
             other => self.refuse(path, format!("is no regular file but {other:?}")),
@@ -161,6 +181,19 @@ impl Walk<'_> {
             Err(e) => self.refuse(path, e.to_string()),
         }
     }
+}
+
+/// A name for logs and terminals, which a program chose: what moves a cursor, starts a line or turns the
+/// direction of writing is escaped (sandbox.md R24).
+fn printable(path: &[u8]) -> String {
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let text = String::from_utf8_lossy(path);
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || turns(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -203,6 +236,17 @@ mod tests {
             assert!(files.is_empty(), "{path}");
             assert!(refused[0].1.to_lowercase().contains(why), "{path}: {}", refused[0].1);
         }
+    }
+
+    #[test]
+    fn a_refused_name_cannot_speak_to_a_terminal() {
+        let (dir, fd) = stage();
+        for name in ["\x1b]0;title\x07", "new\nline", "\u{202e}txt.exe", "naïve file"] {
+            symlink("x", dir.path().join("w").join(name)).unwrap();
+        }
+        let (_, refused) = collect(&fd, &want(".", 99), &Limits::run_defaults());
+        let names: Vec<_> = refused.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["\\u{1b}]0;title\\u{7}", "naïve file", "new\\nline", "\\u{202e}txt.exe"]);
     }
 
     #[test]

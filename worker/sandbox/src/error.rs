@@ -47,6 +47,8 @@ steps! {
     Pivot = "pivot into the root",
     /// sethostname.
     Hostname = "set the host name",
+    /// SIOCSIFFLAGS on `lo`.
+    Loopback = "bring the loopback interface up",
     /// Joining the v1 control groups.
     Attach = "join the control groups",
     /// The cgroup namespace.
@@ -65,6 +67,8 @@ steps! {
     Fork = "fork the program process",
     /// setsid, umask, the work directory, oom_score_adj.
     Session = "start a session",
+    /// Landlock: only programs of the box.
+    Landlock = "forbid programs from outside the box",
     /// no_new_privs and the filters.
     Seccomp = "install the system call filters",
     /// The word to start, with the descriptors.

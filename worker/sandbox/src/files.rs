@@ -3,16 +3,19 @@
 //! Files are written through the O_PATH descriptor of the box's own tmpfs, before any foreign code ran in it,
 //! one component at a time, never following a symlink.
 
-use std::io::{self, Seek, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use rustix::fs::{Gid, Mode, OFlags, SealFlags, Uid};
+use rustix::fs::{FileType, Gid, Mode, OFlags, SealFlags, Uid};
 
 use crate::error::SandboxError;
 use crate::keeper::WarmBox;
 use crate::spec::{BoxFile, RunSpec, Stdin};
 use crate::wire::PROGRAM_ID;
+
+/// Most bytes of standard input: they are memory of the worker, not of the box, while the box lives.
+const STDIN_MAX: u64 = 2 << 30;
 
 /// Longest path of a placed file, and most components.
 const PATH_MAX: usize = 1024;
@@ -90,25 +93,51 @@ fn give(fd: &impl AsFd, owner: Option<u32>) -> io::Result<()> {
     }
 }
 
-/// A descriptor to read from. Bytes come from a sealed memfd opened again read-only: the program can neither
-/// change nor grow it (memfd_create(2), "File sealing").
+/// A descriptor to read from: a sealed memfd opened again read-only, which the program can neither change nor
+/// grow (memfd_create(2), "File sealing").
+///
+/// A regular file of the host is copied into one as well. Its own descriptor would tell its path (readlink of
+/// `/proc/self/fd/0`: which test this is), share its inode's locks and watches with every other box that
+/// reads it, and be writable where its mode is lax.
 pub(crate) fn stdin(stdin: &Stdin) -> io::Result<OwnedFd> {
     match stdin {
         Stdin::Empty => Ok(std::fs::File::open("/dev/null")?.into()),
-        Stdin::Fd(fd) => fd.try_clone(),
-        Stdin::Bytes(bytes) => {
-            let memfd = memfd_create(c"stdin", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
-            let mut file = std::fs::File::from(memfd);
-            file.write_all(bytes)?;
-            file.rewind()?;
-            let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-            rustix::fs::fcntl_add_seals(&file, seals)?;
-            // Readable by the program's uid when it opens /dev/stdin again.
-            rustix::fs::fchmod(&file, Mode::from_raw_mode(0o444))?;
-            let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
-            Ok(std::fs::File::open(path)?.into())
+        Stdin::Bytes(bytes) => sealed(|memfd| memfd.write_all(bytes)),
+        Stdin::Fd(fd) => match FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) {
+            FileType::RegularFile => sealed(|memfd| copy(fd, memfd)),
+            // A pipe or socket has no name, and its end is the caller's to choose.
+            _ => fd.try_clone(),
+        },
+    }
+}
+
+fn sealed(fill: impl FnOnce(&mut std::fs::File) -> io::Result<()>) -> io::Result<OwnedFd> {
+    let memfd = memfd_create(c"stdin", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
+    let mut file = std::fs::File::from(memfd);
+    fill(&mut file)?;
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&file, seals)?;
+    // Readable by the program's uid when it opens /dev/stdin again.
+    rustix::fs::fchmod(&file, Mode::from_raw_mode(0o444))?;
+    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+    Ok(std::fs::File::open(path)?.into())
+}
+
+/// Copies all of the file `from`, whatever its offset is: one descriptor may serve several runs at once.
+fn copy(from: &OwnedFd, to: &std::fs::File) -> io::Result<()> {
+    let size = rustix::fs::fstat(from)?.st_size.unsigned_abs();
+    if size > STDIN_MAX {
+        let what = format!("standard input is {size} bytes; at most {STDIN_MAX} are possible");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    let mut offset = 0;
+    while offset < size {
+        let left = usize::try_from(size - offset).unwrap_or(usize::MAX);
+        if rustix::fs::sendfile(to, from, Some(&mut offset), left)? == 0 {
+            break;
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -136,5 +165,29 @@ mod tests {
             assert!(again.write_all(b"x").is_err(), "sealed");
         }
         assert_eq!(std::io::read_to_string(file).unwrap(), "abc");
+    }
+
+    #[test]
+    fn an_input_from_a_file_has_neither_its_path_nor_its_inode_nor_its_offset() {
+        use std::io::{Read, Seek};
+        use std::os::unix::fs::MetadataExt;
+        let mut host = tempfile::tempfile().unwrap();
+        let text: Vec<u8> = (0..300_000u32).map(|n| n as u8).collect();
+        host.write_all(&text).unwrap();
+        let (inode, shared) = (host.metadata().unwrap().ino(), Stdin::Fd(std::sync::Arc::new(host.into())));
+        for _ in 0..2 {
+            let mut file = std::fs::File::from(stdin(&shared).unwrap());
+            let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+            assert!(std::fs::read_link(path).unwrap().to_str().unwrap().starts_with("/memfd:stdin"));
+            assert_ne!(file.metadata().unwrap().ino(), inode);
+            let mut read = Vec::new();
+            file.read_to_end(&mut read).unwrap();
+            assert_eq!(read, text);
+            file.rewind().unwrap();
+        }
+        let large = tempfile::tempfile().unwrap();
+        large.set_len(STDIN_MAX + 1).unwrap();
+        let error = stdin(&Stdin::Fd(std::sync::Arc::new(large.into()))).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
     }
 }

@@ -17,7 +17,8 @@ use crate::channel::{self, Frame, MESSAGE_MAX, Tag};
 use crate::error::Step;
 use crate::policy::Filters;
 use crate::program::Program;
-use crate::steps::{At, Failure, credentials, filters, mounts, namespaces};
+use crate::spec::Profile;
+use crate::steps::{At, Failure, credentials, filters, landlock, mounts, namespaces};
 use crate::sys;
 use crate::wire::{BoxPlan, PROGRAM_ID, StartPlan, WORK_DIR};
 
@@ -57,7 +58,7 @@ impl Room {
 pub(crate) fn main(plan: &BoxPlan, filters: &Filters, hands: Hands, room: &mut Room) -> ! {
     let Hands { worker, tasks, user } = hands;
     let ready = build(plan, filters, &worker, tasks, user, &room.kept);
-    match ready.and_then(|oom| start(plan, &worker, oom, room)) {
+    match ready.and_then(|(oom, word)| start(plan, &worker, oom, word, room)) {
         // The streams stay open here: their end would wake the worker before it can be told the program's.
         Ok((pid, _streams)) => reap(pid, &worker, plan.host_id.is_some()),
         Err(failure) => report(&worker, failure),
@@ -72,7 +73,7 @@ pub(crate) fn report(worker: &impl AsFd, failure: Failure) -> ! {
     sys::exit(125);
 }
 
-/// Up to `Ready`. Returns what writes this process's oom_score_adj.
+/// Up to `Ready`. Returns what writes this process's oom_score_adj, and the word of its filter.
 fn build(
     plan: &BoxPlan,
     filters: &Filters,
@@ -80,7 +81,7 @@ fn build(
     tasks: Vec<OwnedFd>,
     user: Option<OwnedFd>,
     kept: &caps::CapsHashSet,
-) -> Result<OomScore, Failure> {
+) -> Result<(OomScore, u64), Failure> {
     // The server ignores SIGCHLD; with that inherited there would be no exit status to wait for.
     sys::reset_signals();
     credentials::die_with_parent()?;
@@ -92,6 +93,9 @@ fn build(
     let oom = OomScore::open()?;
     let stage = mounts::build(plan)?;
     namespaces::hostname()?;
+    if plan.profile == Profile::Loopback {
+        sys::loopback_up().at(Step::Loopback, 0)?;
+    }
     for (i, group) in (0..).zip(&tasks) {
         // We move ourselves, and before the cgroup namespace, so that it shows our groups as its roots.
         rustix::io::write(group, b"0").at(Step::Attach, i)?;
@@ -104,12 +108,11 @@ fn build(
     // The user namespace is the last: nothing this box can reach is owned by it (sandbox.md M12).
     if plan.host_id.is_some() {
         credentials::drop_groups()?;
-        match user {
-            Some(user) => namespaces::enter_user(&user)?,
-            None => {
-                unshare(CloneFlags::CLONE_NEWUSER).at(Step::UserNamespace, 0)?;
-                be_mapped(worker)?;
-            }
+        if let Some(user) = user {
+            namespaces::enter_user(&user)?;
+        } else {
+            unshare(CloneFlags::CLONE_NEWUSER).at(Step::UserNamespace, 0)?;
+            be_mapped(worker)?;
         }
         credentials::become_id(0)?;
     }
@@ -122,11 +125,12 @@ fn build(
     sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).at(Step::Ids, 3)?;
     nix::unistd::chdir(WORK_DIR).at(Step::Session, 1)?;
     if plan.host_id.is_some() { credentials::keep(kept) } else { credentials::clear() }?;
-    let listener = filters::install_classes(filters)?;
+    landlock::only_own_programs()?;
+    let (listener, word) = filters::install_classes(filters, plan.profile)?;
     let rss = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
     let fds = [stage.as_fd(), mounted.as_fd(), listener.as_fd()];
     channel::send_frame(worker, Frame::new(Tag::Ready, rss, 0, 0), &fds).at(Step::Seccomp, 4)?;
-    Ok(oom)
+    Ok((oom, word))
 }
 
 /// Asks the worker for the id maps of our user namespace. It has to know our pid before it can write them.
@@ -145,6 +149,7 @@ fn start(
     plan: &BoxPlan,
     worker: &OwnedFd,
     mut oom: OomScore,
+    word: u64,
     room: &mut Room,
 ) -> Result<(i32, [OwnedFd; 3]), Failure> {
     let (len, fds) = channel::receive(worker.as_fd(), &mut room.message).at(Step::Start, 0)?;
@@ -154,7 +159,7 @@ fn start(
     let bad = Failure { step: Step::Start, index: 1, errno: libc::EPROTO };
     let start: StartPlan = serde_json::from_slice(&room.message[..len]).map_err(|_| bad)?;
     let id = plan.host_id.map(|_| PROGRAM_ID);
-    let program = Program::new(&start, fds, id).ok_or(bad)?;
+    let program = Program::new(&start, fds, id, word).ok_or(bad)?;
     oom.set(OOM_PROGRAM);
     let pid = sys::run_on_our_memory(&mut room.stack, &|| program.become_it(worker)).at(Step::Fork, 0)?;
     oom.restore();

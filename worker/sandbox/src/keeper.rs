@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,14 +25,18 @@ use crate::error::SandboxError;
 use crate::ids::{IdPool, Lease};
 use crate::run::{MEMORY_OVERHEAD, TASKS_OVERHEAD};
 use crate::spec::{Profile, RootSpec, RunSpec};
-use crate::start::{default_run_dir, make_skeleton, start_server, sweep_run_dir, worker_groups};
+use crate::start::{default_run_dir, make_skeleton, sweep_run_dir, worker_groups};
+use crate::supervisor::Supervisor;
 use crate::wire::{BoxPlan, Request};
 
 /// Warm boxes older than this are thrown away.
-const WARM_AGE: Duration = Duration::from_secs(600);
+const WARM_AGE: Duration = Duration::from_mins(10);
 
 /// Most kinds of warm boxes kept.
 const KINDS_MAX: usize = 8;
+
+/// So many boxes that could not be killed are no accident any more (sandbox.md 4.3, 15).
+pub const RETIRED_MAX: u32 = 2;
 
 /// How the box server is to run.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +63,9 @@ pub struct BoxServer {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    line: OwnedFd,
+    server: Supervisor,
+    /// Boxes that could not be killed.
+    retired: AtomicU32,
     ids: Option<IdPool>,
     /// Ids for which the server was told to make a user namespace ahead.
     next: Mutex<Option<Lease>>,
@@ -141,9 +147,10 @@ impl BoxServer {
         } else {
             None
         };
-        let line = start_server(&base)?;
+        let server = Supervisor::start(base.clone())?;
         let inner = Arc::new(Inner {
-            line,
+            server,
+            retired: AtomicU32::new(0),
             ids,
             next: Mutex::new(None),
             base,
@@ -171,6 +178,17 @@ impl BoxServer {
     /// The control group layout in use: `v1-hybrid`, `v1`, `v2`, or `none`.
     pub fn cgroup_layout(&self) -> &'static str {
         self.inner.groups.as_ref().map_or("none", |g| g.layout().name())
+    }
+
+    /// How many boxes could not be killed within their budget. Their host ids stay locked; from
+    /// [`RETIRED_MAX`] on this process should take no more work.
+    pub fn retired(&self) -> u32 {
+        self.inner.retired.load(Ordering::Relaxed)
+    }
+
+    /// How often the box server had died and another one was started.
+    pub fn restarts(&self) -> u32 {
+        self.inner.server.restarts()
     }
 
     /// Takes a warm box of the kind, or makes one, and bounds it.
@@ -221,7 +239,16 @@ impl BoxServer {
 
 impl Inner {
     fn pop(&self, kind: &BoxKind) -> Option<WarmBox> {
-        self.pool.lock().expect("no panic while held").get_mut(kind)?.pop()
+        loop {
+            let warm = self.pool.lock().expect("no panic while held").get_mut(kind)?.pop()?;
+            if warm.is_alive() {
+                return Some(warm);
+            }
+            // Its server or its init was killed.
+            if let Ok(remains) = self.kill(warm) {
+                self.bury(remains);
+            }
+        }
     }
 
     /// Makes one box, up to the point where only the program is missing. Limits that are known already are set
@@ -238,15 +265,16 @@ impl Inner {
         let mut fds = vec![init_end.as_fd()];
         fds.extend(group.as_ref().and_then(BoxGroup::entry));
         fds.extend(group.iter().flat_map(BoxGroup::tasks));
-        channel::send(self.line.as_fd(), &text, &fds)
-            .map_err(|_| SandboxError::Lost { during: "requested" })?;
+        let line = self.server.send(&text, &fds)?;
         drop(init_end);
         let bounded = limits.map_or(Ok(()), |limits| bound(group.as_ref(), limits));
-        let mut birth = Birth { group, lease, init, born: None };
-        match birth.complete().and_then(|ready| bounded.map(|()| ready)) {
+        let mut birth = Birth { group, lease, init, born: None, orphan: false };
+        match birth.complete(&line).and_then(|ready| bounded.map(|()| ready)) {
             Ok(ready) => birth.finish(ready),
             Err(e) => {
-                birth.abort(self.ids.as_ref());
+                if !birth.abort(self.ids.as_ref()) {
+                    self.retired.fetch_add(1, Ordering::Relaxed);
+                }
                 Err(e)
             }
         }
@@ -263,7 +291,7 @@ impl Inner {
         let hint = Request::Ahead(next.as_ref().map(Lease::base));
         let text = serde_json::to_vec(&hint).expect("a number");
         let fds: Vec<_> = done.iter().map(AsFd::as_fd).collect();
-        channel::send(self.line.as_fd(), &text, &fds).map_err(|_| SandboxError::Lost { during: "requested" })
+        self.server.send(&text, &fds).map(drop)
     }
 
     fn lease(&self) -> Result<Option<Lease>, SandboxError> {
@@ -311,6 +339,7 @@ impl Inner {
             disk_bytes: kind.disk_bytes,
             inodes: kind.inodes,
             writable: kind.writable,
+            profile: kind.profile,
             host_id: lease.map(Lease::base),
             enters: group.is_some_and(|g| g.entry().is_some()),
         })
@@ -320,7 +349,8 @@ impl Inner {
     fn kill(&self, warm: WarmBox) -> Result<Remains, SandboxError> {
         let WarmBox { init, pidfd, stage, mounts, listener, group, lease, .. } = warm;
         if let Err(e) = kill_and_wait(group.as_ref(), &pidfd) {
-            quarantine(lease);
+            quarantine(group, lease);
+            self.retired.fetch_add(1, Ordering::Relaxed);
             return Err(e);
         }
         Ok(Remains { group, lease, descriptors: vec![init, pidfd, listener, mounts, stage] })
@@ -410,16 +440,16 @@ impl Drop for Inner {
 /// Sets the limits that control groups hold.
 fn bound(group: Option<&BoxGroup>, limits: &Limits) -> Result<(), SandboxError> {
     let Some(group) = group else { return Ok(()) };
-    let memory = limits.memory.get() + MEMORY_OVERHEAD;
+    let memory = limits.memory.get().saturating_add(MEMORY_OVERHEAD);
     group
-        .limit(memory, limits.processes + TASKS_OVERHEAD)
+        .limit(memory, limits.processes.saturating_add(TASKS_OVERHEAD))
         .map_err(SandboxError::host("set the limits of a box"))
 }
 
 /// overlayfs separates its layers by colons and its options by commas.
-fn layer(path: &Path) -> Result<String, SandboxError> {
+pub(crate) fn layer(path: &Path) -> Result<String, SandboxError> {
     match path.to_str() {
-        Some(text) if path.is_absolute() && !text.contains([':', ',', '\\']) => Ok(text.to_owned()),
+        Some(text) if path.is_absolute() && !text.contains([':', ',', '\\', '\0']) => Ok(text.to_owned()),
         _ => Err(SandboxError::BadSpec(format!(
             "`{}` cannot be part of a root: an absolute UTF-8 path without `:`, `,` and `\\` is needed",
             path.display()

@@ -21,6 +21,8 @@ mod collect;
 pub mod doctor;
 mod error;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod ids;
 mod init;
 mod keeper;
@@ -33,6 +35,7 @@ mod server;
 pub mod spec;
 mod start;
 mod steps;
+mod supervisor;
 mod sys;
 mod syscalls;
 mod watch;
@@ -40,7 +43,7 @@ mod wire;
 
 pub use error::{SandboxError, Step};
 pub use ids::host_ids;
-pub use keeper::{BoxServer, ServerConfig};
+pub use keeper::{BoxServer, RETIRED_MAX, ServerConfig};
 pub use run::{Cancel, MEMORY_OVERHEAD};
 
 /// Whether this process was executed to be the box server. First question of `main`.

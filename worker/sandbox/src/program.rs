@@ -26,11 +26,18 @@ pub(crate) struct Program<'a> {
     streams: [OwnedFd; 3],
     /// The user to become, `None` when rootless.
     id: Option<u32>,
+    /// What execve carries for the filter of the strict profile; 0 elsewhere.
+    word: u64,
 }
 
 impl<'a> Program<'a> {
     /// `None` when the plan holds a NUL byte or there are not three streams.
-    pub(crate) fn new(plan: &'a StartPlan, streams: Vec<OwnedFd>, id: Option<u32>) -> Option<Self> {
+    pub(crate) fn new(
+        plan: &'a StartPlan,
+        streams: Vec<OwnedFd>,
+        id: Option<u32>,
+        word: u64,
+    ) -> Option<Self> {
         Some(Self {
             candidates: strings(&plan.candidates)?,
             argv: PointerArray::new(strings(&plan.argv)?),
@@ -38,6 +45,7 @@ impl<'a> Program<'a> {
             rlimits: &plan.rlimits,
             streams: streams.try_into().ok()?,
             id,
+            word,
         })
     }
 
@@ -49,7 +57,7 @@ impl<'a> Program<'a> {
     /// Never returns: executes, or tells the worker what failed and ends.
     pub(crate) fn become_it(&self, worker: &OwnedFd) -> ! {
         let failure = match self.strip() {
-            Ok(()) => execute(&self.candidates, &self.argv, &self.env),
+            Ok(()) => execute(&self.candidates, &self.argv, &self.env, self.word),
             Err(failure) => failure,
         };
         report(worker, failure)
@@ -77,16 +85,16 @@ impl<'a> Program<'a> {
 }
 
 /// execvp(3)'s search over prepared paths: absent and forbidden ones are passed over.
-fn execute(candidates: &[CString], argv: &PointerArray, env: &PointerArray) -> Failure {
+fn execute(candidates: &[CString], argv: &PointerArray, env: &PointerArray, word: u64) -> Failure {
     let mut errno = libc::ENOENT;
     for path in candidates {
-        let mut error = sys::execve(path, argv, env);
+        let mut error = sys::execve(path, argv, env, word);
         for _ in 0..BUSY_TRIES {
             if error.raw_os_error() != Some(libc::ETXTBSY) {
                 break;
             }
             std::thread::sleep(std::time::Duration::from_millis(2));
-            error = sys::execve(path, argv, env);
+            error = sys::execve(path, argv, env, word);
         }
         match error.raw_os_error().unwrap_or(libc::EIO) {
             libc::ENOENT | libc::ENOTDIR => {}

@@ -33,17 +33,20 @@ impl Pump {
         self.count
     }
 
-    /// Reads once.
-    pub(crate) fn read_ready(&mut self) -> io::Result<()> {
-        self.read_at_most(CHUNK).map(drop)
+    /// Reads once. `room` is what the output limit leaves: one byte beyond it may be read, as the proof that
+    /// there was more, and is counted and not kept.
+    pub(crate) fn read_ready(&mut self, room: u64) -> io::Result<()> {
+        self.read_at_most(CHUNK, room).map(drop)
     }
 
-    /// Reads what is in the pipe now, and not what arrives meanwhile.
-    pub(crate) fn read_present(&mut self) -> io::Result<()> {
+    /// Reads what is in the pipe now, and not what arrives meanwhile. `room` as in
+    /// [`read_ready`](Self::read_ready).
+    pub(crate) fn read_present(&mut self, room: u64) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let mut left = rustix::io::ioctl_fionread(file)? as usize;
-        while left > 0 {
-            match self.read_at_most(left.min(CHUNK))? {
+        let last = self.count.saturating_add(room);
+        while left > 0 && self.count <= last {
+            match self.read_at_most(left.min(CHUNK), last - self.count)? {
                 0 => break,
                 n => left -= n,
             }
@@ -51,18 +54,19 @@ impl Pump {
         Ok(())
     }
 
-    fn read_at_most(&mut self, most: usize) -> io::Result<usize> {
+    fn read_at_most(&mut self, most: usize, room: u64) -> io::Result<usize> {
         let Some(file) = &mut self.file else { return Ok(0) };
         let mut buffer = [0; CHUNK];
-        match file.read(&mut buffer[..most]) {
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        match file.read(&mut buffer[..most.min(room.saturating_add(1))]) {
             Ok(0) => {
                 self.file = None;
                 Ok(0)
             }
             Ok(n) => {
                 self.count += n as u64;
-                let room = self.keep.saturating_sub(self.kept.len()).min(n);
-                self.kept.extend_from_slice(&buffer[..room]);
+                let kept = self.keep.saturating_sub(self.kept.len()).min(room).min(n);
+                self.kept.extend_from_slice(&buffer[..kept]);
                 Ok(n)
             }
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
@@ -87,12 +91,27 @@ mod tests {
         let mut write = std::fs::File::from(write);
         let mut pump = Pump::new(read, 3);
         write.write_all(b"12345").unwrap();
-        pump.read_present().unwrap();
-        pump.read_present().unwrap();
+        pump.read_present(100).unwrap();
+        pump.read_present(95).unwrap();
         assert_eq!(pump.count(), 5);
         drop(write);
-        pump.read_ready().unwrap();
+        pump.read_ready(95).unwrap();
         assert!(pump.fd().is_none(), "the end of the stream closes the pump");
         assert_eq!(pump.into_captured(), Captured { bytes: b"123".to_vec(), truncated: true });
+    }
+
+    #[test]
+    fn one_byte_beyond_the_room_is_counted_and_none_is_kept() {
+        for (written, counted) in [(4, 4), (5, 5), (6, 6), (60, 6)] {
+            for present in [true, false] {
+                let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_NONBLOCK).unwrap();
+                std::fs::File::from(write).write_all(&vec![b'x'; written]).unwrap();
+                let mut pump = Pump::new(read, 1000);
+                if present { pump.read_present(5) } else { pump.read_ready(5) }.unwrap();
+                assert_eq!(pump.count(), counted, "of {written}");
+                let captured = pump.into_captured();
+                assert_eq!((captured.bytes.len(), captured.truncated), (written.min(5), written > 5));
+            }
+        }
     }
 }

@@ -27,6 +27,12 @@ use crate::wire::StartPlan;
 /// group's limit so that the program has all of its own.
 pub const MEMORY_OVERHEAD: u64 = 2 << 20;
 
+/// Bytes of POSIX message queues of one box (RLIMIT_MSGQUEUE, getrlimit(2)). The kernel counts them again for the
+/// user who made the user namespace, root for all boxes, and holds that sum against root's own 819,200
+/// (`inc_rlimit_ucounts` in kernel/ucount.c): eight boxes can hold all they may. One queue of default size takes
+/// 82 KB.
+const MESSAGE_QUEUES: u64 = 102_400;
+
 /// The init is a task of the group too.
 pub(crate) const TASKS_OVERHEAD: u32 = 1;
 
@@ -88,10 +94,12 @@ struct Start {
 
 impl Start {
     fn new(spec: &RunSpec, accounting: Accounting) -> Result<Self, SandboxError> {
-        let plan = start_plan(spec, accounting)?;
         Ok(Self {
-            plan: serde_json::to_vec(&plan).expect("a plan is plain data"),
-            stdin: files::stdin(&spec.stdin).map_err(SandboxError::host("make standard input"))?,
+            plan: start_message(spec, accounting)?,
+            stdin: files::stdin(&spec.stdin).map_err(|e| match e.kind() {
+                io::ErrorKind::FileTooLarge => SandboxError::BadSpec(e.to_string()),
+                _ => SandboxError::host("make standard input")(e),
+            })?,
             out: pipe()?,
             err: pipe()?,
         })
@@ -125,6 +133,8 @@ fn run_in(
 fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     let make = || -> io::Result<(OwnedFd, OwnedFd)> {
         let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        // The pipe is ours; this is what lets the program open /dev/stdout again, to write and not to read.
+        rustix::fs::fchmod(&write, rustix::fs::Mode::from_raw_mode(0o222))?;
         // Our end only: the program's end is another open file description and stays blocking.
         fcntl(read.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         Ok((read, write))
@@ -132,7 +142,24 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     make().map_err(SandboxError::host("make a pipe"))
 }
 
-fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<StartPlan, SandboxError> {
+/// The message that starts the program.
+pub(crate) fn start_message(spec: &RunSpec, accounting: Accounting) -> Result<Vec<u8>, SandboxError> {
+    let plan = start_plan(spec, accounting)?;
+    let text = serde_json::to_vec(&plan).expect("a plan is plain data");
+    // JSON writes a control character with six.
+    if text.len() > channel::MESSAGE_MAX {
+        return Err(too_long(text.len(), channel::MESSAGE_MAX));
+    }
+    Ok(text)
+}
+
+fn too_long(bytes: usize, most: usize) -> SandboxError {
+    SandboxError::BadSpec(format!(
+        "arguments, environment and the search for the program in PATH are {bytes} bytes; {most} are possible"
+    ))
+}
+
+pub(crate) fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<StartPlan, SandboxError> {
     let bad = |what: String| Err(SandboxError::BadSpec(what));
     let Some(program) = spec.argv.first().filter(|p| !p.is_empty()) else {
         return bad("the command is empty".into());
@@ -146,35 +173,43 @@ fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<StartPlan, Sandb
     }
     let total: usize = spec.argv.iter().chain(&env).map(|t| t.len() + 1).sum();
     if total > channel::MESSAGE_MAX / 2 {
-        return bad(format!(
-            "arguments and environment are {total} bytes; {} are possible",
-            channel::MESSAGE_MAX / 2
-        ));
+        return Err(too_long(total, channel::MESSAGE_MAX / 2));
     }
     let candidates = if program.contains('/') {
         vec![program.clone()]
     } else {
         let path = spec.env.iter().find(|(k, _)| k == "PATH").map_or("/usr/bin:/bin", |(_, v)| v);
-        path.split(':').filter(|d| d.starts_with('/')).map(|d| format!("{d}/{program}")).collect()
+        let dirs: Vec<&str> = path.split(':').filter(|d| d.starts_with('/')).collect();
+        // Thousands of directories, each with a long name behind it, would be gigabytes.
+        let searched: usize = dirs.iter().map(|d| d.len() + 1 + program.len()).sum();
+        if searched > channel::MESSAGE_MAX {
+            return Err(too_long(searched, channel::MESSAGE_MAX));
+        }
+        dirs.into_iter().map(|d| format!("{d}/{program}")).collect()
     };
     let l = &spec.limits;
-    let cpu_backup = l.cpu_time.as_secs() + 2;
+    let cpu_backup = l.cpu_time.as_secs().saturating_add(2);
+    // Where no group counts it, the stack would be memory without a bound: RLIMIT_DATA leaves it out.
+    let stack = match accounting {
+        Accounting::Exact => libc::RLIM_INFINITY,
+        Accounting::Sampled => l.memory.get(),
+    };
     let mut rlimits = vec![
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_CPU, cpu_backup),
         (libc::RLIMIT_FSIZE, l.file_size.get()),
         (libc::RLIMIT_NOFILE, u64::from(l.open_files)),
-        (libc::RLIMIT_STACK, libc::RLIM_INFINITY),
+        (libc::RLIMIT_STACK, stack),
         (libc::RLIMIT_MEMLOCK, 64 << 10),
-        (libc::RLIMIT_MSGQUEUE, 819_200),
+        (libc::RLIMIT_MSGQUEUE, MESSAGE_QUEUES),
         (libc::RLIMIT_SIGPENDING, 1024),
         (libc::RLIMIT_RTPRIO, 0),
         (libc::RLIMIT_NICE, 0),
     ];
     if accounting == Accounting::Sampled {
         // No group bounds the box, so the kernel's per-process limits have to: coarser, and no evidence.
-        rlimits.push((libc::RLIMIT_NPROC, u64::from(l.processes + TASKS_OVERHEAD)));
-        rlimits.push((libc::RLIMIT_DATA, l.memory.get() + MEMORY_OVERHEAD));
+        rlimits.push((libc::RLIMIT_NPROC, u64::from(l.processes.saturating_add(TASKS_OVERHEAD))));
+        rlimits.push((libc::RLIMIT_DATA, l.memory.get().saturating_add(MEMORY_OVERHEAD)));
     }
     Ok(StartPlan { candidates, argv: spec.argv.clone(), env, rlimits })
 }

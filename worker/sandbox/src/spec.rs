@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use proto::facts::RunFacts;
 use proto::limits::Limits;
+use serde::{Deserialize, Serialize};
 
 /// The read-only tree a box starts from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,7 +48,8 @@ pub enum Stdin {
     Empty,
     /// These bytes, from a sealed memfd.
     Bytes(Arc<[u8]>),
-    /// This descriptor, opened read-only by the caller.
+    /// What this regular file holds, copied into a sealed memfd: at most 2 GiB. Any other descriptor, a pipe
+    /// or a socket, is passed on as it is.
     Fd(Arc<OwnedFd>),
 }
 
@@ -61,11 +63,45 @@ pub struct Collect {
 }
 
 /// Which system calls are open. The rules are in `policy/seccomp.toml`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Profile {
-    /// What every language runtime needs.
+    /// No socket of any kind, and no execve after the one that starts the program: for a program that is one
+    /// file. Forks and threads stay. The program sees EAFNOSUPPORT and EPERM.
+    Strict,
+    /// What every language runtime needs; of sockets only `AF_UNIX`.
     #[default]
     Default,
+    /// Also TCP and UDP on the box's own loopback interface, which is up. It leads nowhere else.
+    Loopback,
+}
+
+impl Profile {
+    /// All of them, tightest first.
+    pub const ALL: [Profile; 3] = [Profile::Strict, Profile::Default, Profile::Loopback];
+
+    /// Its name in files and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Profile::Strict => "strict",
+            Profile::Default => "default",
+            Profile::Loopback => "loopback",
+        }
+    }
+}
+
+/// A name that no profile has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no profile; there are strict, default and loopback")]
+pub struct UnknownProfile(String);
+
+impl std::str::FromStr for Profile {
+    type Err = UnknownProfile;
+
+    fn from_str(text: &str) -> Result<Self, UnknownProfile> {
+        let found = Profile::ALL.into_iter().find(|profile| profile.name() == text);
+        found.ok_or_else(|| UnknownProfile(text.to_owned()))
+    }
 }
 
 /// One run.

@@ -69,7 +69,7 @@ pub(crate) fn start_server(base: &Path) -> Result<OwnedFd, SandboxError> {
     let (line, other) = channel::pair().map_err(SandboxError::host("make a socket pair"))?;
     let base = base.to_owned();
     let (done, result) = std::sync::mpsc::channel();
-    // PR_SET_PDEATHSIG fires when the thread that forked ends, so that thread lives as long as the process.
+    // PR_SET_PDEATHSIG fires when the thread that forked ends, so that thread lives as long as the server.
     std::thread::Builder::new()
         .name("box-server-parent".into())
         .spawn(move || {
@@ -84,14 +84,12 @@ pub(crate) fn start_server(base: &Path) -> Result<OwnedFd, SandboxError> {
             match child {
                 Ok(mut child) => {
                     let _ = done.send(Ok(()));
+                    // Reaps it, too.
                     let _ = child.wait();
                 }
                 Err(e) => {
                     let _ = done.send(Err(e));
                 }
-            }
-            loop {
-                std::thread::park();
             }
         })
         .map_err(SandboxError::host("start a thread"))?;

@@ -227,12 +227,42 @@ pub(crate) fn owner_of_namespace(namespace: BorrowedFd<'_>) -> io::Result<OwnedF
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// execve(2) from NULL-terminated pointer arrays. Returns only on failure.
-pub(crate) fn execve(path: &CStr, argv: &PointerArray, envp: &PointerArray) -> io::Error {
+/// execve(2) from NULL-terminated pointer arrays. Returns only on failure. `word` goes into the sixth argument
+/// register, which the kernel does not read there but a filter sees.
+pub(crate) fn execve(path: &CStr, argv: &PointerArray, envp: &PointerArray, word: u64) -> io::Error {
+    let (argv, envp) = (argv.pointers.as_ptr(), envp.pointers.as_ptr());
     // SAFETY: `path` is NUL-terminated; both arrays end in NULL and point into buffers that their
-    // PointerArray owns and that are NUL-terminated strings.
-    unsafe { libc::execve(path.as_ptr(), argv.pointers.as_ptr(), envp.pointers.as_ptr()) };
+    // PointerArray owns and that are NUL-terminated strings. The other arguments are integers nobody reads.
+    unsafe { libc::syscall(libc::SYS_execve, path.as_ptr(), argv, envp, 0u64, 0u64, word) };
     io::Error::last_os_error()
+}
+
+/// 64 random bits from the kernel, by getrandom(2): no file is needed.
+pub(crate) fn random_word() -> io::Result<u64> {
+    let mut word = 0u64;
+    // SAFETY: the kernel writes at most the 8 bytes that `word` has.
+    let r = unsafe { libc::getrandom((&raw mut word).cast(), size_of::<u64>(), 0) };
+    if r == size_of::<u64>() as isize { Ok(word) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Brings up `lo` of this network namespace; its addresses come by themselves (netdevice(7)).
+pub(crate) fn loopback_up() -> io::Result<()> {
+    // SAFETY: ifreq is plain data of integers, for which all zeroes are valid.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = *from as c_char;
+    }
+    request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
+    // SAFETY: no pointers.
+    let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a fresh descriptor that nobody else owns.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: SIOCSIFFLAGS reads one ifreq, which `request` is, with its name NUL-terminated.
+    let r = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw mut request) };
+    if r == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// A NULL-terminated array of C strings, built once and then only read.

@@ -40,6 +40,11 @@ const IDLE_SHARE: f64 = 0.10;
 /// most this many times the limit. Otherwise an overloaded host turns TLE into ILE, and AC into ILE.
 const WALL_STRETCH: u32 = 4;
 
+/// A watcher that wakes this much later than it asked for was itself stopped: by SIGSTOP, by a paused virtual
+/// machine, by a host out of breath. Well above what a loaded host delays a wake-up by, so that the limit does not
+/// creep.
+const STALL: Duration = Duration::from_secs(1);
+
 /// How a watch ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct End {
@@ -69,6 +74,9 @@ pub(crate) struct Watch<'a> {
     next_sample: Duration,
     /// When the wall limit fires, as far as is known now.
     wall_end: Duration,
+    /// How long this watcher itself stood still. Nobody knows what the program did meanwhile, so its wall limit
+    /// moves by as much.
+    stalled: Duration,
 }
 
 impl<'a> Watch<'a> {
@@ -96,6 +104,7 @@ impl<'a> Watch<'a> {
             peak_used: 0,
             next_sample: SAMPLE_FIRST,
             wall_end: limits.wall_time,
+            stalled: Duration::ZERO,
         })
     }
 
@@ -110,7 +119,11 @@ impl<'a> Watch<'a> {
         loop {
             let now = self.started.elapsed();
             let until = self.wall_end.min(next_cpu).min(self.next_sample);
-            let ready = self.wait(until.saturating_sub(now))?;
+            let asked = until.saturating_sub(now);
+            let ready = self.wait(asked)?;
+            let stall = overslept(asked, self.started.elapsed().saturating_sub(now));
+            self.stalled += stall;
+            self.wall_end += stall;
             if ready.cancel {
                 return Err(SandboxError::Cancelled);
             }
@@ -118,13 +131,16 @@ impl<'a> Watch<'a> {
                 self.filtered = false;
             }
             if ready.listener && self.hear_listener() {
-                return Ok(self.end_now(None));
+                // What was said before the call was said, however little time lay between.
+                let end = self.end_now(None);
+                self.freeze_output()?;
+                return Ok(end);
             }
             if ready.out {
-                self.out.read_ready().map_err(SandboxError::host("read standard output"))?;
+                self.out.read_ready(self.room()).map_err(SandboxError::host("read standard output"))?;
             }
-            if ready.err {
-                self.err.read_ready().map_err(SandboxError::host("read standard error"))?;
+            if ready.err && !self.over_output() {
+                self.err.read_ready(self.room()).map_err(SandboxError::host("read standard error"))?;
             }
             if self.over_output() {
                 return Ok(self.end_now(None));
@@ -150,6 +166,7 @@ impl<'a> Watch<'a> {
         let now = self.started.elapsed();
         if now >= self.next_sample {
             self.sample()?;
+            self.look_at_directory(now);
             let step = if now < Duration::from_millis(200) { SAMPLE_FIRST } else { SAMPLE_FIRST * 10 };
             self.next_sample = now + step;
             if self.warm.oom_kills()? > 0 {
@@ -163,11 +180,12 @@ impl<'a> Watch<'a> {
                 self.event(LimitHit::CpuTime, nanos(used), nanos(self.limits.cpu_time));
                 return Ok(Some(self.end_now(None)));
             }
-            *next_cpu = now + ((self.limits.cpu_time - used) / cpus()).max(CPU_TICK_MIN);
+            *next_cpu = now + (self.limits.cpu_time.checked_sub(used).unwrap() / cpus()).max(CPU_TICK_MIN);
             if now >= self.wall_end && !self.stretch_wall(now) {
-                let idle = used.as_secs_f64() < now.as_secs_f64() * IDLE_SHARE;
+                let watched = now.saturating_sub(self.stalled);
+                let idle = used.as_secs_f64() < watched.as_secs_f64() * IDLE_SHARE;
                 let limit = if idle { LimitHit::Idle } else { LimitHit::WallTime };
-                self.event(limit, nanos(now), nanos(self.limits.wall_time));
+                self.event(limit, nanos(watched), nanos(self.limits.wall_time));
                 return Ok(Some(self.end_now(None)));
             }
         }
@@ -177,7 +195,7 @@ impl<'a> Watch<'a> {
     /// Moves the wall limit by what the program waited for a cpu. Returns whether there is time left then.
     fn stretch_wall(&mut self, now: Duration) -> bool {
         let waited = sampled::longest_cpu_wait(self.warm.pid);
-        self.wall_end = self.wall_end.max(stretched(self.limits.wall_time, waited));
+        self.wall_end = self.wall_end.max(stretched(self.limits.wall_time, waited) + self.stalled);
         now < self.wall_end
     }
 
@@ -244,18 +262,53 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Bytes that may still come.
+    fn room(&self) -> u64 {
+        self.limits.output.get().saturating_sub(self.out.count() + self.err.count())
+    }
+
+    /// Whether more came than may; the first time it is an event.
     fn over_output(&mut self) -> bool {
         let total = self.out.count() + self.err.count();
-        if total <= self.limits.output.get() || self.events.iter().any(|e| e.limit == LimitHit::Output) {
-            return false;
+        let bound = self.limits.output.get();
+        if total > bound && !self.fired(LimitHit::Output) {
+            self.event(LimitHit::Output, total, bound);
         }
-        self.event(LimitHit::Output, total, self.limits.output.get());
-        true
+        total > bound
+    }
+
+    fn fired(&self, limit: LimitHit) -> bool {
+        self.events.iter().any(|e| e.limit == limit)
     }
 
     fn event(&mut self, limit: LimitHit, value: u64, bound: u64) {
-        let observed_ns = nanos(self.started.elapsed());
-        self.events.push(LimitEvent { limit, observed_ns, value, bound });
+        self.event_at(self.started.elapsed(), limit, value, bound);
+    }
+
+    fn event_at(&mut self, at: Duration, limit: LimitHit, value: u64, bound: u64) {
+        self.events.push(LimitEvent { limit, observed_ns: nanos(at), value, bound });
+    }
+
+    /// A program that failed by itself, and a file as large as one may be. Whether that is why, the signal
+    /// tells and `checker` decides.
+    fn look_at_files(&mut self, at: Duration) {
+        let failed = self.exit.is_some_and(|exit| exit != Exit::Code(0));
+        let bound = self.limits.file_size.get();
+        if failed && let Some(size) = collect::file_at_limit(&self.warm.stage, bound) {
+            self.event_at(at, LimitHit::FileSize, size, bound);
+        }
+    }
+
+    /// The work directory without room for another byte, or for another file: the first time is an event.
+    fn look_at_directory(&mut self, at: Duration) {
+        let Ok(used) = collect::used(&self.warm.stage) else { return };
+        let (disk, inodes) = (self.limits.disk.get(), u64::from(self.limits.inodes));
+        if used.no_bytes_left && !self.fired(LimitHit::Disk) {
+            self.event_at(at, LimitHit::Disk, used.bytes, disk);
+        }
+        if used.no_inodes_left && !self.fired(LimitHit::Inodes) {
+            self.event_at(at, LimitHit::Inodes, used.inodes, inodes);
+        }
     }
 
     fn end_now(&self, cpu: Option<CpuTime>) -> End {
@@ -282,9 +335,11 @@ impl<'a> Watch<'a> {
 
     /// Takes what the pipes hold at this moment; later bytes of stray children do not count.
     fn freeze_output(&mut self) -> Result<(), SandboxError> {
-        self.out.read_present().map_err(SandboxError::host("read standard output"))?;
-        self.err.read_present().map_err(SandboxError::host("read standard error"))?;
-        self.over_output();
+        self.out.read_present(self.room()).map_err(SandboxError::host("read standard output"))?;
+        if !self.over_output() {
+            self.err.read_present(self.room()).map_err(SandboxError::host("read standard error"))?;
+            self.over_output();
+        }
         Ok(())
     }
 
@@ -301,21 +356,15 @@ impl<'a> Watch<'a> {
             None => self.cpu_now()?,
         };
         let oom_kills = self.warm.oom_kills()?;
-        if oom_kills > 0 && !self.events.iter().any(|e| e.limit == LimitHit::Memory) {
+        if oom_kills > 0 && !self.fired(LimitHit::Memory) {
             self.event(LimitHit::Memory, self.peak_used, self.limits.memory.get());
         }
         let killed_by_us = !self.events.is_empty() || self.violation.is_some();
         if self.exit.is_none() && !killed_by_us {
             return Err(SandboxError::Lost { during: "run" });
         }
-        if self.exit == Some(Exit::Signal(libc::SIGXFSZ)) {
-            if let Some(size) = collect::file_at_limit(&self.warm.stage, self.limits.file_size.get()) {
-                self.event(LimitHit::FileSize, size, self.limits.file_size.get());
-            }
-        }
-        if self.exit != Some(Exit::Code(0)) && collect::is_full(&self.warm.stage) {
-            self.event(LimitHit::Disk, self.limits.disk.get(), self.limits.disk.get());
-        }
+        self.look_at_files(end.wall);
+        self.look_at_directory(end.wall);
         let group = self.warm.group.as_ref();
         let process_limit_hits = match group {
             Some(g) => {
@@ -361,7 +410,20 @@ impl WarmBox {
 impl WarmBox {
     fn oom_kills(&self) -> Result<u64, SandboxError> {
         match &self.group {
-            Some(group) => group.oom_kills().map_err(SandboxError::host("read the OOM kills of a box")),
+            Some(group) => {
+                let read = SandboxError::host("read the OOM kills of a box");
+                let kills = group.oom_kills().and_then(|n| Ok((n, n == 0 || group.reached_own_limit()?)));
+                let (kills, own) = kills.map_err(read)?;
+                if own {
+                    Ok(kills)
+                } else {
+                    // Memory ran out above the box: no fact about the program follows from that.
+                    Err(SandboxError::Host {
+                        what: "keep a box alive while the host is short of memory".into(),
+                        source: std::io::ErrorKind::OutOfMemory.into(),
+                    })
+                }
+            }
             None => Ok(0),
         }
     }
@@ -384,6 +446,14 @@ fn stretched(limit: Duration, waited: Duration) -> Duration {
     (limit + waited).min(limit * WALL_STRETCH)
 }
 
+/// How long the watcher stood still when a wait of `asked` took `took`: nothing below [`STALL`].
+fn overslept(asked: Duration, took: Duration) -> Duration {
+    match took.saturating_sub(asked) {
+        late if late > STALL => late,
+        _ => Duration::ZERO,
+    }
+}
+
 fn nanos(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -404,5 +474,13 @@ mod tests {
         assert_eq!(stretched(s(4), s(0)), s(4));
         assert_eq!(stretched(s(4), s(3)), s(7));
         assert_eq!(stretched(s(4), s(100)), s(16));
+    }
+
+    #[test]
+    fn a_late_watcher_is_no_slow_program_and_a_little_late_is_not_late() {
+        let ms = Duration::from_millis;
+        assert_eq!(overslept(ms(100), ms(10_100)), ms(10_000));
+        assert_eq!(overslept(ms(100), ms(900)), ms(0));
+        assert_eq!(overslept(ms(5000), ms(20)), ms(0), "woken early by an event");
     }
 }

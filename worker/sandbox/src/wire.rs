@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::spec::Profile;
+
 /// What a worker asks of the box server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,6 +33,8 @@ pub(crate) struct BoxPlan {
     pub(crate) writable: bool,
     /// Host uid and gid behind the box's 0; its program is this + 1000. `None` when rootless.
     pub(crate) host_id: Option<u32>,
+    /// Which filter it gets, and whether its loopback interface is up.
+    pub(crate) profile: Profile,
     /// Whether the descriptor after the line is the cgroup2 group to be cloned into. All others are `tasks`
     /// files of v1 groups to join.
     pub(crate) enters: bool,

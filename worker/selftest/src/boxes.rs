@@ -1,6 +1,8 @@
 //! Running a case in a box and holding what happened against what must happen.
 
-use std::sync::Barrier;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use proto::facts::{Exit, LimitEvent, LimitHit, RunFacts};
@@ -73,8 +75,9 @@ pub fn spec(root: &RootSpec, program: &[u8], limits: Limits) -> RunSpec {
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         files: vec![BoxFile { path: "program".into(), content: program.into(), executable: true }],
         stdin: Stdin::Bytes(INPUT.as_bytes().into()),
-        keep_stdout: 64 << 10,
-        keep_stderr: 64 << 10,
+        // All that may be written: what is stored of it is held against the limit.
+        keep_stdout: limits.output.get() as usize,
+        keep_stderr: limits.output.get() as usize,
         limits,
         profile: Profile::Default,
         writable: true,
@@ -189,15 +192,25 @@ impl Case {
             content: text.as_bytes().into(),
             executable: false,
         }));
-        if let Some(text) = &expect.stdin {
-            spec.stdin = Stdin::Bytes(text.as_bytes().into());
-        }
+        let text = expect.stdin.as_deref().unwrap_or(INPUT);
+        spec.stdin = if expect.stdin_file {
+            Stdin::Fd(Arc::new(
+                host_file(text).map_err(|e| format!("a file for standard input: {e}"))?.into(),
+            ))
+        } else {
+            Stdin::Bytes(text.as_bytes().into())
+        };
         spec.collect =
             expect.collect.iter().map(|p| Collect { path: p.clone(), max_bytes: 1 << 20 }).collect();
-        let missing = || format!("this build of the sandbox has no profile {:?}", expect.profile);
-        spec.profile = expect.profile.profile().ok_or_else(missing)?;
+        spec.profile = expect.profile.profile();
         Ok(spec)
     }
+}
+
+fn host_file(text: &str) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(text.as_bytes())?;
+    Ok(file)
 }
 
 fn run(server: &BoxServer, spec: &RunSpec) -> Result<RunOutcome, String> {
@@ -217,6 +230,7 @@ impl Expect {
             verdict: self.peer.verdict.clone(),
             stdout: self.peer.stdout.clone(),
             signal: None,
+            exit_code: None,
             limit_hit: None,
             note: None,
             cpu_ms_min: None,
@@ -241,6 +255,9 @@ impl Expect {
         must(self.signal.is_none_or(|signal| facts.exit == Some(Exit::Signal(signal))), &|| {
             format!("ended with {:?}", facts.exit)
         })?;
+        must(self.exit_code.is_none_or(|code| facts.exit == Some(Exit::Code(code))), &|| {
+            format!("ended with {:?}", facts.exit)
+        })?;
         must(self.limit_hit.is_none() || self.limit_hit == classified.limit_hit, &|| {
             format!("limit {:?}, expected {:?}", classified.limit_hit, self.limit_hit)
         })?;
@@ -256,12 +273,48 @@ impl Expect {
         must(self.output_max.is_none_or(|most| facts.output_bytes() <= most), &|| {
             format!("{} bytes of output", facts.output_bytes())
         })?;
-        let kept = self.collect.len() - self.refused.min(self.collect.len());
-        must(kept > 0 || outcome.files.is_empty(), &|| format!("collected {:?}", outcome.files))?;
-        must(outcome.refused.len() == self.refused, &|| format!("refused {:?}", outcome.refused))?;
+        must(self.output_bytes.is_none_or(|exactly| facts.output_bytes() == exactly), &|| {
+            format!("{} bytes of output", facts.output_bytes())
+        })?;
+        self.hold_files(outcome)?;
+        stored(limits, outcome)?;
         sane(facts, limits)?;
         Ok(Happened { verdict, how: ended(facts), facts: facts.clone() })
     }
+}
+
+impl Expect {
+    fn hold_files(&self, outcome: &RunOutcome) -> Result<(), String> {
+        let (came, refused) = (outcome.files.len(), outcome.refused.len());
+        let names: Vec<_> = outcome.files.iter().map(|f| f.path.escape_ascii().to_string()).collect();
+        if let Some(text) = &self.content
+            && let Some(other) = outcome.files.iter().find(|file| file.bytes != text.as_bytes())
+        {
+            return Err(format!("`{}` has another content", other.path.escape_ascii()));
+        }
+        if self.content.is_some() && self.collected.is_none() {
+            let all = came + refused == self.collect.len();
+            return if all {
+                Ok(())
+            } else {
+                Err(format!("collected {names:?}, refused {:?}", outcome.refused))
+            };
+        }
+        if came != self.collected.unwrap_or(0) {
+            return Err(format!("collected {names:?}"));
+        }
+        if refused == self.refused { Ok(()) } else { Err(format!("refused {:?}", outcome.refused)) }
+    }
+}
+
+/// Both streams together are stored up to the output limit and not a byte further; past it, up to it.
+fn stored(limits: &Limits, outcome: &RunOutcome) -> Result<(), String> {
+    let (bound, stored) = (limits.output.get(), outcome.stdout.bytes.len() + outcome.stderr.bytes.len());
+    let counted = outcome.facts.output_bytes();
+    if stored as u64 == counted.min(bound) && counted <= bound + 1 {
+        return Ok(());
+    }
+    Err(format!("{stored} bytes of output are stored and {counted} counted; {bound} may be written"))
 }
 
 /// Figures that cannot be otherwise, whatever was run (H12).

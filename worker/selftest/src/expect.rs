@@ -89,13 +89,25 @@ pub enum ProfileName {
 }
 
 impl ProfileName {
-    /// The sandbox's profile of that name, if this build has it.
-    pub fn profile(self) -> Option<Profile> {
+    /// The sandbox's profile of that name.
+    pub fn profile(self) -> Profile {
         match self {
-            ProfileName::Default => Some(Profile::Default),
-            ProfileName::Strict | ProfileName::Loopback => None,
+            ProfileName::Strict => Profile::Strict,
+            ProfileName::Default => Profile::Default,
+            ProfileName::Loopback => Profile::Loopback,
         }
     }
+}
+
+/// What a case runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Image {
+    /// A folder `/bin` with one file in it, `x`.
+    #[default]
+    Plain,
+    /// Links where a box mounts, device nodes, links out, and the attack itself as `/bin/suid`, set-user-id root.
+    Hostile,
 }
 
 /// What must come of `peer.c`, which runs beside `attack.c` in a box of its own.
@@ -137,6 +149,8 @@ pub struct Expect {
     pub verdict: Vec<Verdict>,
     /// The program dies of this signal number.
     pub signal: Option<i32>,
+    /// The program exits with this status.
+    pub exit_code: Option<i32>,
     /// The limit that decided.
     pub limit_hit: Option<LimitHit>,
     /// Exactly this on stdout.
@@ -147,12 +161,33 @@ pub struct Expect {
     pub cpu_ms_min: Option<u64>,
     /// At most so many bytes of output counted.
     pub output_max: Option<u64>,
+    /// Exactly so many bytes of output counted.
+    pub output_bytes: Option<u64>,
     /// Paths below the work directory wanted back.
     #[serde(default)]
     pub collect: Vec<String>,
     /// How many of them must be refused.
     #[serde(default)]
     pub refused: usize,
+    /// How many files must come back; the paths that are not refused unless named, or any number where `content`
+    /// is named alone, as long as each path came back or was refused.
+    pub collected: Option<usize>,
+    /// What each of them must hold.
+    pub content: Option<String>,
+    /// It goes the whole way of a submission in this language. In `attack` the program itself is the compiler: it is
+    /// started as `/compiler`, and what it leaves as `a.out` is judged.
+    pub judge: Option<String>,
+    /// With `judge`: one submission for each, which finds the word in its file `variant`.
+    #[serde(default)]
+    pub variants: Vec<String>,
+    /// With `judge`: what the reason of the verdict must hold.
+    pub reason_has: Option<String>,
+    /// The image it runs over.
+    #[serde(default)]
+    pub image: Image,
+    /// Standard input comes from a file of the host.
+    #[serde(default)]
+    pub stdin_file: bool,
     /// What a compiler's log must not hold.
     #[serde(default)]
     pub log_lacks: Vec<String>,
@@ -262,6 +297,9 @@ impl Expect {
         if Mode::ALL.iter().all(|mode| self.not_in.contains_key(mode)) {
             return Err("it applies nowhere".to_owned());
         }
+        if self.judge.is_none() && (!self.variants.is_empty() || self.reason_has.is_some()) {
+            return Err("`variants` and `reason_has` go with `judge`".to_owned());
+        }
         if self.control.is_some() && self.control_why.is_some() {
             return Err("either `control` or `control_why`".to_owned());
         }
@@ -316,6 +354,8 @@ mod tests {
             "control = \"succeeds with wider limits\"",
             "control = \"succeeds in plain namespaces\"\ncontrol_why = \"none\"",
             "profile = \"open\"",
+            "image = \"evil\"",
+            "variants = [\"a\"]",
             "[peer]\nid = \"P02\"",
             "[limits]\ncpu_time = 1",
         ] {

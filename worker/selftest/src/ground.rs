@@ -1,8 +1,7 @@
 //! The ground attacks run on: boxes over a nearly empty root, and the host watched around each.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,8 +13,9 @@ use sandbox::{BoxServer, Cancel};
 
 use crate::boxes::{Happened, INPUT, chain, spec};
 use crate::case::Case;
-use crate::expect::Mode;
+use crate::expect::{Image, Mode};
 use crate::honest::VICTIM_SAYS;
+use crate::image;
 use crate::oracle::Oracle;
 
 /// Most an honest run after an attack may use more than before it, bytes over its first figure.
@@ -36,6 +36,7 @@ pub struct Ground {
     server: BoxServer,
     root: RootSpec,
     compiler: RootSpec,
+    dir: PathBuf,
     oracle: Oracle,
     hello: Vec<u8>,
     /// Memory of the honest program before anything hostile ran.
@@ -56,7 +57,7 @@ impl Ground {
         dir: &Path,
     ) -> Result<Self, String> {
         let failed = |e: io::Error| format!("could not prepare `{}`: {e}", dir.display());
-        let root = bare_root(dir).map_err(failed)?;
+        let root = image::plain(dir).map_err(failed)?;
         // The first box leases what later ones share; the host is compared from there on.
         let first = honest(&server, &root, &hello)?;
         let root_user = nix::unistd::geteuid().is_root();
@@ -66,7 +67,8 @@ impl Ground {
         }
         settle(&server)?;
         let oracle = Oracle::open(dir).map_err(failed)?;
-        Ok(Self { server, root, compiler, oracle, hello, hello_memory: first.memory_bytes, mode })
+        let hello_memory = first.memory_bytes;
+        Ok(Self { server, root, compiler, dir: dir.to_owned(), oracle, hello, hello_memory, mode })
     }
 
     /// How this host lets boxes work.
@@ -77,6 +79,11 @@ impl Ground {
     /// The box server's control group layout.
     pub fn layout(&self) -> &'static str {
         self.server.cgroup_layout()
+    }
+
+    /// The boxes, and the nearly empty root attacks run over.
+    pub fn boxes(&self) -> (&BoxServer, &RootSpec) {
+        (&self.server, &self.root)
     }
 
     /// The host's side.
@@ -90,10 +97,23 @@ impl Ground {
     /// # Errors
     /// What is not as it must be.
     pub fn attack(&self, case: &Case, programs: &Programs, alone: bool) -> Result<Happened, String> {
+        self.around(case, alone, || self.once(case, programs))
+    }
+
+    /// As [`attack`](Self::attack), for a caller who runs the case in another way.
+    ///
+    /// # Errors
+    /// What `once` says, and what is not as it must be.
+    pub fn around(
+        &self,
+        case: &Case,
+        alone: bool,
+        once: impl Fn() -> Result<Happened, String>,
+    ) -> Result<Happened, String> {
         let before = self.oracle.look().map_err(|e| e.to_string())?;
-        let mut happened = self.once(case, programs)?;
+        let mut happened = once()?;
         for _ in 1..case.expect.repeat {
-            happened = self.once(case, programs)?;
+            happened = once()?;
         }
         if happened.facts.accounting != self.mode.accounting() {
             return Err(format!(
@@ -123,7 +143,12 @@ impl Ground {
         if case.attacks_compiler() {
             return case.compile(&self.server, &self.compiler);
         }
-        case.run(&self.server, &self.root, &programs.attack, programs.peer.as_deref())
+        let root = match case.expect.image {
+            Image::Plain => self.root.clone(),
+            Image::Hostile => image::hostile(&self.dir, &programs.attack)
+                .map_err(|e| format!("could not make the hostile image: {e}"))?,
+        };
+        case.run(&self.server, &root, &programs.attack, programs.peer.as_deref())
     }
 
     /// Runs the program of a case as its own control, with these limits.
@@ -203,15 +228,4 @@ fn right(server: &BoxServer, root: &RootSpec, program: &[u8]) -> Result<(Vec<u8>
         return Err(format!("an honest run ended with {:?}", outcome.facts));
     }
     Ok((outcome.stdout.bytes, outcome.facts))
-}
-
-/// A root with one file: what an attack finds in it is the box's own.
-fn bare_root(dir: &Path) -> io::Result<RootSpec> {
-    let layer = dir.join("layer");
-    std::fs::create_dir_all(layer.join("bin"))?;
-    std::fs::write(layer.join("bin/x"), "image content")?;
-    for path in [dir, &layer] {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))?;
-    }
-    Ok(RootSpec { lower: vec![layer], binds: Vec::new() })
 }

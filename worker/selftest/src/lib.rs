@@ -6,7 +6,7 @@
 //! ```text
 //!  tests, with cc ──────┐
 //!                       ├─ programs ──> ground.rs ── one case ──> boxes.rs   the box, held against expect.rs
-//!  shipped.rs, in a box ┘                  └─ before, after ────> oracle.rs  the host, with canary.rs, kernel_log.rs
+//!  shipped.rs, in a box ┘                  └─ before, after ────> oracle.rs  the host, with canary.rs, leftovers.rs, kernel_log.rs
 //! ```
 //! Nothing here prints, and nothing here compiles or runs a program outside of a box.
 
@@ -19,8 +19,11 @@ pub mod catalogue;
 pub mod expect;
 pub mod ground;
 pub mod honest;
+pub mod image;
 pub mod kernel_log;
+mod leftovers;
 pub mod oracle;
+mod processes;
 pub mod shipped;
 
 pub use boxes::Happened;

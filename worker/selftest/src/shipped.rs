@@ -38,6 +38,8 @@ pub struct Row {
     pub tries: &'static str,
     /// What must happen.
     pub must: String,
+    /// The verdicts that say so: any of these.
+    pub expected: Vec<String>,
     /// The verdict it got; absent when it failed or did not run.
     pub verdict: Option<String>,
     /// What happened.
@@ -117,6 +119,7 @@ fn one(ground: &Ground, server: &BoxServer, image: &RootSpec, case: &Case) -> Ro
         name: case.name.clone(),
         tries: catalogue::title(&expect.id).unwrap_or_default(),
         must: expect.why.clone(),
+        expected: expect.verdict.iter().map(ToString::to_string).collect(),
         verdict: None,
         happened: String::new(),
         ok: None,

@@ -6,6 +6,8 @@
 //!    └─ SIGTERM: no next(); wait up to drain_timeout; hand back the rest    └ cancels what it must stop
 //! ```
 //!
+//! When the machine itself is found unfit (boxes that cannot be killed), the loop ends as at SIGTERM, with an error.
+//!
 //! A job is acknowledged in three cases only: its report is safe, the store said there is nothing to do,
 //! or the store took the claim back. Anything else leaves the delivery to be made again, so a crash at any
 //! point costs time and no submission.
@@ -24,7 +26,7 @@ use proto::http::WorkerRegistration;
 use proto::id::WorkerId;
 use proto::language::LanguageInfo;
 use queue::{Coordinator, EventSink, JobSource, QueueError, ReportSink, WorkerLink};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::engine::Engine;
@@ -89,7 +91,8 @@ struct Shared {
 /// Works until `stop` resolves, then drains. Returns once every job is reported or handed back.
 ///
 /// # Errors
-/// When the API refuses this worker, or the job source was closed or refused us for good.
+/// When the API refuses this worker, the job source was closed or refused us for good, or boxes can no longer be
+/// trusted here.
 pub async fn run(
     link: WorkerLink,
     engine: Arc<Engine>,
@@ -154,6 +157,7 @@ async fn take_jobs(
     stop: &mut (impl Future<Output = ()> + Unpin + Send),
 ) -> Result<(), QueueError> {
     let slots = Arc::new(Semaphore::new(shared.config.slots.max(1)));
+    let unfit = Arc::new(Notify::new());
     let mut wait = BACKOFF_MIN;
     loop {
         let next = async {
@@ -162,6 +166,12 @@ async fn take_jobs(
             jobs.next().await.map(|delivery| (slot, delivery))
         };
         let next = tokio::select! {
+            biased;
+            () = unfit.notified() => {
+                let cause = shared.engine.runner().unfit().unwrap_or_default();
+                tracing::error!(cause, "taking no more jobs");
+                return Err(QueueError::Refused { what: "this machine".to_owned(), cause });
+            }
             next = next => next,
             () = &mut *stop => return Ok(()),
         };
@@ -174,9 +184,13 @@ async fn take_jobs(
         match next {
             Ok((slot, delivery)) => {
                 wait = BACKOFF_MIN;
-                let shared = Arc::clone(shared);
+                let (shared, unfit) = (Arc::clone(shared), Arc::clone(&unfit));
                 tasks.spawn(async move {
                     job::handle(&shared, delivery).await;
+                    // Before the slot is free, so that no further job is taken.
+                    if shared.engine.runner().unfit().is_some() {
+                        unfit.notify_one();
+                    }
                     drop(slot);
                 });
             }

@@ -128,6 +128,7 @@ impl Coordinator for Fake {
 
 struct Bench {
     fake: Arc<Fake>,
+    runner: Arc<FakeRunner>,
     jobs: mpsc::Sender<Job>,
     stop: Option<oneshot::Sender<()>>,
     task: tokio::task::JoinHandle<Result<(), QueueError>>,
@@ -176,11 +177,11 @@ fn start(fake: Fake, case: Duration, drain: Duration) -> Bench {
         heartbeat: Duration::from_millis(50),
     };
     let (stop, stopped) = oneshot::channel();
-    let engine = Arc::new(engine(runner as _));
+    let engine = Arc::new(engine(Arc::clone(&runner) as _));
     let task = tokio::spawn(run(link, engine, packages, config, async move {
         let _ = stopped.await;
     }));
-    Bench { fake, jobs, stop: Some(stop), task, _data: data }
+    Bench { fake, runner, jobs, stop: Some(stop), task, _data: data }
 }
 
 fn job(arg: &str) -> Job {
@@ -325,6 +326,19 @@ async fn a_panic_while_judging_is_reported_as_our_failure_and_the_worker_goes_on
     assert!(matches!(bench.outcome(0), Outcome::Failed { retry: true, .. }));
     assert!(matches!(bench.outcome(1), Outcome::Judged { .. }));
     bench.finish().await;
+}
+
+#[tokio::test]
+async fn an_unfit_machine_finishes_its_job_takes_no_other_and_says_why() {
+    let bench = start(fake(|_| {}), SHORT, LONG);
+    bench.runner.fit_for.store(2, Ordering::Relaxed);
+    bench.jobs.send(job("")).await.unwrap();
+    bench.jobs.send(job("")).await.unwrap();
+    let why = bench.task.await.unwrap().unwrap_err().to_string();
+    assert!(why.contains("2 boxes could not be killed"), "{why}");
+    let log = bench.fake.log.lock().unwrap().clone();
+    let count = |what: &str| log.iter().filter(|l| *l == what).count();
+    assert_eq!((count("claim"), count("report"), count("ack")), (1, 1, 1), "{log:?}");
 }
 
 #[tokio::test]

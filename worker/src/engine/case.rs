@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use checker::{Classified, classify};
+use checker::{Classified, Given, classify};
 use proto::report::TestReport;
 use proto::units::round_ms;
 use proto::verdict::Verdict;
@@ -22,8 +22,8 @@ use super::{blocking, validator};
 use crate::error::JudgeError;
 use crate::runner::{RunError, Runner, run_twice};
 
-/// Inputs up to this size are handed over from memory; larger ones as the file itself, so that a hundred
-/// cases of 500 MB do not need memory for one.
+/// Inputs up to this size are handed over from memory; larger ones as the file itself, which the box copies
+/// inside the kernel: once, and not before its turn.
 const STDIN_IN_MEMORY: u64 = 16 << 20;
 
 /// Most bytes of stderr quoted in the reason of a run-time error.
@@ -35,6 +35,8 @@ pub(super) struct CaseDone {
     pub test: TestReport,
     pub run: Duration,
     pub check: Duration,
+    /// What the validator gave, or what is wrong with it.
+    pub given: Result<Given, String>,
 }
 
 /// Runs and decides one case.
@@ -57,11 +59,10 @@ pub(super) async fn run_case(
     let mut test = report(plan, case, &outcome, &classified);
     let started = Instant::now();
     let word = match classified.verdict {
-        Some(verdict) => Word {
-            verdict,
-            reason: with_stderr(verdict, classified.reason, &outcome.stderr),
-            feedback: classified.feedback,
-        },
+        Some(verdict) => {
+            let reason = with_stderr(verdict, classified.reason, &outcome.stderr);
+            Word::plain(verdict, reason, classified.feedback)
+        }
         None => check(runner, plan, case, outcome.stdout.bytes.into(), validators).await?,
     };
     let check = started.elapsed();
@@ -69,7 +70,7 @@ pub(super) async fn run_case(
     test.verdict = word.verdict;
     test.reason = word.reason;
     test.feedback = decide::with_hint(word.feedback, word.verdict, case.hint.as_deref());
-    Ok(CaseDone { test, run, check })
+    Ok(CaseDone { test, run, check, given: word.given })
 }
 
 async fn spec_of(plan: &Plan, case: &CasePlan, program: &Program) -> Result<RunSpec, JudgeError> {
@@ -178,7 +179,7 @@ fn unstartable(
                 TestReport::not_run(&case.name, &case.group, Verdict::RTE, Some(error.to_string()));
             test.feedback = Some("the program could not be started".to_owned());
             test.sample = case.sample;
-            Ok(CaseDone { test, run, check: Duration::ZERO })
+            Ok(CaseDone { test, run, check: Duration::ZERO, given: Ok(Given::Nothing) })
         }
         RunError::BadSpec(_) => {
             Err(JudgeError::hopeless(format!("could not run case {}: {error}", case.name)))
@@ -197,7 +198,7 @@ async fn check(
     validators: &[Arc<Program>],
 ) -> Result<Word, JudgeError> {
     match &case.check {
-        Check::Nothing => Ok(Word { verdict: Verdict::OK, reason: None, feedback: None }),
+        Check::Nothing => Ok(Word::plain(Verdict::OK, None, None)),
         Check::Default { answer, flags } => {
             let (answer, flags) = (answer.clone(), flags.clone());
             blocking(move || -> Result<Word, JudgeError> {

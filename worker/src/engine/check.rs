@@ -28,12 +28,6 @@ pub struct Checked {
     pub reason: Option<String>,
 }
 
-/// Asks the default validator; flags that mean nothing are a `JE`.
-pub fn check_default(answer: &[u8], output: &[u8], flags: &[String]) -> Checked {
-    let word = decide::compare(answer, output, flags);
-    Checked { verdict: word.verdict, reason: word.reason }
-}
-
 impl Engine {
     /// Asks the problem's validator. Without `flags` it gets those of the problem's last case, which are
     /// those of its secret data.
@@ -50,7 +44,8 @@ impl Engine {
             flags.or_else(|| problem.cases.last().map(|c| c.validator_args.clone())).unwrap_or_default();
         if problem.validator == Validator::Default {
             checker::Flags::parse(&flags).map_err(|e| Rejected::Flags(e.to_string()))?;
-            return blocking(move || check_default(&question.answer, &question.output, &flags)).await;
+            let word = blocking(move || decide::compare(&question.answer, &question.output, &flags)).await?;
+            return Ok(Checked { verdict: word.verdict, reason: word.reason });
         }
         let plan = plan::validator_plan(problem);
         let ready = self.validators.prepare(&*self.runner, &self.toolchains, &plan).await?;

@@ -48,6 +48,30 @@ impl Compiled {
     }
 }
 
+/// Bytes of a page: what a file takes of a work directory is a multiple of it (tmpfs(5)).
+const PAGE: u64 = 4096;
+
+impl Compiled {
+    /// Refuses a program that has no place in the work directory of a run: its author made it so large.
+    pub(crate) fn that_fits(self, run: &Limits) -> Self {
+        let Compiled::Ready { program, report } = self else { return self };
+        let pages = |file: &BoxFile| (file.content.len() as u64).div_ceil(PAGE) * PAGE;
+        let bytes: u64 = program.files.iter().map(pages).sum();
+        // Folders count too, and are at most as many as the slashes in the names.
+        let names: usize = program.files.iter().map(|file| 1 + file.path.matches('/').count()).sum();
+        if bytes <= run.disk.get() && names as u64 <= u64::from(run.inodes) {
+            return Compiled::Ready { program, report };
+        }
+        let mut report = CompileReport { status: CompileStatus::Error, ..report };
+        report.log += &format!(
+            "the program is {bytes} bytes in {names} files and folders; the work directory of a run holds {} \
+             and {} of them\n",
+            run.disk, run.inodes
+        );
+        Compiled::Refused(report)
+    }
+}
+
 /// The sources as a box wants them.
 pub(crate) fn box_files(files: &[SourceFile]) -> Vec<BoxFile> {
     files
@@ -72,7 +96,7 @@ pub(crate) async fn compile(
         argv: language.run_argv(&names, &[]),
         env: toolchain.env(),
         root: toolchain.root(),
-        profile: Profile::Default,
+        profile: toolchain.profile().map_err(|e| JudgeError::hopeless(e.to_string()))?,
         files,
     };
     match language.compile_argv(&names) {
@@ -117,7 +141,8 @@ async fn compile_with(
         keep_stdout: LOG_MAX,
         keep_stderr: LOG_MAX,
         limits: limits.clone(),
-        profile: program.profile,
+        // The language's own is for its programs: a compiler starts an assembler, a linker and more.
+        profile: Profile::Default,
         writable: true,
         collect: artifact
             .map(|path| Collect { path: path.to_owned(), max_bytes: limits.file_size.get() })
@@ -155,8 +180,9 @@ fn judge_compiler(outcome: &RunOutcome, artifact: Option<&str>) -> CompileReport
     if cut {
         log.push_str("\n[the log was cut here]\n");
     }
-    let limit_hit =
-        facts.limit_events.first().map(|e| e.limit).or((facts.oom_kills > 0).then_some(LimitHit::Memory));
+    let clean = facts.exit == Some(Exit::Code(0));
+    let stopped = facts.limit_events.iter().map(|e| e.limit).find(|limit| !(clean && is_only_told(*limit)));
+    let limit_hit = stopped.or((facts.oom_kills > 0).then_some(LimitHit::Memory));
     let why = match (limit_hit, &facts.violation, facts.exit) {
         (Some(limit), ..) => Some(limit_words(limit)),
         (None, Some(_), _) => Some("the compiler made a forbidden system call".to_owned()),
@@ -190,6 +216,16 @@ fn judge_compiler(outcome: &RunOutcome, artifact: Option<&str>) -> CompileReport
     }
 }
 
+/// Whether a program that meets the limit gets an errno and can go on; then a clean end is a clean end.
+const fn is_only_told(limit: LimitHit) -> bool {
+    match limit {
+        LimitHit::FileSize | LimitHit::Disk | LimitHit::Inodes | LimitHit::Processes => true,
+        LimitHit::CpuTime | LimitHit::WallTime | LimitHit::Idle | LimitHit::Memory | LimitHit::Output => {
+            false
+        }
+    }
+}
+
 fn limit_words(limit: LimitHit) -> String {
     let what = match limit {
         LimitHit::CpuTime => "its CPU time limit",
@@ -198,6 +234,7 @@ fn limit_words(limit: LimitHit) -> String {
         LimitHit::Output => "its output limit",
         LimitHit::FileSize => "the size limit of one file",
         LimitHit::Disk => "the size of its work directory",
+        LimitHit::Inodes => "the number of files in its work directory",
         LimitHit::Processes => "its limit on processes",
     };
     format!("the compiler was stopped at {what}")

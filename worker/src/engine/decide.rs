@@ -2,12 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use checker::{Feedback, Judged};
-use proto::report::Judgement;
+use checker::{Decided, Feedback, Given, Judged, Scorer};
+use problem::score::Score;
+use proto::report::{GivenScore, Judgement, TestReport};
 use proto::verdict::Verdict;
 use sandbox::spec::RunOutcome;
 
-use super::plan::ValidatorPlan;
+use super::plan::{Plan, ValidatorPlan};
 
 /// The word on one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,11 +18,25 @@ pub(super) struct Word {
     pub reason: Option<String>,
     /// For contestants.
     pub feedback: Option<String>,
+    /// What the validator gave, or what is wrong with it.
+    pub given: Result<Given, String>,
+}
+
+impl Word {
+    /// A word without a score.
+    pub(super) fn plain(verdict: Verdict, reason: Option<String>, feedback: Option<String>) -> Self {
+        Self { verdict, reason, feedback, given: Ok(Given::Nothing) }
+    }
 }
 
 impl From<Judged> for Word {
     fn from(judged: Judged) -> Self {
-        Word { verdict: judged.verdict, reason: judged.reason, feedback: judged.feedback }
+        Word {
+            verdict: judged.verdict,
+            reason: judged.reason,
+            feedback: judged.feedback,
+            given: judged.given,
+        }
     }
 }
 
@@ -31,17 +46,12 @@ pub(super) fn compare(answer: &[u8], output: &[u8], flags: &[String]) -> Word {
     match checker::Flags::parse(flags) {
         Ok(flags) => {
             let compared = checker::compare(answer, output, &flags);
-            Word {
-                verdict: if compared.accepted { Verdict::AC } else { Verdict::WA },
-                reason: compared.difference.map(|d| d.to_string()),
-                feedback: None,
-            }
+            let verdict = if compared.accepted { Verdict::AC } else { Verdict::WA };
+            Word::plain(verdict, compared.difference.map(|d| d.to_string()), None)
         }
-        Err(e) => Word {
-            verdict: Verdict::JE,
-            reason: Some(format!("the package's validator flags are wrong: {e}")),
-            feedback: None,
-        },
+        Err(e) => {
+            Word::plain(Verdict::JE, Some(format!("the package's validator flags are wrong: {e}")), None)
+        }
     }
 }
 
@@ -64,12 +74,71 @@ pub(super) fn with_hint(feedback: Option<String>, verdict: Verdict, hint: Option
     }
 }
 
-/// Makes groups and the overall verdict from the cases.
-pub(super) fn fold(judgement: &mut Judgement) {
+/// Makes groups and the overall verdict from the cases, and the score of a scored problem.
+pub(super) fn fold(judgement: &mut Judgement, plan: &Plan) {
+    if let Some(problem) = &plan.problem
+        && let Some(scorer) = Scorer::new(problem)
+    {
+        let places: Vec<_> = plan.cases.iter().map(|case| case.place).collect();
+        return fold_scored(judgement, &scorer, &places, problem.cases.len());
+    }
     let folded = checker::fold(&judgement.tests);
     judgement.verdict = folded.verdict;
     judgement.reason = folded.reason;
     judgement.groups = folded.groups;
+}
+
+/// Makes groups, score and the overall verdict of a scored problem. `places` has each case's index in it.
+fn fold_scored(judgement: &mut Judgement, scorer: &Scorer<'_>, places: &[Option<usize>], cases: usize) {
+    let not_run = Decided { verdict: Verdict::SK, given: Given::Nothing };
+    let mut decided = vec![not_run; cases];
+    for (test, place) in judgement.tests.iter().zip(places) {
+        if let Some(slot) = place.and_then(|i| decided.get_mut(i)) {
+            *slot = Decided { verdict: test.verdict, given: given_of(test) };
+        }
+    }
+    let scored = scorer.fold(&decided);
+    judgement.verdict = scored.verdict;
+    judgement.score = scored.score.map(|s| s.to_string());
+    judgement.max_score = scorer.max().map(|s| s.to_string());
+    judgement.reason = scored.reason;
+    judgement.groups = scored.groups;
+}
+
+/// Gives a decided case its score; what the validator may not give makes it a judge error.
+pub(super) fn score(test: &mut TestReport, scorer: &Scorer<'_>, case: usize, given: Result<Given, String>) {
+    let decided = given.and_then(|given| {
+        let score = scorer.case(case, Decided { verdict: test.verdict, given })?;
+        Ok((score, given))
+    });
+    match decided {
+        Ok((score, given)) => {
+            test.score = score.map(|s| s.to_string());
+            test.max_score = scorer.max_of(case).map(|s| s.to_string());
+            test.given = match given {
+                Given::Nothing => None,
+                Given::Score(score) => Some(GivenScore::Score(score.to_string())),
+                Given::Multiplier(part) => Some(GivenScore::Multiplier(part.to_string())),
+            };
+        }
+        // A failure of ours is not turned into one of the package.
+        Err(_) if test.verdict == Verdict::SE => {}
+        Err(why) => {
+            test.verdict = Verdict::JE;
+            test.reason = Some(format!("output validator: {why}"));
+            test.feedback = None;
+        }
+    }
+}
+
+/// What a report says was given. It stands there exactly, nine places being all that is ever read.
+fn given_of(test: &TestReport) -> Given {
+    let read = |text: &str| Score::parse(text).unwrap_or(Score::ZERO);
+    match &test.given {
+        None => Given::Nothing,
+        Some(GivenScore::Score(text)) => Given::Score(read(text)),
+        Some(GivenScore::Multiplier(text)) => Given::Multiplier(read(text)),
+    }
 }
 
 /// Base64 with padding, as every `*_base64` key has it.

@@ -9,13 +9,16 @@
 mod case;
 mod check;
 mod compile;
+mod course;
 mod decide;
 mod plan;
 mod validator;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use checker::Scorer;
 use futures::stream::FuturesOrdered;
 use futures::{FutureExt, StreamExt};
 use problem::model::Problem;
@@ -31,10 +34,11 @@ use crate::toolchains::{Toolchain, Toolchains};
 
 use case::CaseDone;
 use compile::{Compiled, Program};
+use course::Course;
 use plan::Plan;
 use validator::Validators;
 
-pub use check::{Checked, Question, check_default};
+pub use check::{Checked, Question};
 
 /// One submission, as it came.
 #[derive(Debug, Clone)]
@@ -201,8 +205,15 @@ impl Engine {
                 cached: false,
             }));
         }
-        let files = compile::box_files(&submission.files);
-        compile::compile(&*self.runner, toolchain, files, &plan.compile_limits).await
+        let mut files = compile::box_files(&submission.files);
+        let (included, constants) = (plan.includes.clone(), plan.validator.constants.clone());
+        for file in blocking(move || validator::read_files(&included, &constants)).await?? {
+            // One of the same name is the package's, not the submission's.
+            files.retain(|f| f.path != file.path);
+            files.push(file);
+        }
+        let compiled = compile::compile(&*self.runner, toolchain, files, &plan.compile_limits).await?;
+        Ok(compiled.that_fits(&plan.limits))
     }
 
     async fn run_cases(
@@ -215,35 +226,44 @@ impl Engine {
         on_progress: OnProgress<'_>,
     ) -> Result<(), JudgeError> {
         let total = plan.cases.len() as u32;
-        let mut decided_by: Option<String> = None;
-        // Dropping what ran ahead at the first failure kills it.
-        let mut waiting = plan.cases.iter();
-        let mut ahead = FuturesOrdered::new();
-        let mut start_next = || {
-            waiting.next().map(|case| case::run_case(&*self.runner, plan, case, program, validators).boxed())
-        };
-        for _ in 0..self.ahead {
-            ahead.extend(start_next());
-        }
+        let scorer = plan.problem.as_deref().and_then(Scorer::new);
+        let mut course = Course::new(plan, scorer, submission.all);
+        // What ran ahead, and which cases that is. Dropping it at a failure that decides kills it.
+        let (mut ahead, mut started, mut next) = (FuturesOrdered::new(), VecDeque::new(), 0);
         for (index, case) in plan.cases.iter().enumerate() {
-            let test = if let Some(by) = &decided_by {
-                skipped(case, &format!("{by} decided"))
+            while started.len() < self.ahead && next < plan.cases.len() {
+                let coming = &plan.cases[next];
+                if course.leaves_out(next).is_none() {
+                    let run = case::run_case(&*self.runner, plan, coming, program, validators);
+                    ahead.push_back(run.boxed());
+                    started.push_back(next);
+                }
+                next += 1;
+            }
+            let done = if started.front() == Some(&index) {
+                started.pop_front();
+                ahead.next().await.transpose()?
             } else {
-                let CaseDone { test, run, check } =
-                    ahead.next().await.ok_or_else(|| JudgeError::failed("a test case got lost"))??;
-                ahead.extend(start_next());
-                judgement.timing.run_ms += round_ms(run);
-                judgement.timing.check_ms += round_ms(check);
-                test
+                None
             };
-            if decided_by.is_none() && !submission.all && !test.verdict.passes() {
-                decided_by = Some(test.name.clone());
+            let test = match (course.leaves_out(index), done) {
+                (Some(why), _) => skipped(case, &why),
+                (None, Some(CaseDone { mut test, run, check, given })) => {
+                    judgement.timing.run_ms += round_ms(run);
+                    judgement.timing.check_ms += round_ms(check);
+                    course.score(index, &mut test, given);
+                    test
+                }
+                (None, None) => return Err(JudgeError::failed("a test case got lost")),
+            };
+            if course.decided(index, &test) {
                 ahead.clear();
+                started.clear();
             }
             on_progress(Progress::Tested { index: index as u32, total, test: Box::new(test.clone()) });
             judgement.tests.push(test);
         }
-        decide::fold(judgement);
+        decide::fold(judgement, plan);
         Ok(())
     }
 }
@@ -253,6 +273,7 @@ fn begin(plan: &Plan, toolchain: &Toolchain) -> Judgement {
         // Stands only until the first decision; whoever forgets that decision leaves our own fault here.
         verdict: Verdict::SE,
         score: None,
+        max_score: None,
         reason: None,
         compile: None,
         tests: Vec::with_capacity(plan.cases.len()),
@@ -269,7 +290,7 @@ fn begin(plan: &Plan, toolchain: &Toolchain) -> Judgement {
 
 fn skip_all(judgement: &mut Judgement, plan: &Plan, verdict: Verdict, why: &str) {
     judgement.tests = plan.cases.iter().map(|case| skipped(case, why)).collect();
-    decide::fold(judgement);
+    decide::fold(judgement, plan);
     judgement.reason = None;
     judgement.verdict = verdict;
 }
@@ -289,5 +310,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .map_err(|e| JudgeError::failed(format!("a thread of ours ended early: {e}")))
 }
 
+#[cfg(test)]
+mod scored_tests;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use problem::model::{Case, Problem, ProblemKind, Validator};
+use problem::model::{Constants, Problem, Validator};
 use proto::limits::Limits;
 use proto::units::Bytes;
 
@@ -62,6 +62,8 @@ pub(crate) enum Check {
 pub(crate) struct CasePlan {
     pub name: String,
     pub group: String,
+    /// Its index in the problem; `None` for tests of a request.
+    pub place: Option<usize>,
     pub sample: bool,
     pub input: Data,
     pub args: Vec<String>,
@@ -82,6 +84,8 @@ pub(crate) struct ValidatorPlan {
     pub limits: Limits,
     /// Bounds of compiling one.
     pub compile_limits: Limits,
+    /// Values put into their sources.
+    pub constants: Constants,
 }
 
 /// Everything that will be done.
@@ -89,8 +93,12 @@ pub(crate) struct ValidatorPlan {
 pub(crate) struct Plan {
     pub limits: Limits,
     pub compile_limits: Limits,
+    /// Files of the package added to the sources before compiling: path, and where it is.
+    pub includes: Vec<(String, PathBuf)>,
     pub writable: bool,
     pub cases: Vec<CasePlan>,
+    /// The problem; `None` for tests of a request.
+    pub problem: Option<Arc<Problem>>,
     pub validator: ValidatorPlan,
     /// How many bytes of each stream stand in the report; zero for secret data.
     pub show: usize,
@@ -110,7 +118,7 @@ impl Plan {
     ) -> Result<Self, Rejected> {
         check_names(submission)?;
         let mut plan = match against {
-            Against::Problem(problem) => from_problem(submission, problem, toolchain)?,
+            Against::Problem(problem) => from_problem(submission, problem, toolchain, maxima)?,
             Against::Tests { tests, limits } => {
                 let limits = limits.resolve(&Limits::run_defaults(), maxima)?;
                 from_tests(tests, limits)
@@ -149,7 +157,17 @@ fn is_placeable(name: &str) -> bool {
         && !name.chars().any(char::is_control)
 }
 
-fn from_problem(submission: &Submission, problem: &Problem, toolchain: &Toolchain) -> Result<Plan, Rejected> {
+fn unsupported(problem: &Problem, why: &problem::PackageError) -> Rejected {
+    let why: Vec<String> = why.errors().map(ToString::to_string).collect();
+    Rejected::Unsupported { problem: problem.name.clone(), what: why.join("; ") }
+}
+
+fn from_problem(
+    submission: &Submission,
+    problem: &Arc<Problem>,
+    toolchain: &Toolchain,
+    maxima: &Limits,
+) -> Result<Plan, Rejected> {
     let language = &toolchain.language;
     if let Some(allowed) = &problem.languages
         && !allowed.iter().any(|code| language.package_codes.contains(code))
@@ -160,12 +178,8 @@ fn from_problem(submission: &Submission, problem: &Problem, toolchain: &Toolchai
             allowed: allowed.join(", "),
         });
     }
-    if problem.kind == ProblemKind::Scoring {
-        return Err(Rejected::Unsupported {
-            problem: problem.name.clone(),
-            what: "it is of type `scoring`; this version judges `pass-fail` problems".to_owned(),
-        });
-    }
+    problem.judgeable().map_err(|e| unsupported(problem, &e))?;
+    problem.honourable(maxima).map_err(|e| unsupported(problem, &e))?;
     let mut notes = Vec::new();
     let mut limits = Limits::run_defaults();
     match problem.limits.cpu_time {
@@ -181,8 +195,10 @@ fn from_problem(submission: &Submission, problem: &Problem, toolchain: &Toolchai
     Ok(Plan {
         limits,
         compile_limits: compile_limits(problem),
+        includes: includes(problem, toolchain),
         writable: problem.allow_file_writing,
-        cases: problem.cases.iter().map(|case| from_case(case, &problem.validator)).collect(),
+        cases: (0..problem.cases.len()).map(|at| from_case(problem, at)).collect(),
+        problem: Some(Arc::clone(problem)),
         validator: validator_plan(problem),
         show: 0,
         keep_stderr: REASON_KEEP,
@@ -191,21 +207,30 @@ fn from_problem(submission: &Submission, problem: &Problem, toolchain: &Toolchai
     })
 }
 
-fn from_case(case: &Case, validator: &Validator) -> CasePlan {
+fn from_case(problem: &Problem, at: usize) -> CasePlan {
+    let case = &problem.cases[at];
     let answer = Data::File(case.answer.clone());
     CasePlan {
         name: case.name.clone(),
         group: case.group.clone(),
+        place: Some(at),
         sample: case.sample,
         input: Data::File(case.input.clone()),
         args: case.args.clone(),
         files: case.files.clone(),
         hint: case.hint.clone(),
-        check: match validator {
+        check: match &problem.validator {
             Validator::Default => Check::Default { answer, flags: case.validator_args.clone() },
             Validator::Custom(_) => Check::Custom { answer, args: case.validator_args.clone() },
         },
     }
+}
+
+/// The included files of the language, else those for every language.
+fn includes(problem: &Problem, toolchain: &Toolchain) -> Vec<(String, PathBuf)> {
+    let codes = &toolchain.language.package_codes;
+    let own = codes.iter().find_map(|code| problem.includes.get(code));
+    own.or_else(|| problem.includes.get("default")).map(|p| p.files.clone()).unwrap_or_default()
 }
 
 fn too_much_code(submission: &Submission, problem: &Problem) -> Option<String> {
@@ -244,6 +269,7 @@ pub(super) fn validator_plan(problem: &Problem) -> ValidatorPlan {
         package: Some(problem.digest.clone()),
         limits,
         compile_limits: compile_limits(problem),
+        constants: problem.constants.clone(),
     }
 }
 
@@ -252,6 +278,7 @@ fn from_tests(tests: &[proto::job::InlineTest], limits: Limits) -> Plan {
     let cases = tests.iter().enumerate().map(|(i, test)| CasePlan {
         name: format!("test-{}", i + 1),
         group: group.to_owned(),
+        place: None,
         sample: true,
         input: Data::Bytes(test.stdin.as_slice().into()),
         args: test.args.clone(),
@@ -267,13 +294,16 @@ fn from_tests(tests: &[proto::job::InlineTest], limits: Limits) -> Plan {
     Plan {
         limits,
         compile_limits: base_compile_limits(),
+        includes: Vec::new(),
         writable: true,
         cases: cases.collect(),
+        problem: None,
         validator: ValidatorPlan {
             programs: Vec::new(),
             package: None,
             limits: Limits::compile_defaults(),
             compile_limits: base_compile_limits(),
+            constants: Constants::default(),
         },
         show: INLINE_KEEP,
         keep_stderr: INLINE_KEEP,

@@ -12,7 +12,9 @@ use sandbox::spec::{Collected, RunOutcome, RunSpec};
 use super::{Against, Progress, Submission};
 use crate::error::{JudgeError, Rejected};
 use crate::runner::RunError;
-use crate::testing::{Counts, FakeRunner, compiled, engine, is_compile, problem, ran, stdin_of, too_slow};
+use crate::testing::{
+    Counts, FakeRunner, compiled, engine, engine_with, is_compile, problem, ran, stdin_of, too_slow,
+};
 
 use Verdict::{AC, CE, ILE, JE, OK, RTE, SK, TLE, WA};
 
@@ -363,6 +365,25 @@ async fn the_languages_overhead_is_on_top_of_the_memory_limit() {
     let judgement = engine(honest() as _).judge(&python, &against, &mut |_| {}).await.unwrap();
     let overhead = language::by_id("python3").unwrap().memory_overhead.unwrap();
     assert_eq!(judgement.limits.unwrap().memory.get(), (100 << 20) + overhead.get());
+}
+
+#[tokio::test]
+async fn a_languages_profile_is_for_its_programs_and_not_for_its_compiler() {
+    for profile in sandbox::spec::Profile::ALL {
+        let runner = honest();
+        let cpp = language::by_id("cpp").unwrap().clone();
+        let cpp = language::Language { profile: profile.name().to_owned(), ..cpp };
+        let (_folder, problem) = problem(&[("x", "right")], None);
+        let against = Against::Problem(Arc::new(problem));
+        let engine = engine_with(Arc::clone(&runner) as _, [cpp]);
+        engine.judge(&submission(false), &against, &mut |_| {}).await.unwrap();
+        let runs = runner.runs.lock().unwrap();
+        assert_eq!(runs.len(), 2);
+        for spec in runs.iter() {
+            let wanted = if is_compile(spec) { sandbox::spec::Profile::Default } else { profile };
+            assert_eq!(spec.profile, wanted);
+        }
+    }
 }
 
 #[tokio::test]

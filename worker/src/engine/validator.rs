@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
-use problem::model;
+use checker::Given;
+use problem::model::{self, Constants};
 use proto::id::Digest;
-use proto::limits::Limits;
 use proto::units::Bytes;
 use proto::verdict::Verdict;
 use sandbox::spec::{BoxFile, Collect, RunSpec, Stdin};
@@ -74,7 +74,7 @@ async fn compile_all(
 ) -> Result<Prepared, JudgeError> {
     let mut ready = Vec::with_capacity(plan.programs.len());
     for program in &plan.programs {
-        match compile_one(runner, toolchains, program, &plan.compile_limits).await? {
+        match compile_one(runner, toolchains, program, plan).await? {
             Ok(program) => ready.push(Arc::new(program)),
             Err(why) => return Ok(Err(format!("{}: {why}", program.path))),
         }
@@ -86,15 +86,16 @@ async fn compile_one(
     runner: &dyn Runner,
     toolchains: &Arc<Toolchains>,
     program: &model::Program,
-    limits: &Limits,
+    plan: &ValidatorPlan,
 ) -> Result<Result<Program, String>, JudgeError> {
+    let (limits, constants) = (&plan.compile_limits, plan.constants.clone());
     let language = match language_of(toolchains, program) {
         Ok(language) => language,
         Err(why) => return Ok(Err(why)),
     };
     let (toolchains, files) = (Arc::clone(toolchains), program.files.clone());
     let (toolchain, files) = blocking(move || -> Result<(Toolchain, _), JudgeError> {
-        Ok((toolchains.get(&language)?, read_files(&files)?))
+        Ok((toolchains.get(&language)?, read_files(&files, &constants)?))
     })
     .await??;
     let compiled = if program.has_build {
@@ -130,7 +131,11 @@ fn language_of(toolchains: &Toolchains, program: &model::Program) -> Result<Stri
     }
 }
 
-fn read_files(files: &[(String, PathBuf)]) -> Result<Vec<BoxFile>, JudgeError> {
+/// Reads files of the package that belong to a program, its constants put in.
+pub(super) fn read_files(
+    files: &[(String, PathBuf)],
+    constants: &Constants,
+) -> Result<Vec<BoxFile>, JudgeError> {
     use std::os::unix::fs::PermissionsExt as _;
     let read = |path: &PathBuf| -> std::io::Result<(Vec<u8>, bool)> {
         let executable = path.metadata()?.permissions().mode() & 0o100 != 0;
@@ -140,8 +145,9 @@ fn read_files(files: &[(String, PathBuf)]) -> Result<Vec<BoxFile>, JudgeError> {
         .iter()
         .map(|(name, path)| {
             let (content, executable) = read(path).map_err(|e| {
-                JudgeError::failed(format!("could not read `{name}` of the package's validator: {e}"))
+                JudgeError::failed(format!("could not read `{name}` of the package's programs: {e}"))
             })?;
+            let content = constants.apply(&content).into_owned();
             Ok(BoxFile { path: name.clone(), content: content.into(), executable })
         })
         .collect()
@@ -163,13 +169,18 @@ pub(super) async fn ask_all(
     validators: &[Arc<Program>],
     asked: &Asked<'_>,
 ) -> Result<Word, JudgeError> {
-    let mut accepted = None;
+    let mut accepted: Option<Word> = None;
     for (program, named) in validators.iter().zip(&plan.programs) {
         let word = ask(runner, plan, program, &named.path, asked).await?;
         if word.verdict != Verdict::AC {
             return Ok(word);
         }
-        accepted.get_or_insert(word);
+        // The message of the first one counts, and the score of the first that gave one.
+        match &mut accepted {
+            None => accepted = Some(word),
+            Some(first) if first.given == Ok(Given::Nothing) => first.given = word.given,
+            Some(_) => {}
+        }
     }
     Ok(accepted.unwrap_or_else(|| je("no output validator was run".to_owned())))
 }
@@ -202,7 +213,7 @@ async fn ask(
 }
 
 fn je(reason: String) -> Word {
-    Word { verdict: Verdict::JE, reason: Some(reason), feedback: None }
+    Word::plain(Verdict::JE, Some(reason), None)
 }
 
 /// `validator input answer feedback_dir/ args < output`, in the same order for every version of the format.

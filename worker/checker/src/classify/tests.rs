@@ -51,7 +51,7 @@ fn sigsys() -> RunFacts {
 
 #[test]
 fn every_row_of_the_verdict_table_holds() {
-    use LimitHit::{CpuTime, Disk, FileSize, Idle, Memory, Output, Processes, WallTime};
+    use LimitHit::{CpuTime, Disk, FileSize, Idle, Inodes, Memory, Output, Processes, WallTime};
     use Verdict::{ILE, MLE, OLE, RTE, SE, SV, TLE};
     let s = Duration::from_secs;
     let ms = Duration::from_millis;
@@ -96,6 +96,11 @@ fn every_row_of_the_verdict_table_holds() {
         ("the process limit is no verdict", RunFacts { process_limit_hits: 3, limit_events: vec![at(Processes, 1)], ..clean() }, None, None),
         ("a full directory is no verdict", RunFacts { limit_events: vec![at(Disk, 1)], ..clean() }, None, None),
         ("a full directory explains a failure", RunFacts { limit_events: vec![at(Disk, 1)], ..exit(Exit::Code(1)) }, Some(RTE), Some(Disk)),
+        ("a directory without room for a file is no verdict", RunFacts { limit_events: vec![at(Inodes, 1)], ..clean() }, None, None),
+        ("a directory without room for a file explains a failure", RunFacts { limit_events: vec![at(Inodes, 1)], ..exit(Exit::Signal(6)) }, Some(RTE), Some(Inodes)),
+        ("a file at its limit without the signal explains a failure", RunFacts { limit_events: vec![at(FileSize, 1)], ..exit(Exit::Code(1)) }, Some(RTE), Some(FileSize)),
+        ("a file at its limit and another signal", RunFacts { limit_events: vec![at(FileSize, 1)], ..exit(Exit::Signal(6)) }, Some(RTE), Some(FileSize)),
+        ("a file at its limit in a clean run", RunFacts { limit_events: vec![at(FileSize, 1)], ..clean() }, None, None),
         ("a full directory never hides a limit", killed(vec![at(Disk, 1), at(CpuTime, 900)]), Some(TLE), Some(CpuTime)),
         ("no exit and no evidence is our fault", RunFacts { exit: None, ..clean() }, Some(SE), None),
     ];
@@ -113,6 +118,10 @@ fn notes_tell_what_is_no_verdict() {
     assert_eq!(notes(clean()), Vec::<String>::new());
     assert_eq!(notes(RunFacts { process_limit_hits: 1, ..clean() }), [NOTE_PROCESSES]);
     assert_eq!(notes(RunFacts { limit_events: vec![at(LimitHit::Disk, 1)], ..clean() }), [NOTE_DISK]);
+    assert_eq!(notes(RunFacts { limit_events: vec![at(LimitHit::Inodes, 1)], ..clean() }), [NOTE_INODES]);
+    let file = RunFacts { limit_events: vec![at(LimitHit::FileSize, 1)], ..clean() };
+    assert_eq!(notes(file.clone()), Vec::<String>::new());
+    assert_eq!(notes(RunFacts { exit: Some(Exit::Code(1)), ..file }), [NOTE_FILE_SIZE]);
     let near = RunFacts { memory_bytes: Some(62 << 20), exit: Some(Exit::Code(1)), ..clean() };
     assert_eq!(notes(near.clone()), [NOTE_NEAR_MEMORY]);
     assert_eq!(notes(RunFacts { exit: Some(Exit::Code(0)), ..near }), Vec::<String>::new());

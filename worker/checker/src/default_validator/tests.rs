@@ -103,6 +103,39 @@ fn hostile_output_is_quoted_short_and_printable() {
     assert!(text.len() < 200 && text.chars().all(|c| !c.is_control()), "{text}");
 }
 
+/// Compares through windows of `window` bytes.
+fn through(window: usize, answer: &[u8], output: &[u8], flags: &Flags) -> Comparison {
+    stream::compare(&mut Cursor::new(answer), &mut Cursor::new(output), flags, window).unwrap()
+}
+
+#[test]
+fn tokens_and_white_space_longer_than_the_window_are_compared_to_their_end() {
+    let long = |c: &str, n: usize, end: &str| format!("1 {}{end} 2\n", c.repeat(n)).into_bytes();
+    for n in [15, 16, 17, 31, 32, 33, 100] {
+        let answer = long("a", n, "");
+        for (output, line, accepted) in [
+            (long("a", n, ""), "case_sensitive", true),
+            (long("A", n, ""), "", true),
+            (long("A", n, ""), "case_sensitive", false),
+            (long("a", n, "b"), "", false),
+            (long("a", n - 1, ""), "", false),
+            (long("a", n - 1, "b"), "", false),
+        ] {
+            let got = through(16, &answer, &output, &flags(line));
+            assert_eq!(got.accepted, accepted, "{n} {line}: {got:?}");
+        }
+        let (spaced, wider) = (long(" ", n, ""), long(" ", n + 1, ""));
+        let sensitive = flags("space_change_sensitive");
+        assert!(through(16, &spaced, &wider, &flags("")).accepted);
+        assert!(through(16, &spaced, &spaced, &sensitive).accepted);
+        assert!(!through(16, &spaced, &wider, &sensitive).accepted, "{n}");
+        assert!(!through(16, &wider, &spaced, &sensitive).accepted, "{n}");
+        let blank = vec![b' '; n];
+        assert!(!through(16, &blank, &blank[1..], &sensitive).accepted, "{n}");
+        assert!(through(16, &blank, b"", &flags("")).accepted);
+    }
+}
+
 #[test]
 fn positions_beyond_the_common_start_are_those_of_the_whole_output() {
     let mut answer = b"12345678\n".repeat(5000);
@@ -230,6 +263,13 @@ proptest! {
         let got = compare(&answer, &output, &flags);
         let want = reference::accepts(&answer, &output, &flags, eps);
         prop_assert_eq!(got.accepted, want, "{:?} {:?} {:?}", answer, output, words);
+        // Windows that hold two tokens or three, so that every boundary is met somewhere.
+        for window in [16, 23] {
+            let small = through(window, &answer, &output, &flags);
+            prop_assert_eq!(small.accepted, want, "window {}: {:?} {:?} {:?}", window, answer, output, words);
+            let place = |c: &Comparison| c.difference.as_ref().map(|d| (d.kind, d.line, d.column, d.answer_line));
+            prop_assert_eq!(place(&small), place(&got), "window {}: {:?} {:?} {:?}", window, answer, output, words);
+        }
     }
 
     #[test]

@@ -61,6 +61,10 @@ impl Drop for Dirs {
     }
 }
 
+/// How far below its limit a v1 group can be when the kernel kills for it: an allocation of order 3, the largest
+/// that may (PAGE_ALLOC_COSTLY_ORDER), and what cpus hold charged ahead (MEMCG_CHARGE_BATCH), rounded up.
+const OOM_SLACK: u64 = 512 << 10;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Version {
     /// cpu.stat of cgroup2 beside v1 memory.
@@ -177,6 +181,23 @@ impl BoxGroup {
         file::keyed(&file::reread(&self.memory_events)?, "oom_kill")
     }
 
+    /// Whether memory was ever refused because of this group's own limit. An OOM kill without that came from a
+    /// limit above us or from the whole host: the program is not to blame.
+    pub(crate) fn reached_own_limit(&self) -> io::Result<bool> {
+        // Looked up by name: this is rare, and the program is dead.
+        let memory = &self.dirs.0[usize::from(self.version != Version::V2)];
+        if self.version == Version::V2 {
+            // Without `.local` the events of children count too, and a box has none.
+            let local = file::read(&memory.join("memory.events.local"));
+            let text = local.or_else(|_| file::read(&memory.join("memory.events")))?;
+            return Ok(file::keyed(&text, "max")? > 0);
+        }
+        // v1 counts no failures when memory and memory+swap have one limit (sandbox.md M6), but its peak is exact.
+        let figure = |name: &str| file::number(&file::read(&memory.join(name))?);
+        let (peak, limit) = (figure("memory.max_usage_in_bytes")?, figure("memory.limit_in_bytes")?);
+        Ok(peak.saturating_add(OOM_SLACK) >= limit)
+    }
+
     /// How often the task limit refused a fork.
     pub(crate) fn process_limit_hits(&self) -> io::Result<u64> {
         file::keyed(&file::reread(&self.pids_events)?, "max")
@@ -216,6 +237,11 @@ impl BoxGroup {
     /// Removes the group everywhere. The tree must be dead.
     pub(crate) fn remove(mut self) -> io::Result<()> {
         self.dirs.remove()
+    }
+
+    /// Leaves the group where it is: something in it may live. It goes with the worker's.
+    pub(crate) fn abandon(mut self) {
+        self.dirs.0.clear();
     }
 }
 

@@ -184,10 +184,10 @@ fn remove_tree(dir: &Path) {
         remove_tree(&child);
     }
     let _ = file::write(&dir.join("cgroup.kill"), "1");
-    if let Err(e) = file::remove_dir(dir) {
-        if e.kind() != io::ErrorKind::NotFound {
-            tracing::warn!(group = %dir.display(), error = %e, "could not remove a control group");
-        }
+    if let Err(e) = file::remove_dir(dir)
+        && e.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(group = %dir.display(), error = %e, "could not remove a control group");
     }
 }
 

@@ -6,6 +6,7 @@ use rustix::fs::{CWD, MemfdFlags, Mode, OFlags, ResolveFlags, SealFlags};
 
 use super::Probe;
 use super::table::row;
+use crate::steps::landlock;
 use crate::sys;
 
 pub(super) fn probe() -> Vec<Probe> {
@@ -18,6 +19,7 @@ pub(super) fn probe() -> Vec<Probe> {
         of("close_range", close_range()),
         of("pidfd", pidfd()),
         of("sealed memfd", sealed_memfd()),
+        of("landlock", if landlock::is_supported() { Ok(()) } else { Err("absent".to_owned()) }),
     ]
 }
 

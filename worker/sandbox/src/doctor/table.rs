@@ -66,6 +66,7 @@ const TABLE: &[Row] = &[
     known("close_range", Always, "descriptors of the worker could be inherited", "Linux 5.11, and a container whose seccomp profile knows it"),
     known("pidfd", Always, "the end of a box cannot be awaited safely", "Linux 5.3, and a container whose seccomp profile knows it"),
     known("sealed memfd", Always, "programs could change their input", "Linux 3.17"),
+    known("landlock", Never, "the worker's own executable can be started inside a box, as its unprivileged user", "Linux 5.19 with CONFIG_SECURITY_LANDLOCK, and landlock among the modules of lsm= at boot"),
     known("kernel", Never, "it is older than any on which the tests have run (6.1)", "a newer kernel"),
     known("no swap", Never, "times under memory pressure vary", "swapoff -a, or rely on the boxes' own swap limit of 0 where that is present"),
     known("one thread per core", Never, "a neighbour on the same core slows a run and could observe it", "echo off > /sys/devices/system/cpu/smt/control"),

@@ -5,6 +5,7 @@
 
 pub(crate) mod credentials;
 pub(crate) mod filters;
+pub(crate) mod landlock;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;
 

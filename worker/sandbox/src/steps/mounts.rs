@@ -15,6 +15,9 @@ use crate::wire::{BoxPlan, PROGRAM_ID};
 const NONE: Option<&str> = None;
 const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
 
+/// Inodes of a box's tmpfs that are ours: its root, w, tmp and shm.
+pub(crate) const OWN_INODES: u64 = 4;
+
 /// Device nodes: name and minor number under major 1 (Linux Documentation/admin-guide/devices.txt).
 const NODES: [(&str, u64); 5] = [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)];
 
@@ -66,8 +69,8 @@ pub(crate) fn place(base: &Path) -> Result<(), Failure> {
 }
 
 fn stage_tmpfs(plan: &BoxPlan, stage: &Path) -> Result<OwnedFd, Failure> {
-    // Four inodes are ours: the root of the tmpfs, w, tmp and shm.
-    let options = format!("size={},nr_inodes={},mode=0755", plan.disk_bytes, u64::from(plan.inodes) + 4);
+    let inodes = u64::from(plan.inodes) + OWN_INODES;
+    let options = format!("size={},nr_inodes={inodes},mode=0755", plan.disk_bytes);
     mount(Some("none"), stage, Some("tmpfs"), QUIET, Some(options.as_str())).at(Step::WorkDir, 3)?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = rustix::fs::open(stage, flags, RMode::empty()).at(Step::WorkDir, 4)?;

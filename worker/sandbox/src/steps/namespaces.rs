@@ -25,6 +25,12 @@ const NEWTIME: CloneFlags = CloneFlags::from_bits_retain(0x80);
 /// New kinds of namespaces per user namespace, as files in /proc/sys/user.
 const KINDS: [&str; 8] = ["user", "pid", "net", "mnt", "ipc", "uts", "cgroup", "time"];
 
+/// What a box may use up of accounts that the kernel keeps for the whole host: instances and watches of inotify
+/// are counted again for the user who made the user namespace (`inc_ucount` in kernel/ucount.c), and that is the
+/// same root for all boxes. fs.inotify.max_user_instances is 128 by default, so sixteen boxes can hold all they may.
+/// One box without a bound of its own took them from its neighbours and from the host's root.
+const SHARED: [(&str, &[u8]); 2] = [("max_inotify_instances", b"8"), ("max_inotify_watches", b"1024")];
+
 /// Gives the box a name that tells nothing.
 pub(crate) fn hostname() -> Result<(), Failure> {
     nix::unistd::sethostname("box").at(Step::Hostname, 0)
@@ -60,7 +66,17 @@ pub(crate) fn limits_dir() -> Result<OwnedFd, Failure> {
 
 /// Writes zero to every `max_*_namespaces` of the box's user namespace: the wall behind seccomp
 /// (namespaces(7), sandbox.md M11).
+///
+/// Before them it bounds what is counted for the host as a whole: the last one written stands for all.
 pub(crate) fn forbid_nested(dir: &OwnedFd) -> Result<(), Failure> {
+    for (i, (name, most)) in (40..).zip(SHARED) {
+        match openat(dir, name, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(file) => rustix::io::write(&file, most).at(Step::NamespaceLimits, i)?,
+            // A kernel without inotify has nothing to bound.
+            Err(rustix::io::Errno::NOENT) => continue,
+            Err(e) => Err(e).at(Step::NamespaceLimits, i)?,
+        };
+    }
     for (i, kind) in (1..).zip(KINDS) {
         let name = format!("max_{kind}_namespaces");
         let file = openat(dir, name, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())

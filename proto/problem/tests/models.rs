@@ -1,0 +1,268 @@
+//! What the readers make of sound packages: groups, scores, drafts, probes, rules, and what is not judged yet.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use problem::model::{
+    Aggregation, FormatVersion, GraderScore, GraderVerdict, Grading, InputArgs, ProbeKind, ProblemKind,
+    TimeUse,
+};
+use problem::score::Score;
+use problem::{Loaded, read_dir};
+use proto::limits::Limits;
+use proto::verdict::Verdict::{AC, RTE, TLE, WA};
+
+fn package(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::Builder::new().prefix("made").tempdir().unwrap();
+    for (path, text) in files {
+        let at = dir.path().join(path);
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        fs::write(at, text).unwrap();
+        if let Some(input) = path.strip_suffix(".in") {
+            fs::write(dir.path().join(format!("{input}.ans")), "").unwrap();
+        }
+    }
+    dir
+}
+
+fn read(dir: &Path) -> Loaded {
+    read_dir(dir).unwrap_or_else(|e| panic!("{e}"))
+}
+
+const HEAD: &str = "problem_format_version: 2025-09\nname: M\nuuid: u\nlimits: {time_limit: 1}\n";
+
+#[test]
+fn groups_of_2025_know_their_maximum_their_aggregation_and_what_they_require() {
+    let manifest = format!("{HEAD}type: scoring\n");
+    let dir = package(&[
+        ("problem.yaml", &manifest),
+        ("submissions/accepted/a.py", ""),
+        ("data/sample/1.in", ""),
+        ("data/secret/test_group.yaml", "max_score: 100\n"),
+        ("data/secret/a/1.in", ""),
+        ("data/secret/a/test_group.yaml", "max_score: 30\nrequire_pass: sample\n"),
+        ("data/secret/b/deeper/1.in", ""),
+        ("data/secret/b/2.in", ""),
+        (
+            "data/secret/b/test_group.yaml",
+            "max_score: 70\nscore_aggregation: min\nrequire_pass: [sample, secret/a]\n",
+        ),
+    ]);
+    let problem = read(dir.path()).problem;
+    assert_eq!(problem.kind, ProblemKind::Scoring);
+    let view: Vec<_> = problem
+        .groups
+        .iter()
+        .map(|g| {
+            let Grading::Aggregate { how, max } = g.grading else { panic!() };
+            (g.name.as_str(), g.parent, g.cases.len(), how, max, &g.require_pass[..])
+        })
+        .collect();
+    let max = |n| Some(Score::whole(n));
+    assert_eq!(
+        view,
+        [
+            ("sample", None, 1, Aggregation::PassFail, None, &[][..]),
+            ("secret", None, 0, Aggregation::Sum, max(100), &[]),
+            ("secret/a", Some(1), 1, Aggregation::PassFail, max(30), &[0]),
+            ("secret/b", Some(1), 2, Aggregation::Min, max(70), &[0, 2]),
+        ]
+    );
+    assert!(problem.cases[0].full_feedback && !problem.cases[1].full_feedback);
+    assert_eq!(problem.judgeable(), Ok(()));
+}
+
+#[test]
+fn legacy_groups_nest_and_inherit_their_grader() {
+    let dir = package(&[
+        ("problem.yaml", "name: M\ntype: scoring\nvalidation: custom score\ngrading: {objective: min}\n"),
+        ("output_validators/v/v.py", ""),
+        ("submissions/accepted/a.py", ""),
+        ("data/testdata.yaml", "grader_flags: ignore_sample\non_reject: continue\n"),
+        ("data/sample/1.in", ""),
+        ("data/secret/testdata.yaml", "grader_flags: min first_error\naccept_score: 2.50\nrange: 0 +inf\n"),
+        ("data/secret/g1/deep/1.in", ""),
+        ("data/secret/g1/deep/testdata.yaml", "grader_flags: avg accept_if_any_accepted\non_reject: break\n"),
+    ]);
+    let problem = read(dir.path()).problem;
+    assert!(problem.minimise && problem.validator_scores);
+    let root = problem.root.clone().unwrap();
+    assert!(root.ignore_sample && !root.stop_on_reject);
+    let names: Vec<_> = problem.groups.iter().map(|g| (g.name.as_str(), g.parent)).collect();
+    assert_eq!(
+        names,
+        [("sample", None), ("secret", None), ("secret/g1", Some(1)), ("secret/g1/deep", Some(2)),]
+    );
+    let grader = |at: usize| match &problem.groups[at].grading {
+        Grading::Grader(grader) => grader.clone(),
+        Grading::Aggregate { .. } => panic!(),
+    };
+    for at in [1, 2] {
+        let g = grader(at);
+        assert_eq!((g.score, g.verdict), (GraderScore::Min, GraderVerdict::FirstError));
+        assert_eq!(
+            (g.accept_score.to_string(), g.least, g.most),
+            ("2.5".to_owned(), Some(Score::ZERO), None)
+        );
+        assert!(!g.stop_on_reject);
+    }
+    let deep = grader(3);
+    assert_eq!((deep.score, deep.accept_if_any_accepted), (GraderScore::Avg, true));
+    assert!(deep.stop_on_reject);
+}
+
+#[test]
+fn a_draft_is_read_as_2025_with_its_older_names_and_a_warning_for_each() {
+    let dir = package(&[
+        (
+            "problem.yaml",
+            "problem_format_version: 2023-07-draft\nname: M\nuuid: u\ntype: pass-fail multi-pass\nvalidator_flags: case_sensitive\nvalidation: custom\nold: 1\nlimits: {time_limit: 1}\n",
+        ),
+        ("output_validators/v/v.py", ""),
+        ("submissions/accepted/a.py", ""),
+        (
+            "data/secret/testdata.yaml",
+            "output_validator_flags: x y\nscoring: {score: 10, aggregation: sum}\n",
+        ),
+        ("data/secret/a/b/1.in", ""),
+    ]);
+    let Loaded { problem, diagnostics } = read(dir.path());
+    assert_eq!(problem.version, FormatVersion::Draft2023_07);
+    assert!(problem.multi_pass && problem.allow_file_writing);
+    assert_eq!(problem.cases[0].validator_args, ["x", "y"]);
+    assert_eq!(
+        problem.groups.iter().map(|g| g.name.as_str()).collect::<Vec<_>>(),
+        ["secret", "secret/a", "secret/a/b"]
+    );
+    for words in [
+        "became 2025-09",
+        "several types",
+        "`validator_flags` is an older",
+        "unknown key `old`",
+        "newer name of this folder",
+        "newer name of this file",
+        "`scoring` is of an older",
+        "`output_validator_flags` is an older",
+    ] {
+        assert!(diagnostics.iter().any(|d| d.message.contains(words)), "{words}: {diagnostics:?}");
+    }
+}
+
+#[test]
+fn probes_includes_constants_and_input_arguments_are_read() {
+    let manifest = format!("{HEAD}constants: {{n: 10, m: {{value: 7, variants: {{tex: '7^1'}}}}}}\n");
+    let dir = package(&[
+        ("problem.yaml", &manifest),
+        ("submissions/accepted/a.py", ""),
+        ("statement/problem.en.md", "At most {{n}} and {{m.tex}}, not {{k}}."),
+        ("data/secret/1.in", ""),
+        ("data/secret/test_group.yaml", "args: ['{{n}}']\ninput_validator_args: {check: [a, b]}\n"),
+        ("data/invalid_input/x.in", ""),
+        ("data/invalid_output/y.in", ""),
+        ("data/invalid_output/y.out", ""),
+        ("data/valid_output/z.in", ""),
+        ("data/valid_output/z.out", ""),
+        ("input_validators/check.ctd", ""),
+        ("include/default/h.txt", ""),
+        ("include/cpp/grader.h", ""),
+    ]);
+    let problem = read(dir.path()).problem;
+    assert_eq!(problem.statement.as_deref(), Some("At most 10 and 7^1, not {{k}}."));
+    assert_eq!(problem.cases[0].args, ["10"]);
+    let InputArgs::Named(named) = &problem.cases[0].input_args else { panic!() };
+    assert_eq!(named["check"], ["a", "b"]);
+    let probes: Vec<_> =
+        problem.probes.iter().map(|p| (p.kind, p.name.as_str(), p.checked.is_some())).collect();
+    assert_eq!(
+        probes,
+        [
+            (ProbeKind::InvalidInput, "invalid_input/x", false),
+            (ProbeKind::InvalidOutput, "invalid_output/y", true),
+            (ProbeKind::ValidOutput, "valid_output/z", true),
+        ]
+    );
+    assert_eq!(problem.includes.keys().collect::<Vec<_>>(), ["cpp", "default"]);
+    assert_eq!(problem.input_validators.len(), 1);
+    assert_eq!(problem.judgeable(), Ok(()));
+}
+
+#[test]
+fn rules_of_submissions_yaml_add_up_and_reach_into_groups() {
+    let manifest = format!("{HEAD}type: scoring\n");
+    let dir = package(&[
+        ("problem.yaml", &manifest),
+        ("data/secret/1.in", ""),
+        ("submissions/accepted/a.py", ""),
+        ("submissions/brute_force/b.cpp", ""),
+        ("submissions/mixed/c.py", ""),
+        (
+            "submissions/submissions.yaml",
+            "mixed:\n  permitted: [AC, WA, TLE]\n  score: [10, 20.5]\n  secret/*-easy: {permitted: [AC]}\n  sample: {message: fine, use_for_time_limit: false}\n\
+          '*/{c,x}.py':\n  required: [TLE]\n  entrypoint: main\n  model_solution: true\nbrute_force/*:\n  use_for_time_limit: upper\n",
+        ),
+    ]);
+    let problem = read(dir.path()).problem;
+    let [_, brute, mixed] = &problem.submissions[..] else { panic!() };
+    assert_eq!(brute.rules.iter().map(|r| r.time_use).collect::<Vec<_>>(), [TimeUse::Never, TimeUse::Upper]);
+    assert_eq!(brute.expected.permitted, [AC, TLE, RTE]);
+    assert_eq!((mixed.entrypoint.as_deref(), mixed.model_solution), (Some("main"), true));
+    assert_eq!(
+        (&mixed.expected.permitted[..], &mixed.expected.required[..]),
+        (&[AC, WA, TLE][..], &[TLE][..])
+    );
+    let rules: Vec<_> =
+        mixed.rules.iter().map(|r| (r.cases.as_deref(), r.permitted.len(), r.required.len())).collect();
+    assert_eq!(rules, [(None, 3, 0), (Some("secret/*-easy"), 1, 0), (Some("sample"), 0, 0), (None, 0, 1)]);
+    let (least, most) = mixed.rules[0].score.unwrap();
+    assert_eq!((least.to_string(), most.to_string()), ("10".to_owned(), "20.5".to_owned()));
+    assert!(mixed.rules[1].covers("secret/1-easy") && !mixed.rules[1].covers("secret/1-hard"));
+}
+
+#[test]
+fn what_is_not_judged_yet_is_read_and_named() {
+    for (words, types, extra) in [
+        ("interactive problems", "interactive", ("output_validator/v.py", "")),
+        ("multi-pass problems", "multi-pass", ("output_validator/v.py", "")),
+        ("submit-answer problems", "submit-answer", ("attachments/x", "")),
+        ("static validators", "pass-fail", ("static_validator/v.py", "")),
+    ] {
+        let manifest = format!("{HEAD}type: {types}\n");
+        let files = [
+            ("problem.yaml", &*manifest),
+            ("submissions/accepted/a.py", ""),
+            ("data/secret/1.in", ""),
+            extra,
+        ];
+        let refused = read(package(&files).path()).problem.judgeable().unwrap_err().to_string();
+        assert!(refused.contains(&format!("not supported yet: {words}")), "{types}: {refused}");
+    }
+}
+
+#[test]
+fn limits_that_cannot_be_honoured_are_named() {
+    let dir = package(&[
+        (
+            "problem.yaml",
+            "problem_format_version: 2025-09\nname: M\nuuid: u\nlimits: {time_limit: 1000, memory: 99999, validation_passes: 5, time_resolution: 0.1}\n",
+        ),
+        ("submissions/accepted/a.py", ""),
+        ("data/secret/1.in", ""),
+    ]);
+    let problem = read(dir.path()).problem;
+    assert_eq!(
+        (problem.limits.cpu_time, problem.limits.validation_passes),
+        (Some(Duration::from_secs(1000)), 5)
+    );
+    let refused = problem.honourable(&Limits::default_maxima()).unwrap_err().to_string();
+    assert!(
+        refused.contains("`limits.time_limit` asks for 1000 s") && refused.contains("`limits.memory`"),
+        "{refused}"
+    );
+    let enough = Limits {
+        cpu_time: Duration::from_secs(1000),
+        memory: proto::units::Bytes::gib(100),
+        ..Limits::default_maxima()
+    };
+    assert_eq!(problem.honourable(&enough), Ok(()));
+}

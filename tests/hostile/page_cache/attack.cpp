@@ -1,0 +1,1 @@
+// Not compiled: the command reads the compiler itself, more bytes than the memory limit.

@@ -1,0 +1,3 @@
+# Takes every number, so only the groups without negative ones are right.
+input()
+print(sum(map(int, input().split())))

@@ -1,0 +1,54 @@
+/* What runs in the boxes of the fault tests; argv[1] says which part it plays. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void stay(void) {
+  for (int signal = 1; signal < 32; signal++) (void)sigaction(signal, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+  for (;;) pause();
+}
+
+/* Children in sessions of their own, files, a little time: something to be caught in the middle of. */
+static int tree(void) {
+  for (int child = 0; child < 2; child++) {
+    if (fork() == 0) {
+      setsid();
+      close(1);
+      close(2);
+      stay();
+    }
+  }
+  FILE *file = fopen("/w/left", "w");
+  if (!file || fputs("left\n", file) < 0 || fclose(file) != 0) return 3;
+  usleep(5000);
+  return puts("tree") < 0;
+}
+
+static int flood(void) {
+  static char block[65536];
+  memset(block, 'x', sizeof block);
+  for (;;) {
+    if (write(1, block, sizeof block) < 0) return 4;
+  }
+}
+
+static int hog(size_t mebibytes) {
+  char *memory = malloc(mebibytes << 20);
+  if (!memory) return 5;
+  for (size_t at = 0; at < mebibytes << 20; at += 4096) ((volatile char *)memory)[at] = 1;
+  puts("touched");
+  fflush(stdout);
+  stay();
+  return 0;
+}
+
+int main(int count, char **words) {
+  const char *part = count > 1 ? words[1] : "";
+  if (!strcmp(part, "tree")) return tree();
+  if (!strcmp(part, "flood")) return flood();
+  if (!strcmp(part, "hog") && count > 2) return hog(strtoul(words[2], NULL, 10));
+  if (!strcmp(part, "stay")) stay();
+  return 0;
+}

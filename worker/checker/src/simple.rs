@@ -1,0 +1,233 @@
+//! Checkers that other judges know by name, beside the default validator. Each is one function in one table.
+//!
+//! `exact` and `lines` are one pass. `unordered` and `sorted` have to see everything before they know
+//! anything: they keep a reference to each token or line, 16 bytes, beside the text.
+
+use crate::default_validator::{Comparison, Difference, DifferenceKind, Flags, compare};
+use crate::excerpt::quote;
+
+/// One checker: its name, what it does, and the function that compares answer and output.
+#[derive(Debug, Clone, Copy)]
+pub struct Named {
+    /// How it is called.
+    pub name: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+    /// Answer, output.
+    pub compare: fn(&[u8], &[u8]) -> Comparison,
+}
+
+/// Every checker with a name.
+pub const NAMED: [Named; 5] = [
+    Named { name: "default", about: "tokens, ASCII case aside: the package format's own", compare: tokens },
+    Named { name: "exact", about: "equal to the byte", compare: exact },
+    Named {
+        name: "lines",
+        about: "line by line, white space at their ends and empty lines at the end aside",
+        compare: lines,
+    },
+    Named {
+        name: "sorted",
+        about: "the same lines in any order, empty ones and white space at their ends aside",
+        compare: sorted,
+    },
+    Named { name: "unordered", about: "the same tokens in any order", compare: unordered },
+];
+
+/// The checker of this name.
+pub fn by_name(name: &str) -> Option<&'static Named> {
+    NAMED.iter().find(|named| named.name == name)
+}
+
+fn tokens(answer: &[u8], output: &[u8]) -> Comparison {
+    compare(answer, output, &Flags::default())
+}
+
+fn exact(answer: &[u8], output: &[u8]) -> Comparison {
+    let same = answer.iter().zip(output).take_while(|(a, o)| a == o).count();
+    if same == answer.len() && same == output.len() {
+        return ACCEPTED;
+    }
+    let kind = match (same == answer.len(), same == output.len()) {
+        (true, _) => DifferenceKind::Trailing,
+        (_, true) => DifferenceKind::Missing,
+        _ => DifferenceKind::Token,
+    };
+    let line = |text: &[u8]| text[..same].split(|b| *b == b'\n').count();
+    let column = output[..same].iter().rev().take_while(|b| **b != b'\n').count() + 1;
+    let side = |text: &[u8]| {
+        let rest = &text[same..];
+        (!rest.is_empty())
+            .then(|| quote(&rest[..rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |n| n + 1)]))
+    };
+    differs(kind, (line(output), column), line(answer), side(answer), side(output))
+}
+
+fn lines(answer: &[u8], output: &[u8]) -> Comparison {
+    let (mut a, mut o) = (ends_cut(answer).split(newline), ends_cut(output).split(newline));
+    for number in 1.. {
+        match (a.next(), o.next()) {
+            (None, None) => break,
+            (Some(x), Some(y)) => {
+                let (x, y) = (ends_cut(x), ends_cut(y));
+                if x != y {
+                    let column = x.iter().zip(y).take_while(|(a, b)| a == b).count() + 1;
+                    let (x, y) = (Some(quote(x)), Some(quote(y)));
+                    return differs(DifferenceKind::Token, (number, column), number, x, y);
+                }
+            }
+            (Some(x), None) => {
+                return differs(DifferenceKind::Missing, (number, 1), number, Some(quote(ends_cut(x))), None);
+            }
+            (None, Some(y)) => {
+                return differs(
+                    DifferenceKind::Trailing,
+                    (number, 1),
+                    number,
+                    None,
+                    Some(quote(ends_cut(y))),
+                );
+            }
+        }
+    }
+    ACCEPTED
+}
+
+fn sorted(answer: &[u8], output: &[u8]) -> Comparison {
+    let parts = |text| -> Vec<&[u8]> {
+        <[u8]>::split(text, newline).map(ends_cut).filter(|line| !line.is_empty()).collect()
+    };
+    multisets(parts(answer), parts(output), answer, output)
+}
+
+fn unordered(answer: &[u8], output: &[u8]) -> Comparison {
+    let parts = |text| -> Vec<&[u8]> {
+        <[u8]>::split(text, |b| is_blank(*b)).filter(|token| !token.is_empty()).collect()
+    };
+    multisets(parts(answer), parts(output), answer, output)
+}
+
+/// Reports the first part of the output that the answer has not, else the first one missing from it.
+fn multisets<'a>(mut a: Vec<&'a [u8]>, mut o: Vec<&'a [u8]>, answer: &[u8], output: &[u8]) -> Comparison {
+    a.sort_unstable();
+    o.sort_unstable();
+    if a == o {
+        return ACCEPTED;
+    }
+    let extra = only_in(&o, &a);
+    let lacking = only_in(&a, &o);
+    let place = |part: &[u8], text: &[u8]| {
+        // Parts are borrowed from the text, so the first equal one is found by looking for it.
+        let at =
+            if part.is_empty() { 0 } else { text.windows(part.len()).position(|w| w == part).unwrap_or(0) };
+        let line = text[..at].split(newline).count();
+        (line, text[..at].iter().rev().take_while(|b| **b != b'\n').count() + 1)
+    };
+    let kind = match (lacking, extra) {
+        (Some(_), Some(_)) => DifferenceKind::Token,
+        (Some(_), None) => DifferenceKind::Missing,
+        (None, _) => DifferenceKind::Trailing,
+    };
+    let at = extra.map_or((output.split(newline).count(), 1), |part| place(part, output));
+    let answer_line = lacking.map_or(1, |part| place(part, answer).0);
+    differs(kind, at, answer_line, lacking.map(quote), extra.map(quote))
+}
+
+/// The first of the sorted `these` that there are more of than in the sorted `those`.
+fn only_in<'a>(these: &[&'a [u8]], those: &[&[u8]]) -> Option<&'a [u8]> {
+    let mut at = 0;
+    for part in these {
+        while those.get(at).is_some_and(|other| other < part) {
+            at += 1;
+        }
+        if those.get(at) != Some(part) {
+            return Some(part);
+        }
+        at += 1;
+    }
+    None
+}
+
+const ACCEPTED: Comparison = Comparison { accepted: true, difference: None };
+
+fn differs(
+    kind: DifferenceKind,
+    (line, column): (usize, usize),
+    answer_line: usize,
+    expected: Option<String>,
+    got: Option<String>,
+) -> Comparison {
+    let difference = Difference { kind, line, column, answer_line, expected, got };
+    Comparison { accepted: false, difference: Some(difference) }
+}
+
+const fn is_blank(b: u8) -> bool {
+    matches!(b, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // the shape `split` asks for
+const fn newline(b: &u8) -> bool {
+    *b == b'\n'
+}
+
+/// Without white space at the end.
+fn ends_cut(text: &[u8]) -> &[u8] {
+    let blank = text.iter().rev().take_while(|b| is_blank(**b)).count();
+    &text[..text.len() - blank]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_checker_accepts_what_its_name_says_and_nothing_else() {
+        #[rustfmt::skip]
+        let rows: &[(&str, &str, &str, Option<&str>)] = &[
+            ("default", "a B\n", "A\tb", None),
+            ("exact", "a\n", "a\n", None),
+            ("exact", "a\nb\n", "a\nB\n", Some(r#"line 2, column 1: expected "b\n", got "B\n""#)),
+            ("exact", "a\n", "a", Some(r#"line 1, column 2: expected "\n", got end of output"#)),
+            ("exact", "a", "a\n", Some(r#"line 1, column 2: expected end of output, got "\n""#)),
+            ("lines", "a b\nc\n", "a b  \r\nc\n\n\n", None),
+            ("lines", "a b\n", "a  b\n", Some(r#"line 1, column 3: expected "a b", got "a  b""#)),
+            ("lines", "a\n\nb", "a\nb", Some(r#"line 2, column 1: expected "", got "b""#)),
+            ("lines", "a\nb", "a", Some(r#"line 2, column 1: expected "b", got end of output"#)),
+            ("lines", "a", "A", Some("column 1")),
+            ("sorted", "b 1\na\n", "a\n\nb 1 \n", None),
+            ("sorted", "a\na\nb", "a\nb\nb", Some(r#"line 2, column 1: expected "a", got "b""#)),
+            ("sorted", "a b", "b a", Some("expected")),
+            ("unordered", "3 1 2\n", "1\n2\n3", None),
+            ("unordered", "1 1 2", "1 2 2", Some(r#"column 3: expected "1", got "2""#)),
+            ("unordered", "1 2", "1", Some(r#"expected "2", got end of output"#)),
+            ("unordered", "1", "1 7", Some(r#"column 3: expected end of output, got "7""#)),
+            ("unordered", "", "", None),
+        ];
+        for (name, answer, output, want) in rows {
+            let got = (by_name(name).unwrap().compare)(answer.as_bytes(), output.as_bytes());
+            let why = got.difference.as_ref().map(ToString::to_string);
+            assert_eq!(got.accepted, want.is_none(), "{name} {answer:?} {output:?}: {why:?}");
+            assert!(why.unwrap_or_default().contains(want.unwrap_or_default()), "{name} {output:?}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_in_order() {
+        assert!(NAMED.windows(2).all(|pair| pair[0].name < pair[1].name));
+        assert!(by_name("default").is_some() && by_name("fuzzy").is_none());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_checker_accepts_the_answer_itself_and_explains_every_refusal(
+            answer in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+            output in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+        ) {
+            for named in NAMED {
+                proptest::prop_assert!((named.compare)(&answer, &answer).accepted, "{}", named.name);
+                let got = (named.compare)(&answer, &output);
+                proptest::prop_assert_eq!(got.accepted, got.difference.is_none(), "{}", named.name);
+            }
+        }
+    }
+}
