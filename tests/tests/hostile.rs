@@ -3,9 +3,10 @@
 //!
 //! A harness of its own, because the process must be able to become the box server before any thread exists.
 //! Arguments: a part of a name or a number to select; `--parallel N` for N at once (default: one by one, then eight
-//! at once); `--repeat N` for N times; `--shipped` for those of `tribunal selftest` only; `--stretch N` for N times the limits of time; `--mode v1|v2|rootless|delegated` fails on a host in another mode; `--missing` prints
-//! which numbers of the catalogue have no case; `--build DIR` only compiles the programs into DIR, `--built DIR`
-//! takes them from there (for a machine without a compiler).
+//! at once); `--repeat N` for N times; `--rootless` for everything as a user without rights; `--shipped` for those of
+//! `tribunal selftest` only; `--stretch N` for N times the limits of time; `--mode v1|v2|rootless|delegated` fails on a
+//! host in another mode; `--missing` prints which numbers of the catalogue have no case; `--build DIR` only compiles
+//! the programs into DIR, `--built DIR` takes them from there (for a machine without a compiler).
 
 #![forbid(unsafe_code)]
 

@@ -101,5 +101,8 @@ fn main() -> Result<()> {
     println!(
         "\ntest result: {verdict}. {passed} passed; {failed} failed; {ignored} ignored; 0 measured; 0 filtered out"
     );
+    // Nothing is dropped by exit.
+    drop(lab);
+    dir.close()?;
     std::process::exit(i32::from(failed > 0));
 }
