@@ -14,7 +14,7 @@ test: ## install what the tests need and run all of them (cargo test --workspace
 test-v2: ## the sandbox's tests and all hostile programs under cgroup v2, in a small VM of its own
 	@.ci/test-v2
 
-test-long: ## what takes too long for every change: full repeats, ten thousand boxes, everything in the VM
+test-long: ## what takes too long for every change: repeats of the hostile suite, everything in the VM
 	@.ci/test-long
 
 lint: ## formatting, clippy on the whole workspace, dependency rules

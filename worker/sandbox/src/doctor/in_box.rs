@@ -65,7 +65,7 @@ pub(super) fn spec(root: &RootSpec, argv: Vec<String>) -> RunSpec {
             memory: Bytes::mib(64),
             // Nothing is measured: on a loaded or emulated host a probe must not be called missing for being slow.
             cpu_time: Duration::from_secs(20),
-            wall_time: Duration::from_secs(60),
+            wall_time: Duration::from_mins(1),
             ..Limits::run_defaults()
         },
         profile: Profile::Default,
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_namespace_shared_with_the_worker_is_missing() {
-        let inside: String = NAMESPACES.iter().map(|(kind, _)| format!("{kind}:[2]\n")).collect();
+        let inside = NAMESPACES.map(|(kind, _)| format!("{kind}:[2]\n")).concat();
         let own = |kind: &str| Some(if kind == "net" { "net:[2]".to_owned() } else { format!("{kind}:[1]") });
         for probe in namespaces(&inside, own) {
             assert_eq!(probe.present, probe.name != "network namespace", "{}", probe.name);
