@@ -20,7 +20,7 @@ use crate::channel::{self, Frame, Tag};
 use crate::error::Step;
 use crate::init::{self, Hands, Room};
 use crate::policy::{self, Filters};
-use crate::steps::{At, Failure, filters, mounts, namespaces};
+use crate::steps::{At, Failure, filters, landlock, mounts, namespaces};
 use crate::sys::{self, Forked};
 use crate::wire::{BoxPlan, Request};
 
@@ -60,6 +60,7 @@ pub(crate) fn main() -> ! {
         Ok(policy) => policy,
         Err(failure) => init::report(&line, failure),
     };
+    landlock::is_supported();
     let mut ahead = Ahead { fresh: false, user: None };
     ahead.renew(None);
     if channel::send_frame(&line, Frame::new(Tag::Ready, 0, 0, 0), &[]).is_err() {

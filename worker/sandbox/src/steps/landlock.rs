@@ -37,8 +37,14 @@ pub(crate) fn only_own_programs() -> Result<(), Failure> {
     enforce().map(drop).map_err(|_: landlock::RulesetError| failed(libc::EPERM))
 }
 
-/// Whether this kernel has Landlock, with renames between directories.
+/// Whether this kernel has Landlock, with renames between directories. Asked once: the box server does so before its
+/// first box, and every init inherits the answer.
 pub(crate) fn is_supported() -> bool {
+    static SUPPORTED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *SUPPORTED.get_or_init(ask)
+}
+
+fn ask() -> bool {
     let made = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(ABI::V2) & access())
