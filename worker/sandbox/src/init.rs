@@ -116,7 +116,7 @@ fn build(
         }
         credentials::become_id(0)?;
     }
-    // Already so in a namespace made ahead, and then twice is what it costs to be sure.
+    // A namespace made ahead forbids nesting already; that is read back rather than believed.
     if plan.host_id.is_none() || !namespaces::nesting_is_forbidden(&limits) {
         namespaces::forbid_nested(&limits)?;
     }
