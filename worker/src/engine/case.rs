@@ -18,7 +18,7 @@ use sandbox::spec::{BoxFile, Captured, RunOutcome, RunSpec, Stdin};
 use super::compile::Program;
 use super::decide::{self, Word};
 use super::plan::{CasePlan, Check, Data, Plan};
-use super::{blocking, validator};
+use super::{blocking, files, validator};
 use crate::error::JudgeError;
 use crate::runner::{RunError, Runner, run_twice};
 
@@ -55,7 +55,8 @@ pub(super) async fn run_case(
     };
     let run = started.elapsed();
 
-    let (outcome, classified) = outcome;
+    let (outcome, mut classified) = outcome;
+    files::look(plan, &outcome, &mut classified);
     let mut test = report(plan, case, &outcome, &classified);
     let started = Instant::now();
     let word = match classified.verdict {
@@ -63,7 +64,7 @@ pub(super) async fn run_case(
             let reason = with_stderr(verdict, classified.reason, &outcome.stderr);
             Word::plain(verdict, reason, classified.feedback)
         }
-        None => check(runner, plan, case, outcome.stdout.bytes.into(), validators).await?,
+        None => check(runner, plan, case, files::output(plan, outcome), validators).await?,
     };
     let check = started.elapsed();
     test.check_time_ms = classified.verdict.is_none().then(|| round_ms(check));
@@ -87,7 +88,7 @@ async fn spec_of(plan: &Plan, case: &CasePlan, program: &Program) -> Result<RunS
     }
     let mut argv = program.argv.clone();
     argv.extend(case.args.iter().cloned());
-    Ok(RunSpec {
+    let spec = RunSpec {
         root: program.root.clone(),
         argv,
         env: program.env.clone(),
@@ -100,7 +101,8 @@ async fn spec_of(plan: &Plan, case: &CasePlan, program: &Program) -> Result<RunS
         profile: program.profile,
         writable: plan.writable,
         collect: Vec::new(),
-    })
+    };
+    files::place(plan, case, spec).await
 }
 
 fn stdin_of(input: &Data) -> Result<Stdin, JudgeError> {
@@ -207,11 +209,18 @@ async fn check(
             })
             .await?
         }
-        Check::Custom { answer, args } => {
+        Check::Named { answer, name } => {
+            let (answer, name) = (answer.clone(), name.clone());
+            blocking(move || -> Result<Word, JudgeError> {
+                Ok(decide::compare_named(&name, &load(&answer)?, &output))
+            })
+            .await?
+        }
+        Check::Custom { answer, args, points } => {
             let (input, answer) = (case.input.clone(), answer.clone());
             let (input, answer) =
                 blocking(move || -> Result<_, JudgeError> { Ok((load(&input)?, load(&answer)?)) }).await??;
-            let asked = validator::Asked { input, answer, output, args };
+            let asked = validator::Asked { input, answer, output, args, points: *points };
             validator::ask_all(runner, &plan.validator, validators, &asked).await
         }
     }

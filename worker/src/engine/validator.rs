@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use checker::Given;
-use problem::model::{self, Constants};
+use problem::model::{self, Constants, Protocol};
 use proto::id::Digest;
 use proto::units::Bytes;
 use proto::verdict::Verdict;
@@ -105,8 +105,16 @@ async fn compile_one(
     };
     Ok(match compiled {
         Compiled::Ready { program, .. } => Ok(program),
-        Compiled::Refused(report) => Err(format!("did not compile:\n{}", report.log)),
+        Compiled::Refused(report) => Err(did_not_compile(&report.log)),
     })
+}
+
+/// A compiler that misses `testlib.h` is the commonest reason, and its own words do not say what to do.
+fn did_not_compile(log: &str) -> String {
+    let missing = log.lines().any(|line| line.contains("testlib.h") && line.contains("No such file"));
+    let hint =
+        "the package brings no testlib.h, and this judge has none: put the file beside the program; \n";
+    format!("{}did not compile:\n{log}", if missing { hint } else { "" })
 }
 
 /// The id of the language a program of the package is in: the code the package names, else the one its
@@ -160,6 +168,8 @@ pub(super) struct Asked<'a> {
     pub answer: Arc<[u8]>,
     pub output: Arc<[u8]>,
     pub args: &'a [String],
+    /// Whether the case can have points.
+    pub points: bool,
 }
 
 /// Asks every validator of the package; all must accept, the first that does not decides.
@@ -197,7 +207,8 @@ async fn ask(
     for _ in 0..2 {
         match run_twice(runner, spec.clone()).await {
             Ok(outcome) => {
-                let word = decide::read_validator(name, plan, &format!("{FOLDER}/feedback"), &outcome);
+                let word =
+                    decide::read_validator(name, plan, &format!("{FOLDER}/feedback"), asked.points, &outcome);
                 if word.verdict != Verdict::SE {
                     return Ok(word);
                 }
@@ -216,7 +227,8 @@ fn je(reason: String) -> Word {
     Word::plain(Verdict::JE, Some(reason), None)
 }
 
-/// `validator input answer feedback_dir/ args < output`, in the same order for every version of the format.
+/// `validator input answer feedback_dir/ args < output`, in the same order for every version of the format;
+/// `checker input output answer args` in the way of testlib.
 fn spec_of(plan: &ValidatorPlan, program: &Program, asked: &Asked<'_>) -> RunSpec {
     let given = |name: &str, content: &Arc<[u8]>| BoxFile {
         path: format!("{FOLDER}/{name}"),
@@ -226,11 +238,20 @@ fn spec_of(plan: &ValidatorPlan, program: &Program, asked: &Asked<'_>) -> RunSpe
     let mut files = program.files.clone();
     files.push(given("input.in", &asked.input));
     files.push(given("answer.ans", &asked.answer));
-    // A box makes folders only on the way to files.
-    files.push(given("feedback/.keep", &Arc::from(&b""[..])));
+    let (order, stdin) = match plan.protocol {
+        Protocol::Format => {
+            // A box makes folders only on the way to files.
+            files.push(given("feedback/.keep", &Arc::from(&b""[..])));
+            (["input.in", "answer.ans", "feedback/"], Stdin::Bytes(Arc::clone(&asked.output)))
+        }
+        Protocol::Testlib => {
+            files.push(given("output.out", &asked.output));
+            (["input.in", "output.out", "answer.ans"], Stdin::Empty)
+        }
+    };
 
     let mut argv = program.argv.clone();
-    argv.extend(["input.in", "answer.ans", "feedback/"].map(|name| format!("{FOLDER}/{name}")));
+    argv.extend(order.map(|name| format!("{FOLDER}/{name}")));
     argv.extend(asked.args.iter().cloned());
 
     let given_bytes: u64 = files.iter().map(|f| f.content.len() as u64).sum();
@@ -243,12 +264,17 @@ fn spec_of(plan: &ValidatorPlan, program: &Program, asked: &Asked<'_>) -> RunSpe
         argv,
         env: program.env.clone(),
         files,
-        stdin: Stdin::Bytes(Arc::clone(&asked.output)),
+        stdin,
         keep_stdout: 0,
         keep_stderr: 4 << 10,
         limits,
         profile: program.profile,
         writable: true,
-        collect: vec![Collect { path: format!("{FOLDER}/feedback"), max_bytes: plan.limits.output.get() }],
+        collect: match plan.protocol {
+            Protocol::Format => {
+                vec![Collect { path: format!("{FOLDER}/feedback"), max_bytes: plan.limits.output.get() }]
+            }
+            Protocol::Testlib => Vec::new(),
+        },
     }
 }
