@@ -11,6 +11,8 @@ mod check;
 mod compile;
 mod course;
 mod decide;
+mod interactive;
+mod passes;
 mod plan;
 mod validator;
 
@@ -312,5 +314,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 #[cfg(test)]
 mod scored_tests;
+#[cfg(test)]
+mod talk_tests;
 #[cfg(test)]
 mod tests;
