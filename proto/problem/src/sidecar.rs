@@ -35,6 +35,11 @@ pub(crate) fn read(
     let custom = *validator != Validator::Default;
     if let Some((word, line)) = fields.text("validator_protocol", findings) {
         match word.as_str() {
+            "testlib" if manifest.kind.interactive || manifest.kind.multi_pass => {
+                let message = "`validator_protocol: testlib` is for checkers; an interactor over testlib needs a \
+                               program around it that ends with 42 or 43, as `tribunal problem import` writes one";
+                findings.error(FILE, Some(line), message);
+            }
             "testlib" if custom => sidecar.protocol = Protocol::Testlib,
             "testlib" => {
                 let message = "`validator_protocol` is `testlib`, and the package has no output validator";

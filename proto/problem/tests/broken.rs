@@ -93,6 +93,7 @@ const ROWS: &[Row] = &[
     (New, "problem.yaml", "+uuid: [x]\n", ("problem.yaml", Some(5), "duplicate")),
     (New, "tribunal.yaml", "validator_protocol: testlib\n", ("tribunal.yaml", Some(1), "has no output validator")),
     (New, "tribunal.yaml", "# x\nvalidator_protocol: polygon\n", ("tribunal.yaml", Some(2), "`testlib` or `default`")),
+    (New, "tribunal.yaml", "input_file: a\nchecker: 1\n", ("tribunal.yaml", Some(2), "one of default, exact")),
     (New, "tribunal.yaml", "checker: best\n", ("tribunal.yaml", Some(1), "one of default, exact")),
     (New, "tribunal.yaml", "input: a\n", ("tribunal.yaml", Some(1), "unknown key `input`")),
     (New, "tribunal.yaml", "input_file: ../a\n", ("tribunal.yaml", Some(1), "a plain file name")),

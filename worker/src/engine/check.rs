@@ -33,13 +33,17 @@ impl Engine {
     /// those of its secret data.
     ///
     /// # Errors
-    /// `Rejected::Flags` for flags the default validator does not know, `Failed` when no box could be had.
+    /// `Rejected::Flags` for flags the default validator does not know, `Rejected::NothingToCheck` where output alone
+    /// decides nothing, `Failed` when no box could be had.
     pub async fn check(
         &self,
         problem: &Problem,
         flags: Option<Vec<String>>,
         question: Question,
     ) -> Result<Checked, JudgeError> {
+        if problem.interactive || problem.multi_pass {
+            return Err(Rejected::NothingToCheck(problem.name.clone()).into());
+        }
         let flags =
             flags.or_else(|| problem.cases.last().map(|c| c.validator_args.clone())).unwrap_or_default();
         if problem.validator == Validator::Default {
@@ -60,8 +64,9 @@ impl Engine {
         };
         let Question { input, answer, output } = question;
         let points = problem.cases.len().checked_sub(1).is_some_and(|last| plan::takes_points(problem, last));
-        let asked = validator::Asked { input, answer, output, args: &flags, points };
-        let word = validator::ask_all(&*self.runner, &plan, &validators, &asked).await?;
+        let asked =
+            validator::Asked { input, answer, output, args: &flags, points, beside: &[], feedback: &[] };
+        let word = validator::ask_all(&*self.runner, &plan, &validators, &asked).await?.word;
         Ok(Checked { verdict: word.verdict, reason: word.reason })
     }
 }

@@ -12,7 +12,7 @@ use proto::units::Bytes;
 use proto::verdict::Verdict;
 use sandbox::spec::{BoxFile, Collect, RunOutcome, RunSpec, Stdin};
 
-use super::plan::{CasePlan, Plan};
+use super::plan::{Data, Plan};
 use super::{blocking, case};
 use crate::error::JudgeError;
 
@@ -20,9 +20,9 @@ use crate::error::JudgeError;
 const TOO_LARGE: &str = "is too large";
 
 /// Puts the case's input where the program looks for it, and asks for what it writes.
-pub(super) async fn place(plan: &Plan, case: &CasePlan, mut spec: RunSpec) -> Result<RunSpec, JudgeError> {
+pub(super) async fn place(plan: &Plan, input: &Data, mut spec: RunSpec) -> Result<RunSpec, JudgeError> {
     if let Some(name) = &plan.sidecar.input_file {
-        let input = case.input.clone();
+        let input = input.clone();
         let content = blocking(move || case::load(&input)).await??;
         // What we put there takes of the box's memory and disk, and is not the program's doing.
         let taken = content.len() as u64;

@@ -12,6 +12,8 @@ mod compile;
 mod course;
 mod decide;
 mod files;
+mod interactive;
+mod passes;
 mod plan;
 mod validator;
 
@@ -313,5 +315,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 #[cfg(test)]
 mod scored_tests;
+#[cfg(test)]
+mod talk_tests;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,9 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use problem::model::{Aggregation, Constants, Grading, Problem, ProblemKind, Protocol, Sidecar, Validator};
+use problem::model::{
+    Aggregation, Constants, FormatVersion, Grading, Problem, ProblemKind, Protocol, Sidecar, Validator,
+};
 use proto::limits::Limits;
 use proto::units::Bytes;
 
@@ -97,6 +99,8 @@ pub(crate) struct ValidatorPlan {
     pub constants: Constants,
     /// How they are called and understood.
     pub protocol: Protocol,
+    /// Whether they start in a copy of the submission's directory, as 2025-09 has it; in their own otherwise.
+    pub beside_submission: bool,
 }
 
 /// Everything that will be done.
@@ -107,6 +111,10 @@ pub(crate) struct Plan {
     /// Files of the package added to the sources before compiling: path, and where it is.
     pub includes: Vec<(String, PathBuf)>,
     pub writable: bool,
+    /// Whether the validator talks with the submission.
+    pub interactive: bool,
+    /// Most passes of a case; 1 where the validator cannot ask for another.
+    pub passes: u32,
     pub cases: Vec<CasePlan>,
     /// The problem; `None` for tests of a request.
     pub problem: Option<Arc<Problem>>,
@@ -210,6 +218,8 @@ fn from_problem(
         compile_limits: compile_limits(problem),
         includes: includes(problem, toolchain),
         writable: problem.allow_file_writing,
+        interactive: problem.interactive,
+        passes: if problem.multi_pass { problem.limits.validation_passes } else { 1 },
         cases: (0..problem.cases.len()).map(|at| from_case(problem, at)).collect(),
         problem: Some(Arc::clone(problem)),
         validator: validator_plan(problem),
@@ -301,6 +311,7 @@ pub(super) fn validator_plan(problem: &Problem) -> ValidatorPlan {
         compile_limits: compile_limits(problem),
         constants: problem.constants.clone(),
         protocol: problem.sidecar.protocol,
+        beside_submission: problem.version != FormatVersion::Legacy,
     }
 }
 
@@ -327,6 +338,8 @@ fn from_tests(tests: &[proto::job::InlineTest], limits: Limits) -> Plan {
         compile_limits: base_compile_limits(),
         includes: Vec::new(),
         writable: true,
+        interactive: false,
+        passes: 1,
         cases: cases.collect(),
         problem: None,
         validator: ValidatorPlan {
@@ -336,6 +349,7 @@ fn from_tests(tests: &[proto::job::InlineTest], limits: Limits) -> Plan {
             compile_limits: base_compile_limits(),
             constants: Constants::default(),
             protocol: Protocol::Format,
+            beside_submission: false,
         },
         sidecar: Sidecar::default(),
         show: INLINE_KEEP,
