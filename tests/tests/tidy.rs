@@ -16,6 +16,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("language", &["proto"]),
     ("problem", &["proto"]),
+    ("import", &["problem", "proto"]),
     ("queue", &["proto"]),
     ("sandbox", &["proto"]),
     ("images", &["language", "proto"]),
@@ -26,15 +27,15 @@ const DIRECTION: &[(&str, &[&str])] = &[
     (
         "tribunal",
         &[
-            "api", "checker", "images", "language", "problem", "proto", "queue", "sandbox", "selftest",
-            "worker",
+            "api", "checker", "images", "import", "language", "problem", "proto", "queue", "sandbox",
+            "selftest", "worker",
         ],
     ),
     (
         "tests",
         &[
-            "api", "checker", "images", "language", "problem", "proto", "queue", "sandbox", "selftest",
-            "worker",
+            "api", "checker", "images", "import", "language", "problem", "proto", "queue", "sandbox",
+            "selftest", "worker",
         ],
     ),
 ];
