@@ -51,6 +51,15 @@ fn write_zip(tree: &Tree, name: &str) -> io::Result<Vec<u8>> {
 /// Unpacks `bytes` below `target`, an empty folder, and gives the package's folder: `target` itself, or
 /// its only folder when everything lies in one and that one has the `problem.yaml`.
 pub(crate) fn unpack(bytes: &[u8], target: &Path) -> Result<PathBuf, String> {
+    unpack_zip(bytes, target)?;
+    Ok(package_folder(target))
+}
+
+/// Unpacks `bytes`, from anybody, below `target`, an empty folder.
+///
+/// # Errors
+/// What is wrong with the archive; what was unpacked until then is left.
+pub fn unpack_zip(bytes: &[u8], target: &Path) -> Result<(), String> {
     if bytes.len() as u64 > MAX_ZIP_BYTES {
         return Err(format!("the archive has {} bytes; the maximum is {MAX_ZIP_BYTES}", bytes.len()));
     }
@@ -89,7 +98,7 @@ pub(crate) fn unpack(bytes: &[u8], target: &Path) -> Result<PathBuf, String> {
             write_file(&mut file, &at, executable, budget).map_err(|e| format!("`{shown}`: {e}"))?;
         total += written;
     }
-    Ok(package_folder(target))
+    Ok(())
 }
 
 /// A relative path of plain components only; `./` in front is forgiven.

@@ -14,12 +14,12 @@ use proto::facts::RunFacts;
 use proto::job::{InlineTest, SourceFile};
 use proto::report::Judgement;
 use sandbox::BoxServer;
-use sandbox::spec::{RunOutcome, RunSpec};
+use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec};
 use selftest::boxes::INPUT;
 use selftest::case::ATTACK_CPP;
 use selftest::{Case, Happened};
 use worker::boxes::BoxRunner;
-use worker::runner::{RunError, Runner};
+use worker::runner::{PairRunError, RunError, Runner};
 use worker::toolchains::Toolchains;
 use worker::{Against, Engine, Submission};
 
@@ -161,6 +161,12 @@ impl Runner for Recording {
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError> {
         let outcome = self.boxes.run(spec).await?;
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.facts.clone());
+        Ok(outcome)
+    }
+
+    async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+        let outcome = self.boxes.run_pair(spec).await?;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.program.facts.clone());
         Ok(outcome)
     }
 }
