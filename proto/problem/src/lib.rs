@@ -39,7 +39,7 @@ mod yaml;
 use std::fs;
 use std::path::Path;
 
-pub use archive::{MAX_ZIP_BYTES, pack_zip};
+pub use archive::{MAX_ZIP_BYTES, pack_zip, unpack_zip};
 pub use diagnostic::{Diagnostic, PackageError, Severity};
 pub use model::Problem;
 pub use tree::{MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
