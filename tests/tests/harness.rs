@@ -129,7 +129,7 @@ fn what_was_reported_before_the_time_was_over_counts_and_the_rest_has_failed() {
     );
     ground.file("in/hangs/main.sh", "sleep 1000\n");
     ground.file("in/kills/main.sh", "kill -9 $PPID\n");
-    let document = ground.grade(&harness, "in", &["--time", "4s", "--jobs", "2"]);
+    let document = ground.grade(&harness, "in", &["--time", "6s", "--jobs", "2"]);
     for (id, why) in [("hangs", "limit"), ("kills", "SIGKILL")] {
         let report = of(&document, id);
         assert_eq!(
@@ -169,7 +169,7 @@ fn eight_hostile_submissions_at_once_stop_nobody_and_gain_nothing() {
     // What lies in a submission under the name of results is no result.
     ground.file("in/ahead/results/results.json", "{\"score\": 1000}");
     ground.file("in/ahead/main.sh", "true\n");
-    let document = ground.grade(&harness, "in", &["--jobs", "8", "--time", "5s"]);
+    let document = ground.grade(&harness, "in", &["--jobs", "8", "--time", "8s"]);
     assert_eq!(of(&document, "honest")["score"], "4");
     for (id, _, why) in hostile.into_iter().chain([("ahead", "", "")]) {
         let report = of(&document, id);
@@ -397,6 +397,21 @@ fn with_boxes_of_its_own_a_submission_that_cheats_scores_zero() {
         let report = of(&document, id);
         assert_eq!((&report["status"], &report["score"]), (&json!("graded"), &json!("0")), "{id}: {report}");
     }
+}
+
+#[test]
+fn in_a_shared_box_a_forged_result_is_believed_up_to_the_plan_and_no_further() {
+    let ground = Ground::new();
+    let harness = shell(&ground, RUN_SUBMISSION);
+    ground.file("harness/harness.toml", "[[tests]]\nname = \"t\"\nmax_score = 5\n[[tests]]\nname = \"u\"\n");
+    let forged = r#"{"score": 1000, "tests": [{"name": "t", "score": 5}, {"name": "gift", "score": 99}]}"#;
+    ground.file("in/forger/main.sh", &format!("echo '{forged}' >results/results.json; kill -9 $PPID\n"));
+    let document = ground.grade(&harness, "in", &[]);
+    assert_eq!(document["harness"]["separate"], false, "who reads the results is told");
+    let forger = of(&document, "forger");
+    assert_eq!((&forger["status"], &forger["score"]), (&json!("partial"), &json!("5")), "{forger}");
+    assert_eq!(forger["tests"].as_array().unwrap().len(), 2, "{forger}");
+    assert!(forger["diagnostics"].to_string().contains("`gift` is not in the plan"));
 }
 
 #[test]

@@ -60,7 +60,9 @@ pub(crate) fn settle(left: &Leavings<'_>, schema: Schema, plan: Option<&[Planned
             None
         }
     };
-    let ended_itself = left.ended.exit_code.is_some() && left.ended.limit_hit.is_none();
+    // A limit that the harness only heard an errno of (a full disk) did not end it.
+    let ended_itself =
+        left.ended.exit_code.is_some() && matches!(left.ended.verdict, None | Some(Verdict::RTE));
     let finished = ended_itself && (said.is_some() || lines.done);
     let (reason, feedback) = why(left, finished);
     let mut report = Report::empty(Status::Graded, "", "");

@@ -73,6 +73,15 @@ fn a_finished_harness_has_the_last_word_whatever_its_exit_status() {
 }
 
 #[test]
+fn a_full_disk_that_the_harness_survived_takes_nothing_away() {
+    let report = settled(&facts(Exit::Code(1), Some(LimitHit::Disk)), Some(TWO), None, None);
+    assert_eq!((report.status, shown(report.score)), (Status::Graded, "2.5".into()));
+    // Whereas over the time limit it has no final word, even when it got to the end.
+    let late = settled(&facts(Exit::Code(0), Some(LimitHit::CpuTime)), Some(TWO), None, None);
+    assert_eq!((late.status, late.max_score), (Status::Partial, None));
+}
+
+#[test]
 fn what_was_reported_before_the_time_was_over_counts_and_the_rest_has_failed_with_the_reason() {
     let lines = "{\"plan\": [{\"name\": \"a\", \"max_score\": 2}, {\"name\": \"b\", \"max_score\": 3}]}\n\
                  {\"test\": {\"name\": \"a\", \"score\": 2, \"max_score\": 2}}\n";

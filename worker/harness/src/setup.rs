@@ -103,6 +103,13 @@ pub fn prepare(
             Err(_) => notes.push("setup.sh made a file whose name is not UTF-8; it is left out".to_owned()),
         }
     }
+    if let Some((path, why)) = outcome.refused.iter().find(|(_, why)| why.contains("too ")) {
+        let most = Caps::HARNESS.bytes >> 20;
+        let text = format!("setup.sh made `{}`, which {why}: {most} MiB can be kept", cut(path, 100));
+        return Err(SetupError::Refused(format!(
+            "{text}; make an image of it and name that with --image NAME"
+        )));
+    }
     for (path, why) in outcome.refused.iter().take(NOTES_MAX) {
         notes.push(format!("setup.sh made `{}`, which {why}; it is left out", cut(path, 100)));
     }

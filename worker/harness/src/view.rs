@@ -51,6 +51,9 @@ pub fn as_student(report: &Report, stage: Stage) -> Report {
     }
     for test in &mut view.tests {
         test.extra_data = None;
+        if test.not_reported.is_some() {
+            test.not_reported.clone_from(&report.feedback);
+        }
     }
     if !shown || view.tests.len() < report.tests.len() {
         view.score = None;
@@ -86,6 +89,7 @@ mod tests {
             max_score: Some(Score::whole(2)),
             visibility: *v,
             extra_data: Some("secret".into()),
+            not_reported: Some("secret".into()),
             ..TestResult::default()
         };
         let mut report = Report::empty(Status::Partial, "secret: t1 wants 42", "time limit exceeded");
