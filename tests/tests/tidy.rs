@@ -21,13 +21,14 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("images", &["language", "proto"]),
     ("checker", &["problem", "proto"]),
     ("selftest", &["checker", "proto", "sandbox"]),
+    ("harness", &["checker", "problem", "proto", "sandbox"]),
     ("worker", &["checker", "images", "language", "problem", "proto", "queue", "sandbox"]),
     ("api", &["checker", "problem", "proto", "queue"]),
     (
         "tribunal",
         &[
-            "api", "checker", "images", "language", "problem", "proto", "queue", "sandbox", "selftest",
-            "worker",
+            "api", "checker", "harness", "images", "language", "problem", "proto", "queue", "sandbox",
+            "selftest", "worker",
         ],
     ),
     (
