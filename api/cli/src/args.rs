@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Check a problem package and judge all its example submissions
     Verify(VerifyArgs),
+    /// Work on problem packages themselves
+    Problem(ProblemArgs),
     /// Grade many submissions with a course's autograder
     Grade(GradeArgs),
     /// API, web page, store, queue and a worker in one process
@@ -206,6 +208,28 @@ pub(crate) struct VerifyArgs {
     /// Print exactly one JSON document on stdout
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProblemArgs {
+    #[command(subcommand)]
+    pub(crate) command: ProblemCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProblemCommand {
+    /// Make a small complete package to start from
+    New {
+        /// The folder to make; its last part is the package's name
+        #[arg(value_name = "NAME")]
+        folder: PathBuf,
+        /// What kind of package
+        #[arg(long = "type", value_name = "TYPE", value_enum, default_value = "pass-fail")]
+        kind: crate::problem_new::Kind,
+        /// Title for people [default: made from the name]
+        #[arg(long, value_name = "TEXT")]
+        title: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -22,6 +22,8 @@ mod judge;
 mod languages;
 mod openapi;
 mod output;
+mod problem_cmd;
+mod problem_new;
 mod report;
 mod run;
 mod selftest_cmd;
@@ -63,6 +65,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Run(args) => run::main(&args, &settings),
         Command::Check(args) => check::main(&args, &settings),
         Command::Verify(args) => verify::main(&args, &settings),
+        Command::Problem(args) => problem_cmd::main(&args.command),
         Command::Grade(args) => grade::main(&args, &settings),
         Command::Serve(args) => serve::serve(args, &settings),
         Command::Api(args) => serve::api(args, &settings),

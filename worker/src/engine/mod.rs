@@ -11,6 +11,9 @@ mod check;
 mod compile;
 mod course;
 mod decide;
+mod files;
+mod interactive;
+mod passes;
 mod plan;
 mod validator;
 
@@ -312,5 +315,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 #[cfg(test)]
 mod scored_tests;
+#[cfg(test)]
+mod talk_tests;
 #[cfg(test)]
 mod tests;
