@@ -22,6 +22,7 @@ pub mod consume;
 pub mod coordinator_http;
 pub mod engine;
 pub mod error;
+pub mod floor;
 pub mod packages;
 pub mod runner;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use checker::policy::Policy;
 use clap::{Args, Parser, Subcommand};
 use proto::units::{Bytes, parse_duration};
 use proto::verdict::Verdict;
@@ -104,6 +105,10 @@ pub(crate) struct JudgeArgs {
     /// Run every test case even after a failure
     #[arg(long)]
     pub(crate) all: bool,
+    /// What a failed case stops and which case decides: icpc (the first failure ends it), all, worst, oi (a
+    /// failure ends its group), analyst (all, and slow ones are watched past the limit) [default: icpc]
+    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    pub(crate) policy: Option<Policy>,
     /// Run only this test case, or those below this folder; may be repeated
     #[arg(long, value_name = "TEST")]
     pub(crate) only: Vec<String>,

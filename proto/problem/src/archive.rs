@@ -93,7 +93,7 @@ pub(crate) fn unpack(bytes: &[u8], target: &Path) -> Result<PathBuf, String> {
 }
 
 /// A relative path of plain components only; `./` in front is forgiven.
-fn enclosed(name: &str) -> Option<PathBuf> {
+pub(crate) fn enclosed(name: &str) -> Option<PathBuf> {
     if name.is_empty() || name.contains(['\0', '\\']) {
         return None;
     }

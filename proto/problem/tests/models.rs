@@ -224,8 +224,6 @@ fn what_is_not_judged_yet_is_read_and_named() {
     for (words, types, extra) in [
         ("interactive problems", "interactive", ("output_validator/v.py", "")),
         ("multi-pass problems", "multi-pass", ("output_validator/v.py", "")),
-        ("submit-answer problems", "submit-answer", ("attachments/x", "")),
-        ("static validators", "pass-fail", ("static_validator/v.py", "")),
     ] {
         let manifest = format!("{HEAD}type: {types}\n");
         let files = [

@@ -96,7 +96,7 @@ async fn spec_of(plan: &Plan, case: &CasePlan, program: &Program) -> Result<RunS
         // All of it: the limit bounds it, and the checker must see every byte.
         keep_stdout: usize::try_from(plan.limits.output.get()).unwrap_or(usize::MAX),
         keep_stderr: plan.keep_stderr,
-        limits: plan.limits.clone(),
+        limits: plan.box_limits(),
         profile: program.profile,
         writable: plan.writable,
         collect: Vec::new(),
@@ -190,7 +190,8 @@ fn unstartable(
     }
 }
 
-async fn check(
+/// Holds an output against its case.
+pub(super) async fn check(
     runner: &dyn Runner,
     plan: &Plan,
     case: &CasePlan,

@@ -38,12 +38,16 @@ pub(crate) enum Compiled {
     Ready { program: Program, report: CompileReport },
     /// The compiler refused it, or hit a limit.
     Refused(CompileReport),
+    /// There is no program, or nothing it could be made of: the report tells which.
+    Nothing(CompileReport),
 }
 
 impl Compiled {
-    pub(crate) fn report(&self) -> &CompileReport {
+    /// The report, and the program unless there is none.
+    pub(crate) fn apart(self) -> (CompileReport, Option<Program>) {
         match self {
-            Compiled::Ready { report, .. } | Compiled::Refused(report) => report,
+            Compiled::Ready { program, report } => (report, Some(program)),
+            Compiled::Refused(report) | Compiled::Nothing(report) => (report, None),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use checker::grader::{Asked, Grades};
 use checker::{Decided, Feedback, Given, Judged, Scorer};
 use problem::score::Score;
 use proto::report::{GivenScore, Judgement, TestReport};
@@ -57,6 +58,11 @@ pub(super) fn compare(answer: &[u8], output: &[u8], flags: &[String]) -> Word {
 
 /// Reads what one custom validator said. `folder` is where its feedback was collected from.
 pub(super) fn read_validator(name: &str, plan: &ValidatorPlan, folder: &str, outcome: &RunOutcome) -> Word {
+    read_program(&format!("output validator {name}"), plan, folder, outcome)
+}
+
+/// Reads what any program that speaks like an output validator said; `name` says which.
+pub(super) fn read_program(name: &str, plan: &ValidatorPlan, folder: &str, outcome: &RunOutcome) -> Word {
     let files = outcome.files.iter().filter_map(|file| {
         let path = std::str::from_utf8(&file.path).ok()?;
         Some((path.strip_prefix(folder)?.trim_start_matches('/'), file.bytes.as_slice()))
@@ -75,34 +81,44 @@ pub(super) fn with_hint(feedback: Option<String>, verdict: Verdict, hint: Option
 }
 
 /// Makes groups and the overall verdict from the cases, and the score of a scored problem.
-pub(super) fn fold(judgement: &mut Judgement, plan: &Plan) {
+///
+/// # Errors
+/// What has to be asked of the package's grader first.
+pub(super) fn fold(judgement: &mut Judgement, plan: &Plan, grades: &Grades) -> Result<(), Asked> {
     if let Some(problem) = &plan.problem
         && let Some(scorer) = Scorer::new(problem)
     {
         let places: Vec<_> = plan.cases.iter().map(|case| case.place).collect();
-        return fold_scored(judgement, &scorer, &places, problem.cases.len());
+        return fold_scored(judgement, &scorer, &places, grades);
     }
-    let folded = checker::fold(&judgement.tests);
+    let folded = checker::fold(&judgement.tests, plan.policy);
     judgement.verdict = folded.verdict;
     judgement.reason = folded.reason;
     judgement.groups = folded.groups;
+    Ok(())
 }
 
 /// Makes groups, score and the overall verdict of a scored problem. `places` has each case's index in it.
-fn fold_scored(judgement: &mut Judgement, scorer: &Scorer<'_>, places: &[Option<usize>], cases: usize) {
+fn fold_scored(
+    judgement: &mut Judgement,
+    scorer: &Scorer<'_>,
+    places: &[Option<usize>],
+    grades: &Grades,
+) -> Result<(), Asked> {
     let not_run = Decided { verdict: Verdict::SK, given: Given::Nothing };
-    let mut decided = vec![not_run; cases];
+    let mut decided = vec![not_run; scorer.len()];
     for (test, place) in judgement.tests.iter().zip(places) {
         if let Some(slot) = place.and_then(|i| decided.get_mut(i)) {
             *slot = Decided { verdict: test.verdict, given: given_of(test) };
         }
     }
-    let scored = scorer.fold(&decided);
+    let scored = scorer.fold(&decided, grades)?;
     judgement.verdict = scored.verdict;
     judgement.score = scored.score.map(|s| s.to_string());
     judgement.max_score = scorer.max().map(|s| s.to_string());
     judgement.reason = scored.reason;
     judgement.groups = scored.groups;
+    Ok(())
 }
 
 /// Gives a decided case its score; what the validator may not give makes it a judge error.
@@ -125,7 +141,7 @@ pub(super) fn score(test: &mut TestReport, scorer: &Scorer<'_>, case: usize, giv
         Err(_) if test.verdict == Verdict::SE => {}
         Err(why) => {
             test.verdict = Verdict::JE;
-            test.reason = Some(format!("output validator: {why}"));
+            test.reason = Some(format!("validator: {why}"));
             test.feedback = None;
         }
     }

@@ -105,7 +105,9 @@ async fn compile_one(
     };
     Ok(match compiled {
         Compiled::Ready { program, .. } => Ok(program),
-        Compiled::Refused(report) => Err(format!("did not compile:\n{}", report.log)),
+        Compiled::Refused(report) | Compiled::Nothing(report) => {
+            Err(format!("did not compile:\n{}", report.log))
+        }
     })
 }
 
