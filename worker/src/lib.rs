@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod boxes;
+pub mod cache;
 pub mod consume;
 pub mod coordinator_http;
 pub mod engine;

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sandbox::spec::{RunOutcome, RunSpec};
 
+use crate::cache::Keep;
+
 /// Why there are no facts. Never a verdict: whether one follows is decided in `engine`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
@@ -56,6 +58,16 @@ pub trait Runner: Send + Sync {
     /// See [`RunError`]; a program that ran, however badly, is never an error.
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError>;
 
+    /// The same, or what an equal run left earlier where that may be used again; the flag tells which. Only a
+    /// runner with a memory recalls anything.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    async fn run_or_recall(&self, spec: RunSpec, keep: Keep) -> Result<(RunOutcome, bool), RunError> {
+        let _ = keep;
+        Ok((self.run(spec).await?, false))
+    }
+
     /// Why this machine should take no more jobs, when it should not.
     fn unfit(&self) -> Option<String> {
         None
@@ -76,10 +88,32 @@ pub async fn run_twice(runner: &dyn Runner, spec: RunSpec) -> Result<RunOutcome,
     }
 }
 
+/// Runs `spec` or recalls an equal run, once more when the box itself failed.
+///
+/// # Errors
+/// As [`run_twice`].
+pub async fn run_or_recall_twice(
+    runner: &dyn Runner,
+    spec: RunSpec,
+    keep: Keep,
+) -> Result<(RunOutcome, bool), RunError> {
+    match runner.run_or_recall(spec.clone(), keep).await {
+        Err(first) if first.is_transient() => {
+            tracing::warn!(error = %first, "a box failed; trying once more");
+            Ok((runner.run(spec).await?, false))
+        }
+        other => other,
+    }
+}
+
 #[async_trait]
 impl<R: Runner + ?Sized> Runner for Arc<R> {
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError> {
         (**self).run(spec).await
+    }
+
+    async fn run_or_recall(&self, spec: RunSpec, keep: Keep) -> Result<(RunOutcome, bool), RunError> {
+        (**self).run_or_recall(spec, keep).await
     }
 
     fn unfit(&self) -> Option<String> {

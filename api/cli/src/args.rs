@@ -97,8 +97,12 @@ pub(crate) struct JudgeArgs {
     /// Package directory or zip
     pub(crate) problem: PathBuf,
     /// Source files, or directories of them; together they are one program
-    #[arg(required = true, value_name = "SOURCE")]
+    #[arg(required_unless_present = "from", value_name = "SOURCE")]
     pub(crate) sources: Vec<PathBuf>,
+    /// Judge again what this judgement (the JSON of an earlier `judge --json`) says was observed, under the
+    /// package's limits and scoring of today, without a run; shows what changes
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sources", "language", "only"])]
+    pub(crate) from: Option<PathBuf>,
     /// Language id; guessed from the extension when that is unambiguous
     #[arg(long, value_name = "ID")]
     pub(crate) language: Option<String>,
@@ -118,6 +122,9 @@ pub(crate) struct JudgeArgs {
     /// Exit 1 unless the verdict is one of these
     #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = verdict)]
     pub(crate) expect: Vec<Verdict>,
+    /// Make every run anew and keep none for later
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// Print exactly one JSON document on stdout
     #[arg(long)]
     pub(crate) json: bool,
@@ -206,6 +213,9 @@ pub(crate) struct VerifyArgs {
     /// Submissions at once
     #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
     pub(crate) jobs: u32,
+    /// Make every run anew and keep none for later
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// Print exactly one JSON document on stdout
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,5 +1,7 @@
 //! `tribunal judge`: one submission against one package, in this process.
 
+mod again;
+
 use std::sync::Arc;
 
 use checker::policy::Policy;
@@ -14,6 +16,9 @@ use crate::output::{Failure, note, print_json, print_line};
 use crate::{report, sources};
 
 pub(crate) fn main(args: &JudgeArgs, settings: &Settings) -> Result<u8, Failure> {
+    if let Some(from) = &args.from {
+        return again::main(args, from, settings);
+    }
     let files = sources::load(&args.sources)?;
     let scratch = scratch()?;
     let loaded = open_problem(&args.problem, scratch.path())?;
@@ -29,9 +34,10 @@ pub(crate) fn main(args: &JudgeArgs, settings: &Settings) -> Result<u8, Failure>
 
     let language = language.map_or(ANSWERS, |l| l.id.as_str()).to_owned();
     let submission = Submission { language, files, all: args.all, only: args.only.clone() };
-    let policy = args.policy.unwrap_or(if args.all { Policy::All } else { Policy::Icpc });
+    let policy = policy(args);
     let against = Against::Problem(Arc::new(loaded.problem));
-    let engine = settings.engine(boxes, &store).with_parallel_cases(args.jobs as usize);
+    let engine =
+        settings.without_cache(args.no_cache).engine(boxes, &store).with_parallel_cases(args.jobs as usize);
     let judged = runtime()?.block_on(engine.judge_under(policy, &submission, &against, &mut |_| {}));
     let judgement = match judged {
         Ok(judgement) => judgement,
@@ -44,6 +50,10 @@ pub(crate) fn main(args: &JudgeArgs, settings: &Settings) -> Result<u8, Failure>
         print_line(&report::text(&judgement))?;
     }
     Ok(status(&judgement, &args.expect))
+}
+
+fn policy(args: &JudgeArgs) -> Policy {
+    args.policy.unwrap_or(if args.all { Policy::All } else { Policy::Icpc })
 }
 
 fn status(judgement: &Judgement, expect: &[Verdict]) -> u8 {

@@ -56,7 +56,7 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
             tell_host_image(&store, language);
         }
     }
-    let engine = settings.engine(boxes, &store);
+    let engine = settings.without_cache(args.no_cache).engine(boxes, &store);
     let problem = Arc::new(loaded.problem);
     let (verified, limit) = runtime()?.block_on(async {
         let verified = verify_all(&engine, &problem, args.jobs as usize).await;

@@ -21,6 +21,8 @@ pub(crate) struct Content {
     pub(crate) limits: LimitsRequest,
     #[serde(default)]
     pub(crate) all: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<String>,
 }
 
 /// A checked submission, ready to be stored.
@@ -251,6 +253,7 @@ impl Store {
             target,
             limits: content.limits,
             all: content.all,
+            policy: content.policy,
             priority: priority(&row.text(2)?)?,
         }))
     }

@@ -2,7 +2,7 @@
 //!
 //! Everything here is pure. [`classify`] reads the facts of a run, [`default_validator`] compares bytes,
 //! [`simple`] has the other checkers with a name, [`external`], [`testlib`] and [`grader`] read what a program
-//! of the package said, [`fold`] makes groups and the overall verdict.
+//! of the package said, [`fold`] makes groups and the overall verdict, [`reverdict`] makes all of it again.
 //! The crate starts no process, opens no file and reads no clock: `worker` runs the programs, and the API
 //! can make a verdict again from stored facts without a run.
 
@@ -18,6 +18,7 @@ pub mod grader;
 pub mod interaction;
 pub mod policy;
 mod reason;
+pub mod reverdict;
 pub mod scoring;
 pub mod simple;
 pub mod testlib;

@@ -12,7 +12,10 @@ use proto::verdict::Verdict;
 use crate::grader::{Asked, Grades};
 use crate::policy::{Policy, Stops};
 
+mod apply;
 mod legacy;
+
+pub use apply::given_of;
 
 /// What a validator gave for one case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -19,8 +19,9 @@ use super::compile::Program;
 use super::decide::{self, Word};
 use super::plan::{CasePlan, Check, Data, Plan};
 use super::{blocking, validator};
+use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, Runner, run_twice};
+use crate::runner::{RunError, Runner, run_or_recall_twice};
 
 /// Inputs up to this size are handed over from memory; larger ones as the file itself, which the box copies
 /// inside the kernel: once, and not before its turn.
@@ -55,8 +56,9 @@ pub(super) async fn run_case(
     };
     let run = started.elapsed();
 
-    let (outcome, classified) = outcome;
+    let (outcome, classified, cached) = outcome;
     let mut test = report(plan, case, &outcome, &classified);
+    test.cached = cached;
     let started = Instant::now();
     let word = match classified.verdict {
         Some(verdict) => {
@@ -151,13 +153,14 @@ async fn run_with_evidence(
     runner: &dyn Runner,
     plan: &Plan,
     spec: RunSpec,
-) -> Result<(RunOutcome, Classified), RunError> {
+) -> Result<(RunOutcome, Classified, bool), RunError> {
     let mut last = String::new();
+    let keep = Keep::Within(plan.limits.cpu_time);
     for _ in 0..2 {
-        let outcome = run_twice(runner, spec.clone()).await?;
+        let (outcome, cached) = run_or_recall_twice(runner, spec.clone(), keep).await?;
         let classified = classify(&outcome.facts, &plan.limits);
         if classified.verdict != Some(Verdict::SE) {
-            return Ok((outcome, classified));
+            return Ok((outcome, classified, cached));
         }
         last = classified.reason.unwrap_or_default();
     }

@@ -12,8 +12,9 @@ use proto::limits::Limits;
 use proto::report::{CompileReport, CompileStatus};
 use sandbox::spec::{BoxFile, Collect, Collected, Profile, RootSpec, RunOutcome, RunSpec, Stdin};
 
+use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, Runner, run_twice};
+use crate::runner::{RunError, Runner, run_or_recall_twice};
 use crate::toolchains::Toolchain;
 
 /// Bytes of compiler output kept.
@@ -153,8 +154,9 @@ async fn compile_with(
             .into_iter()
             .collect(),
     };
-    let outcome = run_twice(runner, spec).await.map_err(|e| compiler_failed(&e, language))?;
-    let report = judge_compiler(&outcome, artifact);
+    let (outcome, cached) =
+        run_or_recall_twice(runner, spec, Keep::Ended).await.map_err(|e| compiler_failed(&e, language))?;
+    let report = CompileReport { cached, ..judge_compiler(&outcome, artifact) };
     if report.status == CompileStatus::Error {
         return Ok(Compiled::Refused(report));
     }

@@ -6,7 +6,6 @@ use checker::{Given, Scorer};
 use proto::report::TestReport;
 use proto::verdict::Verdict;
 
-use super::decide;
 use super::plan::Plan;
 
 /// The course of one judging. Cases are named by their place in the plan.
@@ -55,7 +54,7 @@ impl<'a> Course<'a> {
     /// Gives a case that was run its score, in a scored problem.
     pub(super) fn score(&self, case: usize, test: &mut TestReport, given: Result<Given, String>) {
         if let (Some(scorer), Some(place)) = (&self.scorer, self.plan.cases[case].place) {
-            decide::score(test, scorer, place, given);
+            scorer.score(place, test, given);
         }
     }
 

@@ -6,6 +6,7 @@
 //! boxes are reached through [`Runner`] only. Cases run ahead of their turn where asked to, but they are
 //! consumed in order, so the first failure is the same however many run at once.
 
+mod again;
 mod ahead;
 mod answers;
 mod case;

@@ -164,8 +164,8 @@ impl Plan {
         // Where the wall clock would end it sooner there is nothing to watch.
         let room = policy == Policy::Analyst || watched < plan.limits.wall_time;
         plan.hard_cpu_time = if room { watched } else { plan.limits.cpu_time };
-        if let Some(overhead) = toolchain.and_then(|t| t.language.memory_overhead) {
-            plan.limits.memory = Bytes(plan.limits.memory.get().saturating_add(overhead.get()));
+        if let Some(toolchain) = toolchain {
+            plan.limits = with_overhead(plan.limits, &toolchain.language);
         }
         if !submission.only.is_empty() {
             keep_only(&mut plan, &submission.only)?;
@@ -239,14 +239,7 @@ fn from_problem(
     }
     problem.judgeable().map_err(|e| unsupported(problem, &e))?;
     problem.honourable(maxima).map_err(|e| unsupported(problem, &e))?;
-    let mut limits = Limits::run_defaults();
-    limits.cpu_time = problem.limits.cpu_time.unwrap_or(limits.cpu_time);
-    limits.wall_time = Limits::wall_for(limits.cpu_time);
-    limits.memory = problem.limits.memory;
-    limits.output = problem.limits.output;
-    // The package's cap on output is over written files too.
-    limits.file_size = problem.limits.output.max(limits.file_size);
-
+    let limits = run_limits(problem);
     Ok(Plan {
         policy: Policy::Icpc,
         hard_cpu_time: limits.cpu_time,
@@ -264,6 +257,24 @@ fn from_problem(
         refused_before_compiling: toolchain.and_then(|_| too_much_code(submission, problem)),
         notes: Vec::new(),
     })
+}
+
+/// The limits of a run, but for what a language needs on top.
+pub(super) fn run_limits(problem: &Problem) -> Limits {
+    let mut limits = Limits::run_defaults();
+    limits.cpu_time = problem.limits.cpu_time.unwrap_or(limits.cpu_time);
+    limits.wall_time = Limits::wall_for(limits.cpu_time);
+    limits.memory = problem.limits.memory;
+    limits.output = problem.limits.output;
+    // The package's cap on output is over written files too.
+    limits.file_size = problem.limits.output.max(limits.file_size);
+    limits
+}
+
+/// The same with what the language's runtime needs before the program has anything.
+pub(super) fn with_overhead(limits: Limits, language: &Language) -> Limits {
+    let overhead = language.memory_overhead.map_or(0, Bytes::get);
+    Limits { memory: Bytes(limits.memory.get().saturating_add(overhead)), ..limits }
 }
 
 /// The problem's cases in its order; the static validation of a group comes before its cases.
@@ -311,7 +322,7 @@ fn static_plan(problem: &Problem, toolchain: &Toolchain) -> Option<StaticPlan> {
     })
 }
 
-fn grader_plan(problem: &Problem) -> Option<ValidatorPlan> {
+pub(super) fn grader_plan(problem: &Problem) -> Option<ValidatorPlan> {
     let custom = |grading: &Grading| matches!(grading, Grading::Grader(grader) if grader.custom);
     let decides = problem.groups.iter().any(|group| custom(&group.grading))
         || problem.root.as_ref().is_some_and(|root| root.custom);

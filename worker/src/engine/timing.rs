@@ -30,10 +30,13 @@ const KEPT_PACKAGES: usize = 256;
 
 /// Limits inferred so far; the inner error is the package's.
 #[derive(Debug, Default)]
-pub(super) struct Inferred(Mutex<HashMap<Digest, Arc<OnceCell<Result<Duration, String>>>>>);
+pub(super) struct Inferred(Mutex<HashMap<Digest, Cell>>);
+
+/// One package's limit, once somebody measured it.
+type Cell = Arc<OnceCell<Result<Duration, String>>>;
 
 impl Inferred {
-    fn cell(&self, package: &Digest) -> Arc<OnceCell<Result<Duration, String>>> {
+    fn cell(&self, package: &Digest) -> Cell {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KEPT_PACKAGES && !known.contains_key(package) {
             known.clear();
@@ -117,10 +120,9 @@ impl Engine {
         for example in problem.submissions.iter().filter(lower) {
             let path = &example.program.path;
             let (package, one) = (Arc::clone(problem), example.clone());
-            let submission = match blocking(move || example_submission(&package, &one)).await? {
-                Ok(submission) => submission,
+            let Ok(submission) = blocking(move || example_submission(&package, &one)).await? else {
                 // In a language that this machine does not have: the others still say something.
-                Err(_) => continue,
+                continue;
             };
             let against = Against::Problem(Arc::clone(&measured));
             let judged = self.judge_under(Policy::Analyst, &submission, &against, &mut |_| {}).await;

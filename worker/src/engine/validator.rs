@@ -20,8 +20,9 @@ use super::blocking;
 use super::compile::{self, Compiled, Program};
 use super::decide::{self, Word};
 use super::plan::ValidatorPlan;
+use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, Runner, run_twice};
+use crate::runner::{RunError, Runner, run_or_recall_twice};
 use crate::toolchains::{Toolchain, Toolchains};
 
 /// Packages whose compiled validators are kept; when there are more, all are compiled again.
@@ -197,8 +198,8 @@ async fn ask(
     let spec = spec_of(plan, program, asked);
     let mut last = String::new();
     for _ in 0..2 {
-        match run_twice(runner, spec.clone()).await {
-            Ok(outcome) => {
+        match run_or_recall_twice(runner, spec.clone(), Keep::Ended).await {
+            Ok((outcome, _)) => {
                 let word = decide::read_validator(name, plan, &format!("{FOLDER}/feedback"), &outcome);
                 if word.verdict != Verdict::SE {
                     return Ok(word);
