@@ -95,12 +95,6 @@ pub(crate) fn read(tree: &Tree, findings: &mut Findings) -> Option<Manifest> {
             v2025(&mut manifest, tree, top, findings);
         }
     }
-    if manifest.kind.interactive {
-        findings.unsupported(FILE, None, "interactive problems");
-    }
-    if manifest.kind.multi_pass {
-        findings.unsupported(FILE, None, "multi-pass problems");
-    }
     if manifest.limits.cpu_time.is_none() && !manifest.kind.submit_answer && !findings.failed() {
         let message = "no time limit is given (`limits.time_limit`); each judge infers its own from how long \
                        the accepted submissions take there";

@@ -134,14 +134,21 @@ fn decide(test: &mut TestReport, before: &Limits, limits: &Limits) -> bool {
         return false;
     }
     let (old, new) = (classify(facts, before), classify(facts, limits));
+    if test.interaction.is_some() || !test.passes.is_empty() {
+        // More than these facts had a say; it stands as long as they say the same.
+        let slow = |limits: &Limits| {
+            test.cpu_time_ms.is_some_and(|ms| ms > limits.cpu_time.as_secs_f64() * 1000.0)
+        };
+        return (old.verdict, old.limit_hit) == (new.verdict, new.limit_hit) && slow(before) == slow(limits);
+    }
     match (old.verdict, new.verdict) {
         // What the checker said stands.
         (None, None) => true,
         // Its output was never looked at.
         (Some(_), None) => false,
         (_, Some(verdict)) => {
-            test.verdict = verdict;
             if old.verdict != new.verdict || old.limit_hit != new.limit_hit {
+                test.verdict = verdict;
                 test.reason = new.reason;
                 test.feedback = new.feedback;
                 test.limit_hit = new.limit_hit;

@@ -19,10 +19,10 @@ use async_trait::async_trait;
 use checker::confirm::FROM_PERCENT;
 use proto::facts::RunFacts;
 use proto::id::Digest;
-use sandbox::spec::{RunOutcome, RunSpec, Stdin};
+use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec, Stdin};
 use sha2::{Digest as _, Sha256};
 
-use crate::runner::{RunError, Runner};
+use crate::runner::{PairRunError, RunError, Runner};
 
 pub use store::Store;
 
@@ -100,6 +100,11 @@ impl Runner for CachedRunner {
             let _ = tokio::task::spawn_blocking(move || store.put(&key, &entry::write(&kept))).await;
         }
         Ok((outcome, false))
+    }
+
+    /// Who talks with whom is in no key.
+    async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+        self.inner.run_pair(spec).await
     }
 
     fn unfit(&self) -> Option<String> {

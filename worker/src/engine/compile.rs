@@ -32,6 +32,14 @@ pub(crate) struct Program {
     pub profile: Profile,
 }
 
+impl Program {
+    /// The program of a submission that is none.
+    pub(crate) fn none() -> Self {
+        let root = RootSpec { lower: Vec::new(), binds: Vec::new() };
+        Self { files: Vec::new(), argv: Vec::new(), env: Vec::new(), root, profile: Profile::Default }
+    }
+}
+
 /// What came of compiling.
 #[derive(Debug)]
 pub(crate) enum Compiled {

@@ -113,7 +113,7 @@ fn look(exit: Exit, multiplier: Option<&'static str>) -> Arc<FakeRunner> {
         if !spec.argv.iter().any(|word| word == ".judge/feedback/") {
             return Ok(if spec.argv.iter().any(|w| w == "-c") { ran(Exit::Code(0), "") } else { echo(spec) });
         }
-        assert_eq!(spec.argv[1..], [".judge/program/v.py", "cpp", "a.cpp", ".judge/feedback/", "x", "y"]);
+        assert_eq!(spec.argv[1..], ["/w/.judge/program/v.py", "cpp", "a.cpp", ".judge/feedback/", "x", "y"]);
         let open: Vec<&str> =
             spec.files.iter().map(|f| f.path.as_str()).filter(|path| !path.starts_with('.')).collect();
         assert_eq!(open, ["a.cpp", "a.out"], "the submission's own files and nothing else");
@@ -152,6 +152,33 @@ async fn a_static_validator_sees_the_sources_and_its_word_is_a_case() {
         assert_eq!((judgement.verdict, judgement.score.as_deref()), (verdict, score), "{exit:?}");
         assert_eq!((first.verdict, first.cpu_time_ms), (word, None));
     }
+}
+
+#[tokio::test]
+async fn a_submission_cannot_stand_in_for_the_static_validator_or_its_word() {
+    let runner = FakeRunner::new(|spec: &RunSpec| {
+        if is_compile(spec) {
+            return Ok(compiled());
+        }
+        let Some(feedback) = spec.argv.iter().find(|word| word.ends_with("/feedback/")) else {
+            return Ok(if spec.argv.iter().any(|w| w == "-c") { ran(Exit::Code(0), "") } else { echo(spec) });
+        };
+        let folder = feedback.strip_suffix("feedback/").unwrap();
+        assert_eq!(spec.argv[1], format!("/w/{folder}program/v.py"));
+        let own = spec.files.iter().filter(|file| file.path.starts_with(folder));
+        let own: Vec<&str> = own.map(|file| file.path.strip_prefix(folder).unwrap()).collect();
+        assert_eq!(own, ["program/v.py", "feedback/.keep"], "nothing of the submission's is in there");
+        Ok(ran(Exit::Code(43), ""))
+    });
+    let (_folder, problem) = looked_at();
+    let files = [
+        ("a.cpp", "int main() {}"),
+        (".judge/program/v.py", "exit(42)"),
+        (".judge/feedback/score.txt", "40"),
+        (".judge_/feedback/.keep", ""),
+    ];
+    let judgement = judge(&runner, problem, &submission("cpp", &files)).await;
+    assert_eq!((judgement.verdict, judgement.tests[0].verdict), (PA, WA));
 }
 
 fn graded() -> (tempfile::TempDir, Problem) {

@@ -15,7 +15,10 @@ mod compile;
 mod course;
 mod decide;
 mod examples;
+mod files;
 mod grader;
+mod interactive;
+mod passes;
 mod plan;
 mod statics;
 mod timing;
@@ -352,5 +355,7 @@ mod kinds_tests;
 mod policy_tests;
 #[cfg(test)]
 mod scored_tests;
+#[cfg(test)]
+mod talk_tests;
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ use super::case::CaseDone;
 use super::compile::Program;
 use super::decide::{self, Word};
 use super::plan::{CasePlan, StaticPlan};
+use super::validator::Place;
 use crate::error::JudgeError;
 use crate::runner::{RunError, Runner, run_twice};
 
@@ -54,14 +55,15 @@ async fn ask(
     validator: &Program,
 ) -> Result<Word, JudgeError> {
     let name = plan.validator.programs.first().map_or("static_validator", |p| p.path.as_str());
-    let spec = spec_of(plan, args, submission, validator);
+    // A name that the submission has taken is not used: nothing of it may pass for the judge's.
+    let place = Place::named(FOLDER, true, validator, &submission.files);
+    let spec = spec_of(plan, &place, args, submission, validator);
     let failed = |why: &dyn std::fmt::Display| JudgeError::failed(format!("could not run {name}: {why}"));
     let mut last = String::new();
     for _ in 0..2 {
         match run_twice(runner, spec.clone()).await {
             Ok(outcome) => {
-                let folder = format!("{FOLDER}/feedback");
-                let word = decide::read_program(name, &plan.validator, &folder, &outcome);
+                let word = decide::read_program(name, &plan.validator, &place.feedback(), &outcome);
                 if word.verdict != Verdict::SE {
                     return Ok(word);
                 }
@@ -78,26 +80,28 @@ async fn ask(
 }
 
 /// `static_validator language entry_point feedback_dir/ args`.
-fn spec_of(plan: &StaticPlan, args: &[String], submission: &Program, validator: &Program) -> RunSpec {
+fn spec_of(
+    plan: &StaticPlan,
+    place: &Place,
+    args: &[String],
+    submission: &Program,
+    validator: &Program,
+) -> RunSpec {
+    let feedback = place.feedback();
     let mut files = submission.files.clone();
-    let own = validator.files.iter().map(|file| BoxFile {
-        path: format!("{FOLDER}/program/{}", file.path),
-        content: Arc::clone(&file.content),
-        executable: file.executable,
-    });
-    files.extend(own);
+    files.extend(place.program_files(validator));
     // A box makes folders only on the way to files.
     files.push(BoxFile {
-        path: format!("{FOLDER}/feedback/.keep"),
+        path: format!("{feedback}/.keep"),
         content: Arc::from(&b""[..]),
         executable: false,
     });
 
-    let mut argv: Vec<String> = validator.argv.iter().map(|word| moved(word, &validator.files)).collect();
+    let mut argv: Vec<String> = validator.argv.iter().map(|word| place.moved(word, validator)).collect();
     let names: Vec<String> = submission.files.iter().map(|file| file.path.clone()).collect();
     argv.push(plan.code.clone());
     argv.push(plan.language.entry_of(&names).unwrap_or_default());
-    argv.push(format!("{FOLDER}/feedback/"));
+    argv.push(format!("{feedback}/"));
     argv.extend(args.iter().cloned());
 
     let given: u64 = files.iter().map(|file| file.content.len() as u64).sum();
@@ -116,19 +120,6 @@ fn spec_of(plan: &StaticPlan, args: &[String], submission: &Program, validator: 
         limits,
         profile: validator.profile,
         writable: true,
-        collect: vec![Collect {
-            path: format!("{FOLDER}/feedback"),
-            max_bytes: plan.validator.limits.output.get(),
-        }],
-    }
-}
-
-/// A word of the command that names a file of the program, as it is called from where it starts.
-fn moved(word: &str, files: &[BoxFile]) -> String {
-    let name = word.strip_prefix("./").unwrap_or(word);
-    if files.iter().any(|file| file.path == name) {
-        format!("{FOLDER}/program/{name}")
-    } else {
-        word.to_owned()
+        collect: vec![Collect { path: feedback, max_bytes: plan.validator.limits.output.get() }],
     }
 }
