@@ -65,11 +65,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Run(args) => run::main(&args, &settings),
         Command::Check(args) => check::main(&args, &settings),
         Command::Verify(args) => verify::main(&args, &settings),
-<<<<<<< HEAD
         Command::Problem(args) => problem_cmd::main(&args.command),
-=======
         Command::Grade(args) => grade::main(&args, &settings),
->>>>>>> harness
         Command::Serve(args) => serve::serve(args, &settings),
         Command::Api(args) => serve::api(args, &settings),
         Command::Worker(args) => worker_cmd::main(args, &settings),

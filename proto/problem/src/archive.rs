@@ -51,17 +51,6 @@ fn write_zip(tree: &Tree, name: &str) -> io::Result<Vec<u8>> {
 /// Unpacks `bytes` below `target`, an empty folder, and gives the package's folder: `target` itself, or
 /// its only folder when everything lies in one and that one has the `problem.yaml`.
 pub(crate) fn unpack(bytes: &[u8], target: &Path) -> Result<PathBuf, String> {
-<<<<<<< HEAD
-    unpack_zip(bytes, target)?;
-    Ok(package_folder(target))
-}
-
-/// Unpacks `bytes`, from anybody, below `target`, an empty folder.
-///
-/// # Errors
-/// What is wrong with the archive; what was unpacked until then is left.
-pub fn unpack_zip(bytes: &[u8], target: &Path) -> Result<(), String> {
-=======
     unpack_zip(bytes, target, MAX_TOTAL_BYTES, MAX_FILES)?;
     Ok(package_folder(target))
 }
@@ -72,7 +61,6 @@ pub fn unpack_zip(bytes: &[u8], target: &Path) -> Result<(), String> {
 /// # Errors
 /// What is wrong with the archive, with the entry's name. What was unpacked before stays in `target`.
 pub fn unpack_zip(bytes: &[u8], target: &Path, max_bytes: u64, max_files: usize) -> Result<(), String> {
->>>>>>> harness
     if bytes.len() as u64 > MAX_ZIP_BYTES {
         return Err(format!("the archive has {} bytes; the maximum is {MAX_ZIP_BYTES}", bytes.len()));
     }

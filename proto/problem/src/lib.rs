@@ -42,11 +42,7 @@ use std::fs;
 use std::path::Path;
 
 pub use archive::{MAX_ZIP_BYTES, pack_zip, unpack_zip};
-<<<<<<< HEAD
 pub use diagnostic::{Diagnostic, Findings, PackageError, Severity};
-=======
-pub use diagnostic::{Diagnostic, PackageError, Severity};
->>>>>>> harness
 pub use model::Problem;
 pub use tree::{MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
 
