@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use checker::policy::Policy;
 use clap::{Args, Parser, Subcommand};
 use proto::units::{Bytes, parse_duration};
 use proto::verdict::Verdict;
@@ -100,14 +101,22 @@ pub(crate) struct JudgeArgs {
     /// Package directory or zip
     pub(crate) problem: PathBuf,
     /// Source files, or directories of them; together they are one program
-    #[arg(required = true, value_name = "SOURCE")]
+    #[arg(required_unless_present = "from", value_name = "SOURCE")]
     pub(crate) sources: Vec<PathBuf>,
+    /// Judge again what this judgement (the JSON of an earlier `judge --json`) says was observed, under the
+    /// package's limits and scoring of today, without a run; shows what changes
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sources", "language", "only"])]
+    pub(crate) from: Option<PathBuf>,
     /// Language id; guessed from the extension when that is unambiguous
     #[arg(long, value_name = "ID")]
     pub(crate) language: Option<String>,
     /// Run every test case even after a failure
     #[arg(long)]
     pub(crate) all: bool,
+    /// What a failed case stops and which case decides: icpc (the first failure ends it), all, worst, oi (a
+    /// failure ends its group), analyst (all, and slow ones are watched past the limit) [default: icpc]
+    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    pub(crate) policy: Option<Policy>,
     /// Run only this test case, or those below this folder; may be repeated
     #[arg(long, value_name = "TEST")]
     pub(crate) only: Vec<String>,
@@ -117,6 +126,9 @@ pub(crate) struct JudgeArgs {
     /// Exit 1 unless the verdict is one of these
     #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = verdict)]
     pub(crate) expect: Vec<Verdict>,
+    /// Make every run anew and keep none for later
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// Print exactly one JSON document on stdout
     #[arg(long)]
     pub(crate) json: bool,
@@ -205,6 +217,9 @@ pub(crate) struct VerifyArgs {
     /// Submissions at once
     #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
     pub(crate) jobs: u32,
+    /// Make every run anew and keep none for later
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// Print exactly one JSON document on stdout
     #[arg(long)]
     pub(crate) json: bool,
