@@ -228,6 +228,7 @@ impl Engine {
         on_progress: OnProgress<'_>,
     ) -> Result<(), JudgeError> {
         let total = plan.cases.len() as u32;
+        let mut transcripts = interactive::Room::default();
         let scorer = plan.problem.as_deref().and_then(Scorer::new);
         let mut course = Course::new(plan, scorer, submission.all);
         // What ran ahead, and which cases that is. Dropping it at a failure that decides kills it.
@@ -254,6 +255,7 @@ impl Engine {
                     judgement.timing.run_ms += round_ms(run);
                     judgement.timing.check_ms += round_ms(check);
                     course.score(index, &mut test, given);
+                    transcripts.hold(&mut test);
                     test
                 }
                 (None, None) => return Err(JudgeError::failed("a test case got lost")),
