@@ -409,3 +409,21 @@ pub enum Outcome {
         retry: bool,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contestant_sees_the_talk_of_samples_only_and_never_the_validators_facts() {
+        let text = include_str!("../fixtures/report.v1.talk.json");
+        let message: ReportMessage = serde_json::from_str(text).unwrap();
+        let Outcome::Judged { judgement } = message.outcome else { panic!("a judgement") };
+        let shown = judgement.for_contestant();
+        let [sample, secret] = &shown.tests[..] else { panic!("two tests") };
+        let talk = sample.interaction.as_ref().unwrap();
+        assert!(!talk.transcript.is_empty() && talk.validator_facts.is_none());
+        assert_eq!(secret.interaction, None);
+        assert_eq!((secret.passes.len(), &secret.reason), (2, &None));
+    }
+}

@@ -16,6 +16,7 @@ use proto::units::round_ms;
 use super::case::{self, CaseDone};
 use super::compile::Program;
 use super::course::Course;
+use super::interactive::Room;
 use super::plan::{CasePlan, Plan, Work};
 use super::{Engine, OnProgress, Progress, answers, decide, grader, skipped, statics};
 use crate::error::JudgeError;
@@ -42,6 +43,7 @@ impl Engine {
         let total = plan.cases.len() as u32;
         let scorer = plan.problem.as_deref().and_then(Scorer::new);
         let mut course = Course::new(plan, scorer, policy);
+        let mut transcripts = Room::default();
         // What ran ahead, and which cases that is. Dropping it at a failure that decides kills it.
         let (mut ahead, mut started, mut next) = (FuturesOrdered::new(), VecDeque::new(), 0);
         for (index, case) in plan.cases.iter().enumerate() {
@@ -64,6 +66,7 @@ impl Engine {
                     judgement.timing.run_ms += round_ms(run);
                     judgement.timing.check_ms += round_ms(check);
                     course.score(index, &mut test, given);
+                    transcripts.hold(&mut test);
                     test
                 }
                 (None, None) => return Err(JudgeError::failed("a test case got lost")),
