@@ -12,6 +12,7 @@
 // The format's file names are case-sensitive.
 #![allow(clippy::case_sensitive_file_extension_comparisons)]
 
+pub mod answers;
 mod archive;
 mod constants;
 mod data;

@@ -333,6 +333,11 @@ impl Problem {
         Ok(())
     }
 
+    /// Groups with a static validation of their own, as indices into [`groups`](Self::groups).
+    pub fn static_groups(&self) -> impl Iterator<Item = usize> {
+        (0..self.groups.len()).filter(|at| self.groups[*at].static_check.is_some())
+    }
+
     /// The cases a contestant may see, in judging order.
     pub fn samples(&self) -> impl Iterator<Item = &Case> {
         self.cases.iter().filter(|case| case.sample)
