@@ -32,7 +32,7 @@ pub use import::ImportOptions;
 pub use lease::Lease;
 pub use progress::{OnProgress, Progress};
 pub use registry::{Credentials, PullOptions, RegistryOptions};
-pub use rootfs::{Rootfs, RootfsKind};
+pub use rootfs::{Rootfs, RootfsKind, RunConfig};
 pub use store::adopt::{AdoptOptions, Adopted};
 pub use store::garbage::Freed;
 pub use store::platform::Platform;

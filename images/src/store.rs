@@ -41,7 +41,7 @@ use crate::layer::unpack::{Caps, Expected, Packing};
 use crate::layers::{Layers, Marker};
 use crate::lease::Lease;
 use crate::progress::{OnProgress, Progress};
-use crate::rootfs::{PATH, Rootfs, RootfsKind};
+use crate::rootfs::{PATH, Rootfs, RootfsKind, RunConfig};
 use crate::skeleton;
 
 /// Most layers an image may have; overlayfs takes 500.
@@ -241,6 +241,23 @@ impl Store {
         }
         let image = self.find(wanted)?;
         self.rootfs_of(&image.digest, &image.name)
+    }
+
+    /// What an image by name or digest would run; nothing for `host`.
+    ///
+    /// # Errors
+    /// [`ImageError::UnknownImage`] when there is none of that name or digest.
+    pub fn run_config(&self, wanted: &str) -> Result<RunConfig> {
+        if wanted == HOST {
+            return Ok(RunConfig::default());
+        }
+        let image = self.load(&self.find(wanted)?.digest)?;
+        let Some(config) = image.config.config() else { return Ok(RunConfig::default()) };
+        let words = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+        Ok(RunConfig {
+            argv: [words(config.entrypoint()), words(config.cmd())].concat(),
+            working_dir: config.working_dir().clone().unwrap_or_default(),
+        })
     }
 
     /// All named images in order of their names, without `host`.
