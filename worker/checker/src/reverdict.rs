@@ -136,9 +136,8 @@ fn decide(test: &mut TestReport, before: &Limits, limits: &Limits) -> bool {
     let (old, new) = (classify(facts, before), classify(facts, limits));
     if test.interaction.is_some() || !test.passes.is_empty() {
         // More than these facts had a say; it stands as long as they say the same.
-        let slow = |limits: &Limits| {
-            test.cpu_time_ms.is_some_and(|ms| ms > limits.cpu_time.as_secs_f64() * 1000.0)
-        };
+        let slow =
+            |limits: &Limits| test.cpu_time_ms.is_some_and(|ms| ms > limits.cpu_time.as_secs_f64() * 1000.0);
         return (old.verdict, old.limit_hit) == (new.verdict, new.limit_hit) && slow(before) == slow(limits);
     }
     match (old.verdict, new.verdict) {
