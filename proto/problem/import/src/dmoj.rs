@@ -134,7 +134,7 @@ fn archive(tree: &Tree, path: &str, line: u32, scratch: &Path, log: &mut Log) ->
     let unpacked = std::fs::read(&entry.disk)
         .and_then(|bytes| std::fs::create_dir(&target).map(|()| bytes))
         .map_err(|e| e.to_string())
-        .and_then(|bytes| problem::unpack_zip(&bytes, &target));
+        .and_then(|bytes| problem::unpack_zip(&bytes, &target, problem::MAX_TOTAL_BYTES, problem::MAX_FILES));
     match unpacked {
         Ok(()) => Some(Tree::list(&target, &mut log.findings)),
         Err(why) => {

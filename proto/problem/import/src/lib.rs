@@ -226,7 +226,10 @@ fn folder_of(source: &Path, scratch: &Path, log: &mut Log) -> Option<PathBuf> {
     }
     let target = scratch.join("source");
     let bytes = fs::read(source).and_then(|bytes| fs::create_dir(&target).map(|()| bytes));
-    match bytes.map_err(|e| e.to_string()).and_then(|bytes| problem::unpack_zip(&bytes, &target)) {
+    match bytes
+        .map_err(|e| e.to_string())
+        .and_then(|bytes| problem::unpack_zip(&bytes, &target, problem::MAX_TOTAL_BYTES, problem::MAX_FILES))
+    {
         Ok(()) => Some(top_of(&target)),
         Err(why) => refused(log, why),
     }
