@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use images::{Rootfs, RootfsKind, Store};
+use proto::units::Bytes;
 use sandbox::spec::{RootBind, RootSpec};
 use sandbox::{BoxServer, ServerConfig};
 use tokio::runtime::Runtime;
@@ -36,7 +37,7 @@ impl Settings {
     /// Opens the image store.
     pub(crate) fn store(&self) -> Result<Arc<Store>, Failure> {
         Store::open(&self.data)
-            .map(Arc::new)
+            .map(|store| Arc::new(store.with_cap(self.config.images_cap.map(Bytes::get))))
             .map_err(|e| Failure::usage(format!("{} (choose another data directory with --data)", chain(&e))))
     }
 
