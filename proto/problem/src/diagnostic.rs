@@ -100,21 +100,6 @@ impl Findings {
         self.push(Severity::Warning, path, line, message.into());
     }
 
-    /// Records a part of the format that would be judged wrongly if it were ignored: the package can be
-    /// read, and judging it is refused.
-    pub(crate) fn unsupported(&mut self, path: &str, line: Option<u32>, what: &str) {
-        if self.unjudged.len() < MAX_FINDINGS {
-            self.unjudged.push(Diagnostic {
-                severity: Severity::Error,
-                path: path.to_owned(),
-                line,
-                message: format!(
-                    "not supported yet: {what}; such a package is refused rather than misjudged"
-                ),
-            });
-        }
-    }
-
     fn push(&mut self, severity: Severity, path: &str, line: Option<u32>, message: String) {
         // An error always finds room: a refused package without a reason helps nobody.
         let first_error =
