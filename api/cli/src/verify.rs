@@ -45,9 +45,6 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
         Ok(loaded) => loaded,
         Err(refused) => return refuse(args, &refused),
     };
-    if let Err(refused) = loaded.problem.judgeable() {
-        return refuse(args, &refused);
-    }
     let boxes = Settings::boxes(0)?;
     let store = settings.store()?;
     for language in language::all() {

@@ -83,8 +83,6 @@ const MAX_FINDINGS: usize = 200;
 pub struct Findings {
     /// What was found, in the order it was found in.
     pub list: Vec<Diagnostic>,
-    /// Parts of the format that are read and not obeyed yet.
-    pub(crate) unjudged: Vec<Diagnostic>,
     failed: bool,
 }
 
