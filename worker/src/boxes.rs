@@ -1,10 +1,10 @@
 //! The real [`Runner`]: the box server, called where blocking is allowed.
 
 use async_trait::async_trait;
-use sandbox::spec::{RunOutcome, RunSpec};
+use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec, Side};
 use sandbox::{BoxServer, Cancel, RETIRED_MAX, SandboxError};
 
-use crate::runner::{RunError, Runner};
+use crate::runner::{PairRunError, RunError, Runner};
 
 /// Runs in boxes of this machine.
 #[derive(Debug, Clone)]
@@ -43,6 +43,21 @@ impl Runner for BoxRunner {
         // Only now: a finished run has nothing to cancel.
         drop(guard);
         done.map_err(|e| RunError::Box(format!("the thread of a run ended early: {e}")))?.map_err(run_error)
+    }
+
+    async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+        let server = self.server.clone();
+        let guard = CancelOnDrop(Cancel::new());
+        let cancel = guard.0.clone();
+        let done = tokio::task::spawn_blocking(move || server.run_pair(&spec, &cancel)).await;
+        drop(guard);
+        match done {
+            Ok(outcome) => outcome.map_err(|e| PairRunError { side: e.side, error: run_error(e.source) }),
+            Err(e) => {
+                let error = RunError::Box(format!("the thread of a pair ended early: {e}"));
+                Err(PairRunError { side: Side::Program, error })
+            }
+        }
     }
 
     fn unfit(&self) -> Option<String> {

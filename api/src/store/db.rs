@@ -240,12 +240,31 @@ impl Db {
         })
     }
 
+    /// Reads with conditions put together from fixed pieces; every value is bound.
+    pub(crate) async fn rows_where(
+        &self,
+        select: &'static str,
+        conditions: String,
+        args: Vec<Arg>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!("{select}{conditions}"));
+        Ok(match self {
+            Db::Sqlite { read, .. } => {
+                bind!(sql, args).fetch_all(read).await?.into_iter().map(Row::Sqlite).collect()
+            }
+            Db::Postgres(pool) => {
+                bind!(sql, args).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
     /// Reads at most one row.
     pub(crate) async fn row(&self, sql: &'static str, args: Vec<Arg>) -> Result<Option<Row>, StoreError> {
         Ok(self.rows(sql, args).await?.into_iter().next())
     }
 
     /// A writing statement with `RETURNING`.
+    #[cfg(test)]
     pub(crate) async fn returning(&self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
         Ok(match self {
             Db::Sqlite { write, .. } => {

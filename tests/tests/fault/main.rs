@@ -14,6 +14,7 @@ mod program;
 mod scarce;
 mod soak;
 mod stuck;
+mod talk;
 mod worker;
 
 use std::time::Instant;
@@ -31,6 +32,11 @@ const TESTS: &[Test] = &[
         "twenty_thousand_boxes_leak_nothing_and_the_last_is_as_fast_as_the_first",
         true,
         soak::twenty_thousand_boxes_leak_nothing_and_the_last_is_as_fast_as_the_first,
+    ),
+    (
+        "talks_eight_at_once_and_cancelled_ones_leave_nothing",
+        false,
+        talk::talks_eight_at_once_and_cancelled_ones_leave_nothing,
     ),
     (
         "forty_kills_leave_nothing_and_spoil_no_result",

@@ -76,6 +76,26 @@ pub(crate) fn longest_cpu_wait(root: i32) -> Duration {
     longest
 }
 
+/// System calls of x86-64 in which a thread waits for others to say something: read, poll, select, pread64, readv,
+/// recvfrom, recvmsg, epoll_wait, pselect6, ppoll, epoll_pwait, preadv, recvmmsg, preadv2, epoll_pwait2.
+const WAITING: [&str; 15] =
+    ["0", "7", "23", "17", "19", "45", "47", "232", "270", "271", "281", "295", "299", "327", "441"];
+
+/// Whether any thread below `root` waits in a call that reads or waits for something to read, by the first word of
+/// /proc/PID/task/TID/syscall (proc(5)); `None` when none of these files tells, because the kernel keeps them from
+/// us. A thread that runs, or sleeps without looking at its input, does not wait.
+pub(crate) fn waits_for_input(root: i32) -> Option<bool> {
+    let mut told = None;
+    walk(root, |pid| {
+        for task in std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+            let Ok(text) = std::fs::read_to_string(task.path().join("syscall")) else { continue };
+            let call = text.split_whitespace().next().unwrap_or_default();
+            told = Some(told.unwrap_or(false) || WAITING.contains(&call));
+        }
+    });
+    told
+}
+
 /// Visits `root` and its descendants, at most [`PROCESSES_MAX`].
 fn walk(root: i32, mut visit: impl FnMut(i32)) {
     let mut open = vec![root];
@@ -109,6 +129,32 @@ fn stat(pid: i32) -> Option<(Ticks, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_reads_waits_for_input_and_who_sleeps_does_not() {
+        let spawn = |words: &str| {
+            let mut command = std::process::Command::new("sh");
+            command.args(["-c", words]).stdin(std::process::Stdio::piped()).spawn().unwrap()
+        };
+        let mut both = [spawn("exec cat"), spawn("exec sleep 60")];
+        let end = std::time::Instant::now() + Duration::from_secs(30);
+        for (child, want) in both.iter().zip([true, false]) {
+            // Before it is `cat` or `sleep` the shell may wait for anything.
+            let settled = |pid: u32| {
+                let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+                name.trim() != "sh" && waits_for_input(pid as i32) == Some(want)
+            };
+            while !settled(child.id()) {
+                assert!(std::time::Instant::now() < end, "it never got to {want}");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        for child in &mut both {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!(waits_for_input(i32::MAX), None);
+    }
 
     #[test]
     fn a_tree_counts_its_children() {

@@ -190,6 +190,12 @@ pub struct Expect {
     /// With `judge`: one submission for each, which finds the word in its file `variant`.
     #[serde(default)]
     pub variants: Vec<String>,
+    /// With `variants`: the verdict of each that has another than `verdict`.
+    #[serde(default)]
+    pub by_variant: BTreeMap<String, Verdict>,
+    /// With `judge` and a file `validator.cpp`: the output validator talks with the attack.
+    #[serde(default)]
+    pub interactive: bool,
     /// With `judge`: what the reason of the verdict must hold.
     pub reason_has: Option<String>,
     /// The image it runs over.
@@ -312,6 +318,9 @@ impl Expect {
         if self.judge.is_none() && (!self.variants.is_empty() || self.reason_has.is_some()) {
             return Err("`variants` and `reason_has` go with `judge`".to_owned());
         }
+        if let Some(unknown) = self.by_variant.keys().find(|name| !self.variants.contains(name)) {
+            return Err(format!("`by_variant.{unknown}` is none of `variants`"));
+        }
         if self.disturb.is_some() && self.shipped {
             return Err("`disturb` is the suite's: `tribunal selftest` disturbs nobody".to_owned());
         }
@@ -371,6 +380,7 @@ mod tests {
             "profile = \"open\"",
             "image = \"evil\"",
             "variants = [\"a\"]",
+            "judge = \"cpp\"\nvariants = [\"a\"]\nby_variant = { b = \"AC\" }",
             "disturb = \"clock\"\nshipped = true",
             "disturb = \"disk\"",
             "[peer]\nid = \"P02\"",
