@@ -11,6 +11,7 @@ mod check;
 mod compile;
 mod course;
 mod decide;
+mod inputs;
 mod plan;
 mod validator;
 
