@@ -376,6 +376,9 @@ pub(crate) enum BenchCommand {
         /// Rounds; the median counts
         #[arg(long, value_name = "N", default_value = "5", value_parser = positive)]
         rounds: u32,
+        /// Another output validator to run on the same files
+        #[arg(long, value_name = "PROGRAM")]
+        beside: Option<PathBuf>,
         /// Print exactly one JSON document on stdout
         #[arg(long)]
         json: bool,
