@@ -63,6 +63,66 @@ pub struct RunRecord {
     pub memory_bytes: Option<u64>,
 }
 
+/// One pass of a test case that takes several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PassRecord {
+    /// The judge's word on it.
+    pub verdict: Verdict,
+    /// CPU time in milliseconds.
+    pub cpu_time_ms: Option<f64>,
+    /// Wall-clock time in milliseconds.
+    pub wall_time_ms: Option<f64>,
+    /// Peak memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Bytes written to stdout and stderr.
+    pub output_bytes: Option<u64>,
+    /// Exit status.
+    pub exit_code: Option<i32>,
+    /// Signal number.
+    pub signal: Option<i32>,
+}
+
+/// One of two that talk with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Talker {
+    /// The submission.
+    Submission,
+    /// The output validator.
+    Validator,
+}
+
+/// Something one of them wrote, as it was read at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Said {
+    /// Who.
+    pub from: Talker,
+    /// When, in milliseconds since both were started.
+    pub at_ms: f64,
+    /// Its first bytes, lossy UTF-8.
+    pub text: String,
+    /// How many bytes there were.
+    pub bytes: u64,
+}
+
+/// How a submission and an interactive validator got on; of several passes, in the last one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Interaction {
+    /// Who ended first.
+    pub ended_first: Talker,
+    /// Whether the validator waited for the submission when that ran out of wall-clock time; null when it did not.
+    pub validator_waited: Option<bool>,
+    /// What was said: begin and end.
+    pub transcript: Vec<Said>,
+    /// How many entries are left out, after so many of the transcript.
+    pub omitted_after: u64,
+    /// Entries left out there.
+    pub omitted: u64,
+    /// What the box of the validator observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validator_facts: Option<RunFacts>,
+}
+
 /// What a validator gave for an accepted case: the number as it stands in its file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -116,6 +176,13 @@ pub struct TestReport {
     /// Every measured run, when there were several.
     #[serde(default)]
     pub runs: Vec<RunRecord>,
+    /// Every pass, where the problem takes several; times and memory above are the largest of them, the rest is of
+    /// the last one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passes: Vec<PassRecord>,
+    /// How submission and validator got on, where they talk with each other. For judges, but for samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interaction: Option<Box<Interaction>>,
     /// Stable strings such as `process_limit_reached`, `near_memory_limit`.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -170,6 +237,8 @@ impl TestReport {
             accounting: None,
             cached: false,
             runs: Vec::new(),
+            passes: Vec::new(),
+            interaction: None,
             notes: Vec::new(),
             check_time_ms: None,
             stdout: None,
@@ -188,6 +257,10 @@ impl TestReport {
     pub fn for_contestant(mut self) -> Self {
         if !self.sample {
             self.reason = None;
+            self.interaction = None;
+        }
+        if let Some(interaction) = &mut self.interaction {
+            interaction.validator_facts = None;
         }
         self.facts = None;
         self

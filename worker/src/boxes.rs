@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sandbox::spec::{RunOutcome, RunSpec};
+use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec, Side};
 use sandbox::{BoxServer, Cancel, RETIRED_MAX, SandboxError};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::runner::{RunError, Runner};
+use crate::runner::{PairRunError, RunError, Runner};
 
 /// Runs in boxes of this machine.
 #[derive(Debug, Clone)]
@@ -30,6 +30,15 @@ impl BoxRunner {
         self
     }
 
+    /// Waits for the turn of one more run.
+    async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        match &self.permits {
+            None => None,
+            // It is never closed; if it were, running without a permit would only be slower.
+            Some(permits) => permits.acquire().await.ok(),
+        }
+    }
+
     /// The box server behind it.
     pub fn server(&self) -> &BoxServer {
         &self.server
@@ -48,11 +57,7 @@ impl Drop for CancelOnDrop {
 #[async_trait]
 impl Runner for BoxRunner {
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError> {
-        let _permit = match &self.permits {
-            None => None,
-            // It is never closed; if it were, running without a permit would only be slower.
-            Some(permits) => permits.acquire().await.ok(),
-        };
+        let _permit = self.permit().await;
         let server = self.server.clone();
         let guard = CancelOnDrop(Cancel::new());
         let cancel = guard.0.clone();
@@ -60,6 +65,23 @@ impl Runner for BoxRunner {
         // Only now: a finished run has nothing to cancel.
         drop(guard);
         done.map_err(|e| RunError::Box(format!("the thread of a run ended early: {e}")))?.map_err(run_error)
+    }
+
+    async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+        // One for both: they take turns.
+        let _permit = self.permit().await;
+        let server = self.server.clone();
+        let guard = CancelOnDrop(Cancel::new());
+        let cancel = guard.0.clone();
+        let done = tokio::task::spawn_blocking(move || server.run_pair(&spec, &cancel)).await;
+        drop(guard);
+        match done {
+            Ok(outcome) => outcome.map_err(|e| PairRunError { side: e.side, error: run_error(e.source) }),
+            Err(e) => {
+                let error = RunError::Box(format!("the thread of a pair ended early: {e}"));
+                Err(PairRunError { side: Side::Program, error })
+            }
+        }
     }
 
     fn unfit(&self) -> Option<String> {

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sandbox::spec::{RunOutcome, RunSpec};
+use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec, Side};
 
 /// Why there are no facts. Never a verdict: whether one follows is decided in `engine`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +47,17 @@ impl RunError {
     }
 }
 
-/// Runs one program in one fresh box.
+/// Why there are no facts of a pair, and at whose box it failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct PairRunError {
+    /// Whose box.
+    pub side: Side,
+    /// What happened.
+    pub error: RunError,
+}
+
+/// Runs one program in one fresh box, or two that talk with each other.
 #[async_trait]
 pub trait Runner: Send + Sync {
     /// Returns once the box is gone. Dropping the future kills the box.
@@ -55,6 +65,13 @@ pub trait Runner: Send + Sync {
     /// # Errors
     /// See [`RunError`]; a program that ran, however badly, is never an error.
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError>;
+
+    /// Runs two programs that talk with each other, each in a box of its own. Returns once both are gone. Dropping
+    /// the future kills both.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError>;
 
     /// Why this machine should take no more jobs, when it should not.
     fn unfit(&self) -> Option<String> {
@@ -76,10 +93,28 @@ pub async fn run_twice(runner: &dyn Runner, spec: RunSpec) -> Result<RunOutcome,
     }
 }
 
+/// The same for a pair.
+///
+/// # Errors
+/// As [`run_twice`].
+pub async fn run_pair_twice(runner: &dyn Runner, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+    match runner.run_pair(spec.clone()).await {
+        Err(first) if first.error.is_transient() => {
+            tracing::warn!(error = %first, "a box of a pair failed; trying once more");
+            runner.run_pair(spec).await
+        }
+        other => other,
+    }
+}
+
 #[async_trait]
 impl<R: Runner + ?Sized> Runner for Arc<R> {
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError> {
         (**self).run(spec).await
+    }
+
+    async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+        (**self).run_pair(spec).await
     }
 
     fn unfit(&self) -> Option<String> {

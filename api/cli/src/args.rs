@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Work on problem packages themselves
     Problem(ProblemArgs),
+    /// Grade many submissions with a course's autograder
+    Grade(GradeArgs),
     /// API, web page, store, queue and a worker in one process
     Serve(ServeArgs),
     /// The API alone; jobs go through a broker
@@ -248,6 +250,46 @@ pub(crate) enum ProblemCommand {
         #[arg(long, value_name = "TEXT")]
         title: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GradeArgs {
+    /// Gradescope autograder (zip or folder), PrairieLearn question folder, folder with a harness.toml, or image:NAME
+    #[arg(value_name = "HARNESS")]
+    pub(crate) harness: PathBuf,
+    /// Folder with a folder, file or zip for each student, or a CSV file with the columns id and path
+    #[arg(value_name = "DIR|LIST.csv")]
+    pub(crate) submissions: PathBuf,
+    /// Submissions at once
+    #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
+    pub(crate) jobs: u32,
+    /// Keep records, results.csv and results.json there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Go on with the records in --out: grade what is missing, and what changed
+    #[arg(long, requires = "out")]
+    pub(crate) resume: bool,
+    /// Wall-clock time of one submission [default: the harness's own, else 2m; 30s for PrairieLearn]
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub(crate) time: Option<Duration>,
+    /// Memory of one submission [default: the harness's own, else 1GiB]
+    #[arg(long, value_name = "S", value_parser = size)]
+    pub(crate) memory: Option<Bytes>,
+    /// Image by name or digest [default: the harness's own, else `host`]
+    #[arg(long, value_name = "NAME|DIGEST")]
+    pub(crate) image: Option<String>,
+    /// The image has what setup.sh would install
+    #[arg(long)]
+    pub(crate) installed: bool,
+    /// Whose view to print and to write: staff or student
+    #[arg(long = "as", value_name = "WHO", default_value = "staff", value_parser = ["staff", "student"])]
+    pub(crate) view: String,
+    /// What a student may see by now: before-due-date, after-due-date, published
+    #[arg(long, value_name = "STAGE", default_value = "before-due-date")]
+    pub(crate) stage: harness::Stage,
+    /// Print exactly one JSON document on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,9 @@ mod check;
 mod config;
 mod context;
 mod doctor;
+mod grade;
+mod grade_list;
+mod grade_records;
 mod images_cmd;
 mod judge;
 mod languages;
@@ -68,6 +71,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Check(args) => check::main(&args, &settings),
         Command::Verify(args) => verify::main(&args, &settings),
         Command::Problem(args) => problem_cmd::main(&args.command),
+        Command::Grade(args) => grade::main(&args, &settings),
         Command::Serve(args) => serve::serve(args, &settings),
         Command::Api(args) => serve::api(args, &settings),
         Command::Worker(args) => worker_cmd::main(args, &settings),

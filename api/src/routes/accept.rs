@@ -5,7 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proto::http::{FileBody, NewSubmission, TestBody};
-use proto::job::{InlineTest, Priority, SourceFile};
+use proto::job::{InlineTest, SourceFile};
 use proto::language::LanguageInfo;
 use proto::limits::Limits;
 use serde_json::Value;
@@ -30,9 +30,13 @@ const WORD_MAX: usize = 256;
 /// How many labels.
 const LABELS_MAX: usize = 32;
 
-/// Reads the JSON body. `limits` is read on its own, so that what is wrong with it is `invalid_limit`.
+/// Reads the JSON body.
 pub(crate) fn read_json(bytes: &[u8]) -> Result<NewSubmission, ApiError> {
-    let value: Value = super::parse(bytes)?;
+    read_value(super::parse(bytes)?)
+}
+
+/// Reads one submission. `limits` is read on its own, so that what is wrong with it is `invalid_limit`.
+pub(crate) fn read_value(value: Value) -> Result<NewSubmission, ApiError> {
     if let Some(limits) = value.get("limits").filter(|l| !l.is_null()) {
         serde_json::from_value::<proto::limits::LimitsRequest>(limits.clone()).map_err(|e| {
             let text = format!("limits: {e}");
@@ -229,11 +233,6 @@ pub(crate) fn language(
         return Err(ApiError::new(Code::LanguageNotAllowed, detail));
     }
     Ok(())
-}
-
-/// The class asked for. Every tenant may have every class until tokens carry a cap.
-pub(crate) fn priority(asked: Option<Priority>) -> Priority {
-    asked.unwrap_or_default()
 }
 
 #[cfg(test)]

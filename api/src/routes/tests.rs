@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::store::Scope;
 use crate::testing::{Answer, SECRET, Site, judge_with};
 
+mod service;
+
 const SUBMISSIONS: &str = "/api/v1/submissions";
 
 fn body() -> Value {
@@ -195,7 +197,7 @@ async fn elsewhere_than_on_loopback_every_route_but_health_and_the_page_needs_a_
             seen += 1;
         }
     }
-    assert!(seen >= 17, "{seen} routes were tried");
+    assert!(seen >= 30, "{seen} routes were tried");
     assert_eq!(site.ask("GET", "/api/v1/queue", Some(&site.admin), None).await.status, StatusCode::OK);
 }
 
@@ -250,11 +252,21 @@ async fn a_contestants_token_never_sees_what_is_for_judges_on_any_route() {
             continue;
         }
         let path = path.replace("{id}", &id);
-        hidden(&site.ask("GET", &path, Some(&contestant), None).await, &path);
+        let answer = site.ask("GET", &path, Some(&contestant), None).await;
+        if ["/api/v1/tokens", "/api/v1/tenants", "/api/v1/audit", "/api/v1/rejudges"].contains(&path.as_str())
+            || path.starts_with("/api/v1/rejudges/")
+        {
+            assert_eq!(answer.code(), "forbidden", "{path}");
+            continue;
+        }
+        hidden(&answer, &path);
         let seen = site.ask("GET", &path, Some(&judge), None).await;
         shown_to_judges += usize::from(seen.text.contains(SECRET));
     }
-    assert_eq!(shown_to_judges, 3, "one, list and events show it to judges, or this test proves nothing");
+    assert_eq!(
+        shown_to_judges, 4,
+        "one, list, judgements and events show it to judges, or this test proves nothing"
+    );
     let live = submit_with(&site, &contestant).await;
     hidden(
         &site.ask("GET", &format!("{SUBMISSIONS}/{live}/events"), Some(&contestant), None).await,
@@ -273,7 +285,9 @@ async fn another_tenants_submission_is_not_there() {
     let id = submit(&site).await;
     let scopes = [Scope::Submit, Scope::Read, Scope::Judge];
     let other = site.app.store.create_token("o", "other", &scopes, 0).await.unwrap();
-    for (method, path) in [("GET", ""), ("GET", "/events"), ("POST", "/cancel")] {
+    for (method, path) in
+        [("GET", ""), ("GET", "/events"), ("GET", "/judgements"), ("POST", "/cancel"), ("DELETE", "")]
+    {
         let answer = site.ask(method, &format!("{SUBMISSIONS}/{id}{path}"), Some(&other), None).await;
         assert_eq!(answer.code(), "not_found", "{method} {path}");
     }

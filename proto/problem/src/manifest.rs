@@ -95,12 +95,6 @@ pub(crate) fn read(tree: &Tree, findings: &mut Findings) -> Option<Manifest> {
             v2025(&mut manifest, tree, top, findings);
         }
     }
-    if manifest.kind.interactive {
-        findings.unsupported(FILE, None, "interactive problems");
-    }
-    if manifest.kind.multi_pass {
-        findings.unsupported(FILE, None, "multi-pass problems");
-    }
     if manifest.kind.submit_answer {
         findings.unsupported(FILE, None, "submit-answer problems");
     }

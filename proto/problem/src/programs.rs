@@ -149,6 +149,12 @@ fn needs_validator(tree: &Tree, manifest: &Manifest, findings: &mut Findings) {
         let message = "an `interactive` or `multi-pass` problem needs an output validator of its own";
         findings.error("output_validator", None, message);
     }
+    const LEGACY: &str = "output_validators";
+    if (manifest.kind.interactive || manifest.kind.multi_pass) && in_folder(tree, LEGACY, findings).len() > 1
+    {
+        let message = "an `interactive` or `multi-pass` problem has one output validator; here are several";
+        findings.error(LEGACY, None, message);
+    }
 }
 
 /// `include/<language>/`, by language code.

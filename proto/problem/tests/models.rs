@@ -222,8 +222,6 @@ fn rules_of_submissions_yaml_add_up_and_reach_into_groups() {
 #[test]
 fn what_is_not_judged_yet_is_read_and_named() {
     for (words, types, extra) in [
-        ("interactive problems", "interactive", ("output_validator/v.py", "")),
-        ("multi-pass problems", "multi-pass", ("output_validator/v.py", "")),
         ("submit-answer problems", "submit-answer", ("attachments/x", "")),
         ("static validators", "pass-fail", ("static_validator/v.py", "")),
     ] {

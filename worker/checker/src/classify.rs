@@ -152,6 +152,13 @@ fn ending(facts: &RunFacts) -> Option<Decision> {
         Some(Exit::Code(0)) => return None,
         Some(Exit::Code(n)) => format!("exit status {n}"),
         Some(Exit::Signal(n)) => format!("killed by {}", reason::signal(n)),
+        // Killed for the memory somebody saw, where no kernel counts it: no proof of `MLE`, and no fault of ours.
+        None if facts.accounting == Accounting::Sampled && has(facts, LimitHit::Memory) => {
+            let event = facts.limit_events.iter().find(|e| e.limit == LimitHit::Memory)?;
+            let feedback = reason::feedback(event.limit, event.bound);
+            let why = format!("{} (sampled)", reason::event(event));
+            return Some((Verdict::RTE, why, feedback, Some(LimitHit::Memory)));
+        }
         None => {
             let why = "the box ended before the program did, and nothing tells why";
             return Some((Verdict::SE, why.to_owned(), "the judge failed".to_owned(), None));

@@ -8,6 +8,8 @@ use proto::report::{GivenScore, Judgement, TestReport};
 use proto::verdict::Verdict;
 use sandbox::spec::RunOutcome;
 
+use problem::model::Protocol;
+
 use super::plan::{Plan, ValidatorPlan};
 
 /// The word on one case.
@@ -55,8 +57,42 @@ pub(super) fn compare(answer: &[u8], output: &[u8], flags: &[String]) -> Word {
     }
 }
 
-/// Reads what one custom validator said. `folder` is where its feedback was collected from.
-pub(super) fn read_validator(name: &str, plan: &ValidatorPlan, folder: &str, outcome: &RunOutcome) -> Word {
+/// Holds `output` against `answer` with the judge's checker of this name.
+pub(super) fn compare_named(name: &str, answer: &[u8], output: &[u8]) -> Word {
+    let Some(named) = checker::simple::by_name(name) else {
+        return Word::plain(
+            Verdict::JE,
+            Some(format!("the package names a checker `{name}`, which is unknown")),
+            None,
+        );
+    };
+    let compared = (named.compare)(answer, output);
+    let verdict = if compared.accepted { Verdict::AC } else { Verdict::WA };
+    Word::plain(verdict, compared.difference.map(|d| d.to_string()), None)
+}
+
+/// Reads what one custom validator said. `folder` is where its feedback was collected from; `points` is
+/// whether the case can have some.
+pub(super) fn read_validator(
+    name: &str,
+    plan: &ValidatorPlan,
+    folder: &str,
+    points: bool,
+    outcome: &RunOutcome,
+) -> Word {
+    match plan.protocol {
+        Protocol::Format => {}
+        Protocol::Testlib => {
+            return checker::testlib::interpret(
+                name,
+                &outcome.facts,
+                &plan.limits,
+                &outcome.stderr.bytes,
+                points,
+            )
+            .into();
+        }
+    }
     let files = outcome.files.iter().filter_map(|file| {
         let path = std::str::from_utf8(&file.path).ok()?;
         Some((path.strip_prefix(folder)?.trim_start_matches('/'), file.bytes.as_slice()))

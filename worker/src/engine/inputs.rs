@@ -19,7 +19,7 @@ use sandbox::spec::{RunOutcome, RunSpec};
 
 use super::case;
 use super::compile::Program;
-use super::plan::{Data, ValidatorPlan, validator_plan};
+use super::plan::{Data, ValidatorPlan, takes_points, validator_plan};
 use super::validator::{Asked, ask_all, compile_all};
 use super::{Engine, blocking, decide};
 use crate::error::JudgeError;
@@ -305,11 +305,17 @@ impl Asker<'_> {
         })
         .await??;
         if self.problem.validator == Validator::Default {
-            let args = args.to_vec();
-            return blocking(move || decide::compare(&answer, &output, &args)).await;
+            let (args, named) = (args.to_vec(), self.problem.sidecar.checker.clone());
+            let compare = move || match named {
+                Some(name) => decide::compare_named(&name, &answer, &output),
+                None => decide::compare(&answer, &output, &args),
+            };
+            return blocking(compare).await;
         }
-        let asked = Asked { input, answer, output, args };
-        ask_all(&*self.engine.runner, self.plan, self.outputs, &asked).await
+        let points =
+            self.problem.cases.len().checked_sub(1).is_some_and(|last| takes_points(self.problem, last));
+        let asked = Asked { input, answer, output, args, points, beside: &[], feedback: &[] };
+        Ok(ask_all(&*self.engine.runner, self.plan, self.outputs, &asked).await?.word)
     }
 }
 

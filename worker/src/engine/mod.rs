@@ -11,7 +11,10 @@ mod check;
 mod compile;
 mod course;
 mod decide;
+mod files;
 mod inputs;
+mod interactive;
+mod passes;
 mod plan;
 mod validator;
 
@@ -313,5 +316,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 #[cfg(test)]
 mod scored_tests;
+#[cfg(test)]
+mod talk_tests;
 #[cfg(test)]
 mod tests;

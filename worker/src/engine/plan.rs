@@ -7,7 +7,9 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use problem::model::{Constants, Problem, Validator};
+use problem::model::{
+    Aggregation, Constants, FormatVersion, Grading, Problem, ProblemKind, Protocol, Sidecar, Validator,
+};
 use proto::limits::Limits;
 use proto::units::Bytes;
 
@@ -48,12 +50,21 @@ pub(crate) enum Check {
         /// Its flags.
         flags: Vec<String>,
     },
+    /// Another of the judge's checkers, which the package names.
+    Named {
+        /// What is right.
+        answer: Data,
+        /// Its name.
+        name: String,
+    },
     /// The package's own validators, all of which must accept.
     Custom {
         /// The answer file.
         answer: Data,
         /// Their arguments.
         args: Vec<String>,
+        /// Whether the case can have points.
+        points: bool,
     },
 }
 
@@ -86,6 +97,10 @@ pub(crate) struct ValidatorPlan {
     pub compile_limits: Limits,
     /// Values put into their sources.
     pub constants: Constants,
+    /// How they are called and understood.
+    pub protocol: Protocol,
+    /// Whether they start in a copy of the submission's directory, as 2025-09 has it; in their own otherwise.
+    pub beside_submission: bool,
 }
 
 /// Everything that will be done.
@@ -96,10 +111,16 @@ pub(crate) struct Plan {
     /// Files of the package added to the sources before compiling: path, and where it is.
     pub includes: Vec<(String, PathBuf)>,
     pub writable: bool,
+    /// Whether the validator talks with the submission.
+    pub interactive: bool,
+    /// Most passes of a case; 1 where the validator cannot ask for another.
+    pub passes: u32,
     pub cases: Vec<CasePlan>,
     /// The problem; `None` for tests of a request.
     pub problem: Option<Arc<Problem>>,
     pub validator: ValidatorPlan,
+    /// Files in place of stdin and stdout.
+    pub sidecar: Sidecar,
     /// How many bytes of each stream stand in the report; zero for secret data.
     pub show: usize,
     /// How many bytes of stderr are kept.
@@ -197,9 +218,12 @@ fn from_problem(
         compile_limits: compile_limits(problem),
         includes: includes(problem, toolchain),
         writable: problem.allow_file_writing,
+        interactive: problem.interactive,
+        passes: if problem.multi_pass { problem.limits.validation_passes } else { 1 },
         cases: (0..problem.cases.len()).map(|at| from_case(problem, at)).collect(),
         problem: Some(Arc::clone(problem)),
         validator: validator_plan(problem),
+        sidecar: problem.sidecar.clone(),
         show: 0,
         keep_stderr: REASON_KEEP,
         refused_before_compiling: too_much_code(submission, problem),
@@ -219,11 +243,27 @@ fn from_case(problem: &Problem, at: usize) -> CasePlan {
         args: case.args.clone(),
         files: case.files.clone(),
         hint: case.hint.clone(),
-        check: match &problem.validator {
-            Validator::Default => Check::Default { answer, flags: case.validator_args.clone() },
-            Validator::Custom(_) => Check::Custom { answer, args: case.validator_args.clone() },
+        check: match (&problem.validator, &problem.sidecar.checker) {
+            (Validator::Default, Some(name)) => Check::Named { answer, name: name.clone() },
+            (Validator::Default, None) => Check::Default { answer, flags: case.validator_args.clone() },
+            (Validator::Custom(_), _) => {
+                Check::Custom { answer, args: case.validator_args.clone(), points: takes_points(problem, at) }
+            }
         },
     }
+}
+
+/// Whether the case can have a part of its score: not in a pass-fail problem, a pass-fail group or a sample.
+pub(super) fn takes_points(problem: &Problem, case: usize) -> bool {
+    let group = problem.groups.iter().find(|group| group.cases.contains(&case));
+    problem.kind == ProblemKind::Scoring
+        && group.is_some_and(|group| match &group.grading {
+            Grading::Aggregate { how: Aggregation::PassFail, .. } => false,
+            Grading::Aggregate { how: Aggregation::Min | Aggregation::Sum, .. } => {
+                !problem.cases[case].sample
+            }
+            Grading::Grader(_) => true,
+        })
 }
 
 /// The included files of the language, else those for every language.
@@ -270,6 +310,8 @@ pub(super) fn validator_plan(problem: &Problem) -> ValidatorPlan {
         limits,
         compile_limits: compile_limits(problem),
         constants: problem.constants.clone(),
+        protocol: problem.sidecar.protocol,
+        beside_submission: problem.version != FormatVersion::Legacy,
     }
 }
 
@@ -296,6 +338,8 @@ fn from_tests(tests: &[proto::job::InlineTest], limits: Limits) -> Plan {
         compile_limits: base_compile_limits(),
         includes: Vec::new(),
         writable: true,
+        interactive: false,
+        passes: 1,
         cases: cases.collect(),
         problem: None,
         validator: ValidatorPlan {
@@ -304,7 +348,10 @@ fn from_tests(tests: &[proto::job::InlineTest], limits: Limits) -> Plan {
             limits: Limits::compile_defaults(),
             compile_limits: base_compile_limits(),
             constants: Constants::default(),
+            protocol: Protocol::Format,
+            beside_submission: false,
         },
+        sidecar: Sidecar::default(),
         show: INLINE_KEEP,
         keep_stderr: INLINE_KEEP,
         refused_before_compiling: None,

@@ -87,6 +87,7 @@ fn every_row_of_the_verdict_table_holds() {
         ("peak at the limit is no evidence", RunFacts { memory_bytes: full, memory_peak_raw: full, ..clean() }, None, None),
         ("peak at the limit and SIGKILL is no evidence", RunFacts { memory_bytes: full, ..exit(Exit::Signal(9)) }, Some(RTE), None),
         ("sampled memory is never claimed", RunFacts { accounting: Accounting::Sampled, oom_kills: 1, ..killed(vec![at(Memory, 5)]) }, Some(RTE), None),
+        ("what was killed for sampled memory is no MLE", RunFacts { accounting: Accounting::Sampled, exit: None, ..killed(vec![at(Memory, 5)]) }, Some(RTE), Some(Memory)),
         ("sampled cpu is claimed", RunFacts { accounting: Accounting::Sampled, ..killed(vec![at(CpuTime, 5)]) }, Some(TLE), Some(CpuTime)),
         ("the earlier limit wins: cpu, output", killed(vec![at(CpuTime, 100), at(Output, 300)]), Some(TLE), Some(CpuTime)),
         ("the earlier limit wins: idle, cpu", killed(vec![at(Idle, 100), at(CpuTime, 300)]), Some(ILE), Some(Idle)),
