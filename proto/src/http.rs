@@ -146,9 +146,9 @@ pub struct SubmissionView {
 /// Where a waiting submission stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct QueuePlace {
-    /// How many are handed out before it, those being judged among them.
+    /// How many are handed out before it, those being judged among them; 10,000 are counted at most.
     pub ahead: u64,
-    /// How long until it is done, at the pace of the last ten minutes; null when nothing tells.
+    /// How long until it is done, at the pace of the last judgements; null when nothing tells.
     pub estimate_ms: Option<u64>,
 }
 

@@ -85,13 +85,11 @@ impl Runner for FakeRunner {
 
     async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(spec.partner.clone());
-        match &self.pairs {
-            Some(pairs) => pairs(&spec),
-            None => {
-                let error = RunError::BadSpec("this runner has no pairs".to_owned());
-                Err(PairRunError { side: Side::Program, error })
-            }
-        }
+        let Some(pairs) = &self.pairs else {
+            let error = RunError::BadSpec("this runner has no pairs".to_owned());
+            return Err(PairRunError { side: Side::Program, error });
+        };
+        pairs(&spec)
     }
 
     fn unfit(&self) -> Option<String> {

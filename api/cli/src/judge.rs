@@ -22,9 +22,10 @@ pub(crate) fn main(args: &JudgeArgs, settings: &Settings) -> Result<u8, Failure>
     let files = sources::load(&args.sources)?;
     let scratch = scratch()?;
     let loaded = open_problem(&args.problem, scratch.path())?;
-    let language = match loaded.problem.submit_answer {
-        true => None,
-        false => Some(sources::language_of(args.language.as_deref(), &files)?),
+    let language = if loaded.problem.submit_answer {
+        None
+    } else {
+        Some(sources::language_of(args.language.as_deref(), &files)?)
     };
     let boxes = Settings::boxes(0)?;
     let store = settings.store()?;

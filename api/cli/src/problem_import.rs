@@ -13,13 +13,10 @@ pub(crate) fn main(args: &ImportArgs) -> Result<u8, Failure> {
         memory: args.memory,
         pass_fail: args.pass_fail,
     };
-    let target = match &args.target {
-        Some(target) => target.clone(),
-        None => {
-            let stem = args.source.file_stem().unwrap_or_default().to_string_lossy();
-            problem::short_name(&stem).0.into()
-        }
-    };
+    let target = args.target.clone().unwrap_or_else(|| {
+        let stem = args.source.file_stem().unwrap_or_default().to_string_lossy();
+        problem::short_name(&stem).0.into()
+    });
     match import::import(&args.source, &target, &options) {
         Ok(imported) => {
             tell(args, &imported)?;

@@ -96,6 +96,13 @@ fn view(row: RejudgeRow) -> RejudgeView {
     }
 }
 
+/// The id of a rejudge the caller may change.
+async fn known(app: &App, caller: &Caller, id: Uuid) -> Result<String, ApiError> {
+    let id = id.to_string();
+    let row = app.store.rejudge(&id, caller.sees()).await?;
+    row.map(|_| id).ok_or_else(|| ApiError::missing("such rejudge"))
+}
+
 async fn whole(app: &App, caller: &Caller, id: &str) -> Result<axum::Json<RejudgeView>, ApiError> {
     let row = app.store.rejudge(id, caller.sees()).await?;
     let mut view = view(row.ok_or_else(|| ApiError::missing("such rejudge"))?);
@@ -187,11 +194,9 @@ pub(crate) async fn apply(
     Id(id): Id<Uuid>,
 ) -> Result<axum::Json<RejudgeView>, ApiError> {
     caller.need(Scope::Judge)?;
-    let id = id.to_string();
-    if app.store.rejudge(&id, caller.sees()).await?.is_none() {
-        return Err(ApiError::missing("such rejudge"));
-    }
-    app.store.settle_rejudges(now_ms()).await?;
+    let id = known(&app, &caller, id).await?;
+    // It may be through since the last look.
+    app.touched(&app.store.settle_rejudges(now_ms()).await?);
     let changed = app.store.apply_rejudge(&id, now_ms()).await?;
     app.touched(&changed);
     audit::note(&app, &caller, "rejudge.apply", &id, &format!("{} submissions", changed.len())).await?;
@@ -211,10 +216,7 @@ pub(crate) async fn cancel(
     Id(id): Id<Uuid>,
 ) -> Result<axum::Json<RejudgeView>, ApiError> {
     caller.need(Scope::Judge)?;
-    let id = id.to_string();
-    if app.store.rejudge(&id, caller.sees()).await?.is_none() {
-        return Err(ApiError::missing("such rejudge"));
-    }
+    let id = known(&app, &caller, id).await?;
     app.store.cancel_rejudge(&id, now_ms()).await?;
     audit::note(&app, &caller, "rejudge.cancel", &id, "").await?;
     whole(&app, &caller, &id).await

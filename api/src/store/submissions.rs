@@ -13,8 +13,12 @@ use super::idempotency::{self, Once};
 use super::{Millis, Store, StoreError, jobs, priority, state, tenants, to_json, transition};
 use crate::time::rfc3339;
 
-/// How far back judgements tell how long one takes.
+/// How far back judgements tell how long one takes, and how many of them are asked: a poll costs the same however
+/// much was judged.
 const PACE_MS: Millis = 600_000;
+const PACE_COUNT: u32 = 100;
+/// Most that are counted before a waiting submission, for the same reason.
+const AHEAD_MAX: u32 = 10_000;
 
 /// What was sent to be judged.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -310,8 +314,8 @@ impl Store {
         rows.iter().map(submission).collect()
     }
 
-    /// Where a waiting submission stands: how many are handed out before it, and how long that takes at the
-    /// pace of the last ten minutes with `slots` at work. `None` when it does not wait.
+    /// Where a waiting submission stands: how many are handed out before it (10,000 are counted at most), and how
+    /// long that takes with `slots` at work at the pace of the last hundred judgements, ten minutes old at most. `None` when it does not wait.
     pub(crate) async fn place_in_queue(
         &self,
         id: SubmissionId,
@@ -321,22 +325,29 @@ impl Store {
         let row = self
             .db
             .row(
-                "SELECT (SELECT COUNT(*) FROM jobs q WHERE q.priority < w.priority OR (q.priority = w.priority \
-                 AND (q.turn < w.turn OR (q.turn = w.turn AND (q.created_ms < w.created_ms OR \
-                 (q.created_ms = w.created_ms AND q.judgement_id < w.judgement_id)))))) FROM jobs w \
+                "SELECT w.priority, w.turn, w.created_ms, w.judgement_id FROM jobs w \
                  JOIN judgements j ON j.id = w.judgement_id \
                  WHERE j.submission_id = $1 AND j.current = 1 AND j.state = 'queued'",
                 args![id],
             )
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let ahead = row.int(0)?;
+        let ahead = self
+            .db
+            .row(
+                "SELECT COUNT(*) FROM (SELECT 1 FROM jobs q WHERE \
+                 (q.priority, q.turn, q.created_ms, q.judgement_id) < ($1, $2, $3, $4) LIMIT $5) counted",
+                args![row.int(0)?, row.int(1)?, row.int(2)?, row.text(3)?, AHEAD_MAX],
+            )
+            .await?;
+        let ahead = ahead.map_or(Ok(0), |r| r.int(0))?;
         let pace = self
             .db
             .row(
-                "SELECT COUNT(*), CAST(COALESCE(SUM(ended_ms - started_ms), 0) AS BIGINT) FROM attempts \
-                 WHERE outcome = 'judged' AND ended_ms > $1",
-                args![now - PACE_MS],
+                "SELECT COUNT(*), CAST(COALESCE(SUM(took.ms), 0) AS BIGINT) FROM \
+                 (SELECT ended_ms - started_ms AS ms FROM attempts WHERE outcome = 'judged' AND ended_ms > $1 \
+                 ORDER BY ended_ms DESC LIMIT $2) took",
+                args![now - PACE_MS, PACE_COUNT],
             )
             .await?;
         let (count, total) = pace.map_or(Ok((0, 0)), |r| Ok::<_, StoreError>((r.int(0)?, r.int(1)?)))?;

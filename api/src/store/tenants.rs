@@ -45,7 +45,7 @@ pub(super) async fn hold_quota(tx: &mut Tx, name: &str, count: i64, now: Millis)
         let row = tx.row("SELECT COUNT(*) FROM jobs WHERE tenant = $1", args![name]).await?;
         let unfinished = row.map_or(Ok(0), |r| r.int(0))?;
         if unfinished + count > most {
-            let what = format!("{unfinished} submissions are unfinished; at most {most} may be");
+            let what = told(&format!("{unfinished} submissions are unfinished"), count, most);
             return Err(StoreError::Quota { what, retry_ms: UNFINISHED_RETRY_MS });
         }
     }
@@ -71,8 +71,15 @@ async fn hold_rate(tx: &mut Tx, name: &str, count: i64, most: i64, now: Millis) 
         )
         .await?;
     let freed = row.map_or(Ok(now), |r| r.int(0))?;
-    let what = format!("{sent} submissions were sent in the last minute; at most {most} may be");
+    let what = told(&format!("{sent} submissions were sent in the last minute"), count, most);
     Err(StoreError::Quota { what, retry_ms: freed + MINUTE_MS - now })
+}
+
+/// Against a batch that is larger than the bound itself no waiting helps, so that is said.
+fn told(used: &str, count: i64, most: i64) -> String {
+    let advice =
+        if count > most { format!("; {count} at once are never taken: send fewer") } else { String::new() };
+    format!("{used}; at most {most} may be{advice}")
 }
 
 impl Store {

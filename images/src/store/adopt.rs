@@ -52,7 +52,7 @@ pub(crate) trait Origin {
     /// A manifest, index or configuration, at most [`JSON_BYTES_MAX`]; its digest is checked by the caller.
     fn document(&mut self, descriptor: &Descriptor, digest: &Digest) -> Result<Vec<u8>>;
 
-    /// Puts a blob into `blobs` under `digest`, which it has to have. `doing` is for progress.
+    /// Puts a blob into `blobs` under `digest`, which it has to have. `tell` hears how many bytes came.
     fn blob(
         &mut self,
         descriptor: &Descriptor,

@@ -13,13 +13,13 @@ use selftest::Case;
 use selftest::expect::Disturbance;
 
 /// How far from the truth the clock is set, each way.
-const JUMP: Duration = Duration::from_secs(3600);
+const JUMP: Duration = Duration::from_hours(1);
 /// Time between two jumps.
 const BETWEEN: Duration = Duration::from_millis(100);
 /// How long the worker is stopped: longer than the wall limit of the case.
 const STOPPED: &str = "4";
 /// Longest wait for the program to run; a bound, nothing that is measured.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A disturbance under way.
 #[derive(Debug)]

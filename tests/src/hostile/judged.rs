@@ -118,18 +118,15 @@ fn submit(
         only: Vec::new(),
     };
     let stdin = case.expect.stdin.as_deref().unwrap_or(INPUT).as_bytes().to_vec();
-    let against = match case.sources.get(VALIDATOR_CPP) {
-        Some(validator) => {
-            // A folder of its own, removed with the whole suite's: rounds run the case several times, at once too.
-            let folder = tempfile::Builder::new().prefix("package-").tempdir_in(dir);
-            let folder = folder.map_err(|e| e.to_string())?.keep();
-            let problem = package(case, validator, &stdin, &folder).map_err(|e| e.to_string())?;
-            Against::Problem(Arc::new(problem))
-        }
-        None => {
-            let test = InlineTest { stdin, expected_output: None, args: case.expect.args.clone() };
-            Against::Tests { tests: vec![test], limits: case.expect.limits.clone() }
-        }
+    let against = if let Some(validator) = case.sources.get(VALIDATOR_CPP) {
+        // A folder of its own, removed with the whole suite's: rounds run the case several times, at once too.
+        let folder = tempfile::Builder::new().prefix("package-").tempdir_in(dir);
+        let folder = folder.map_err(|e| e.to_string())?.keep();
+        let problem = package(case, validator, &stdin, &folder).map_err(|e| e.to_string())?;
+        Against::Problem(Arc::new(problem))
+    } else {
+        let test = InlineTest { stdin, expected_output: None, args: case.expect.args.clone() };
+        Against::Tests { tests: vec![test], limits: case.expect.limits.clone() }
     };
     // Without the drivers for signals and I/O, which would keep descriptors of this process open.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();

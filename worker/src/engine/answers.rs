@@ -11,7 +11,7 @@ use proto::units::round_ms;
 use proto::verdict::Verdict;
 
 use super::blocking;
-use super::case::{self, Case, CaseDone};
+use super::case::{self, CaseDone, RunWith};
 use super::compile::{Compiled, Program};
 use super::decide::{self, Word};
 use super::plan::{CasePlan, Plan, Work};
@@ -101,7 +101,7 @@ pub(super) async fn judge(
         Some(bytes) => {
             // Nothing was run, and nothing lies beside what was sent.
             let program = &Program::none();
-            let on = Case { runner, plan, case, program, validators };
+            let on = RunWith { runner, plan, case, program, validators };
             case::check(on, &case.input, Arc::clone(bytes), &[], &[]).await?.word
         }
     };

@@ -43,7 +43,7 @@ pub(super) struct CaseDone {
 
 /// What one case is run with.
 #[derive(Clone, Copy)]
-pub(super) struct Case<'a> {
+pub(super) struct RunWith<'a> {
     pub runner: &'a dyn Runner,
     pub plan: &'a Plan,
     pub case: &'a CasePlan,
@@ -76,7 +76,7 @@ pub(super) async fn run_case(
     program: &Program,
     validators: &[Arc<Program>],
 ) -> Result<CaseDone, JudgeError> {
-    let done = passes::run(Case { runner, plan, case, program, validators }).await?;
+    let done = passes::run(RunWith { runner, plan, case, program, validators }).await?;
     let Pass { mut test, word, run, check, .. } = done;
     test.verdict = word.verdict;
     test.reason = word.reason;
@@ -85,19 +85,23 @@ pub(super) async fn run_case(
 }
 
 /// Runs the submission on `input`, and asks the checker when it ran clean. `feedback` is what earlier passes left.
-pub(super) async fn one_pass(case: Case<'_>, input: &Data, feedback: &[BoxFile]) -> Result<Pass, JudgeError> {
-    let spec = spec_of(case, input).await?;
+pub(super) async fn one_pass(
+    on: RunWith<'_>,
+    input: &Data,
+    feedback: &[BoxFile],
+) -> Result<Pass, JudgeError> {
+    let spec = spec_of(on, input).await?;
     let beside = spec.files.clone();
     let started = Instant::now();
-    let outcome = match run_with_evidence(case.runner, case.plan, spec).await {
+    let outcome = match run_with_evidence(on.runner, on.plan, spec).await {
         Ok(outcome) => outcome,
-        Err(error) => return unstartable(case, &error, started.elapsed()),
+        Err(error) => return unstartable(on, &error, started.elapsed()),
     };
     let run = started.elapsed();
 
     let (outcome, mut classified, cached) = outcome;
-    files::look(case.plan, &outcome, &mut classified);
-    let mut test = report(case, &outcome, &classified);
+    files::look(on.plan, &outcome, &mut classified);
+    let mut test = report(on, &outcome, &classified);
     test.cached = cached;
     let started = Instant::now();
     let spoken = classified.verdict.is_none();
@@ -106,7 +110,7 @@ pub(super) async fn one_pass(case: Case<'_>, input: &Data, feedback: &[BoxFile])
             let reason = with_stderr(verdict, classified.reason, &outcome.stderr);
             Answer::of(Word::plain(verdict, reason, classified.feedback))
         }
-        None => check(case, input, files::output(case.plan, outcome), &beside, feedback).await?,
+        None => check(on, input, files::output(on.plan, outcome), &beside, feedback).await?,
     };
     let check = started.elapsed();
     test.check_time_ms = spoken.then(|| round_ms(check));
@@ -114,8 +118,8 @@ pub(super) async fn one_pass(case: Case<'_>, input: &Data, feedback: &[BoxFile])
 }
 
 /// The submission's run on `input`.
-pub(super) async fn spec_of(on: Case<'_>, input: &Data) -> Result<RunSpec, JudgeError> {
-    let Case { plan, case, program, .. } = on;
+pub(super) async fn spec_of(on: RunWith<'_>, input: &Data) -> Result<RunSpec, JudgeError> {
+    let RunWith { plan, case, program, .. } = on;
     let (given, input, beside) = (input, input.clone(), case.files.clone());
     let (stdin, beside) = blocking(move || -> Result<_, JudgeError> {
         let beside = beside.as_deref().map(read_folder).transpose()?.unwrap_or_default();
@@ -210,8 +214,8 @@ async fn run_with_evidence(
 
 /// A program of the author's that the kernel will not start is a run-time error; one of the image's is
 /// our failure.
-pub(super) fn unstartable(on: Case<'_>, error: &RunError, run: Duration) -> Result<Pass, JudgeError> {
-    let Case { case, program, .. } = on;
+pub(super) fn unstartable(on: RunWith<'_>, error: &RunError, run: Duration) -> Result<Pass, JudgeError> {
+    let RunWith { case, program, .. } = on;
     let own = program.argv.first().is_some_and(|command| !command.starts_with('/'));
     match error {
         RunError::Exec { .. } if own => {
@@ -233,13 +237,13 @@ pub(super) fn unstartable(on: Case<'_>, error: &RunError, run: Duration) -> Resu
 
 /// Holds an output against its case. `beside` is what the submission has in its work directory.
 pub(super) async fn check(
-    on: Case<'_>,
+    on: RunWith<'_>,
     input: &Data,
     output: Arc<[u8]>,
     beside: &[BoxFile],
     feedback: &[BoxFile],
 ) -> Result<Answer, JudgeError> {
-    let Case { runner, plan, case, validators, .. } = on;
+    let RunWith { runner, plan, case, validators, .. } = on;
     match &case.check {
         Check::Nothing => Ok(Answer::of(Word::plain(Verdict::OK, None, None))),
         Check::Default { answer, flags } => {
@@ -272,8 +276,8 @@ pub(super) async fn load_both(input: &Data, answer: &Data) -> Result<(Arc<[u8]>,
 }
 
 /// Everything but the word.
-pub(super) fn report(on: Case<'_>, outcome: &RunOutcome, classified: &Classified) -> TestReport {
-    let Case { plan, case, .. } = on;
+pub(super) fn report(on: RunWith<'_>, outcome: &RunOutcome, classified: &Classified) -> TestReport {
+    let RunWith { plan, case, .. } = on;
     let facts = &outcome.facts;
     // SE until the word is in: whoever forgets it leaves our own fault here, never AC.
     let mut test = TestReport::not_run(&case.name, &case.group, Verdict::SE, None);

@@ -15,7 +15,7 @@ use proto::units::round_ms;
 use proto::verdict::Verdict;
 use sandbox::spec::{BoxFile, Line, PairOutcome, PairSpec, PartnerState, Side, Stdin};
 
-use super::case::{self, Case, Pass};
+use super::case::{self, Pass, RunWith};
 use super::compile::Program;
 use super::decide::Word;
 use super::plan::{Check, Data};
@@ -55,19 +55,22 @@ impl Room {
         let wanted = test.sample || !test.verdict.passes();
         let Some(interaction) = &mut test.interaction else { return };
         let size: usize = interaction.transcript.iter().map(|said| said.text.len() + ENTRY).sum();
-        match self.0.checked_sub(size).filter(|_| wanted) {
-            Some(left) => self.0 = left,
-            None => {
-                interaction.omitted += interaction.transcript.len() as u64;
-                interaction.omitted_after = 0;
-                interaction.transcript.clear();
-            }
+        if let Some(left) = self.0.checked_sub(size).filter(|_| wanted) {
+            self.0 = left;
+            return;
         }
+        interaction.omitted += interaction.transcript.len() as u64;
+        interaction.omitted_after = 0;
+        interaction.transcript.clear();
     }
 }
 
 /// Lets the two talk. `input` is the validator's alone; `feedback` is what earlier passes left.
-pub(super) async fn one_pass(on: Case<'_>, input: &Data, feedback: &[BoxFile]) -> Result<Pass, JudgeError> {
+pub(super) async fn one_pass(
+    on: RunWith<'_>,
+    input: &Data,
+    feedback: &[BoxFile],
+) -> Result<Pass, JudgeError> {
     let (Check::Custom { answer, args, points }, Some(validator)) = (&on.case.check, on.validators.first())
     else {
         return Err(JudgeError::hopeless("an interactive problem without an output validator"));
@@ -108,16 +111,16 @@ pub(super) async fn one_pass(on: Case<'_>, input: &Data, feedback: &[BoxFile]) -
     Err(JudgeError::failed(format!("could not run case {}: {last}", on.case.name)))
 }
 
-fn takes_points(on: Case<'_>) -> bool {
+fn takes_points(on: RunWith<'_>) -> bool {
     matches!(on.case.check, Check::Custom { points: true, .. })
 }
 
-fn validator_name(on: Case<'_>) -> String {
+fn validator_name(on: RunWith<'_>) -> String {
     on.plan.validator.programs.first().map(|program| program.path.clone()).unwrap_or_default()
 }
 
 fn not_run(
-    on: Case<'_>,
+    on: RunWith<'_>,
     validator: &Program,
     name: &str,
     failed: PairRunError,
@@ -146,7 +149,7 @@ fn not_run(
 
 /// Makes the pass; the error says why the facts allow no verdict.
 fn judged(
-    on: Case<'_>,
+    on: RunWith<'_>,
     place: &Place,
     name: &str,
     outcome: &PairOutcome,

@@ -10,7 +10,7 @@ use proto::report::{PassRecord, TestReport};
 use proto::verdict::Verdict;
 use sandbox::spec::BoxFile;
 
-use super::case::{self, Case, Pass};
+use super::case::{self, Pass, RunWith};
 use super::decide::Word;
 use super::interactive;
 use super::plan::Data;
@@ -20,16 +20,16 @@ use crate::error::JudgeError;
 const NEXT: &str = "nextpass.in";
 
 /// Runs every pass.
-pub(super) async fn run(case: Case<'_>) -> Result<Pass, JudgeError> {
-    let most = case.plan.passes;
-    let mut input = case.case.input.clone();
+pub(super) async fn run(on: RunWith<'_>) -> Result<Pass, JudgeError> {
+    let most = on.plan.passes;
+    let mut input = on.case.input.clone();
     let mut kept: Vec<BoxFile> = Vec::new();
     let mut earlier: Option<Pass> = None;
     for number in 1..=most {
-        let mut pass = if case.plan.interactive {
-            interactive::one_pass(case, &input, &kept).await?
+        let mut pass = if on.plan.interactive {
+            interactive::one_pass(on, &input, &kept).await?
         } else {
-            case::one_pass(case, &input, &kept).await?
+            case::one_pass(on, &input, &kept).await?
         };
         if most == 1 {
             return Ok(pass);
@@ -39,7 +39,6 @@ pub(super) async fn run(case: Case<'_>) -> Result<Pass, JudgeError> {
             blame(&mut pass, format!("its feedback directory cannot be kept for the next pass: {lost}"));
         }
         let goes_on = match (&next, pass.word.verdict) {
-            (None, _) => false,
             (Some(_), Verdict::AC) if pass.spoken && number == most => {
                 blame(
                     &mut pass,
@@ -52,8 +51,8 @@ pub(super) async fn run(case: Case<'_>) -> Result<Pass, JudgeError> {
                 blame(&mut pass, format!("it wrote `{NEXT}` and rejected the output"));
                 false
             }
-            // The submission failed, or the validator did otherwise.
-            (Some(_), _) => false,
+            // Nobody asked, the submission failed, or the validator did otherwise.
+            _ => false,
         };
         let mut all = merge(earlier.take(), pass);
         kept = std::mem::take(&mut all.feedback);

@@ -72,6 +72,8 @@ on_every_store!(a_tenant_over_its_bounds_is_told_when_to_come_back, |store| {
     send("r", 2, NOW + 60_000).await.unwrap();
     assert!(matches!(send("r", 1, NOW + 60_001).await, Err(StoreError::Quota { .. })));
     wait(send("u", 3, NOW).await);
+    let never = send("u", 3, NOW).await.unwrap_err().to_string();
+    assert!(never.contains("send fewer"), "no waiting helps against this: {never}");
     assert!(
         store
             .list_submissions(&Filter { tenant: Some("u".into()), limit: 9, ..Filter::default() })

@@ -120,17 +120,12 @@ fn tests(tree: &Tree, count: u64, draft: &mut Draft, log: &mut Log) {
     for i in 0..count {
         let mut content = |folder: &str| {
             let path = format!("{folder}/{folder}{i}.txt");
-            match tree.files.get(&path) {
-                Some(entry) => Some(Content::File(entry.disk.clone())),
-                None => {
-                    log.refuse(
-                        &path,
-                        None,
-                        "the file is missing; generate the tests first (cmsMake), nothing is run here",
-                    );
-                    None
-                }
+            let found = tree.files.get(&path).map(|entry| Content::File(entry.disk.clone()));
+            if found.is_none() {
+                let advice = "the file is missing; generate the tests first (cmsMake), nothing is run here";
+                log.refuse(&path, None, advice);
             }
+            found
         };
         if let (Some(input), Some(answer)) = (content("input"), content("output")) {
             draft.cases.push(Case { input, answer, sample: false });

@@ -103,11 +103,9 @@ fn list(words: &[String]) -> String {
 /// A uuid that the same problem gets each time (RFC 9562, version 8).
 fn uuid(format: Format, identity: &str) -> String {
     let hash = Sha256::digest(format!("tribunal import\0{}\0{identity}", format.name()));
-    let mut bytes: Vec<u8> = hash.iter().take(16).copied().collect();
-    bytes[6] = bytes[6] & 0x0f | 0x80;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
 impl Draft {

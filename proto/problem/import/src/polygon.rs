@@ -7,7 +7,7 @@ mod checker;
 mod points;
 mod programs;
 mod statement;
-mod tests;
+mod test_set;
 
 use problem::tree::Tree;
 use roxmltree::Node;
@@ -41,7 +41,7 @@ pub(crate) fn read(tree: &Tree, options: &Options, log: &mut Log) -> Option<Draf
     names(problem, &mut draft);
     limits(source, &mut draft, log);
     judging(problem, &mut draft, log)?;
-    draft.cases = tests::read(source, log)?;
+    draft.cases = test_set::read(source, log)?;
     points::read(source, &mut draft, log);
     checker::read(source, &mut draft, log);
     programs::read(source, &mut draft, log);
@@ -58,14 +58,14 @@ fn testset<'a, 'i>(problem: Node<'a, 'i>, log: &mut Log) -> Option<Node<'a, 'i>>
     let all: Vec<_> = xml::children(judging, "testset").collect();
     let named = all.iter().find(|set| set.attribute("name") == Some("tests"));
     let Some(chosen) = named.or(all.first()).copied() else {
-        log.refuse(FILE, xml::line(judging), "there is no `testset` in `judging`");
+        log.refuse(FILE, Some(xml::line(judging)), "there is no `testset` in `judging`");
         return None;
     };
     for other in all.iter().filter(|set| **set != chosen) {
         let name = other.attribute("name").unwrap_or_default();
         log.change(
             FILE,
-            xml::line(*other),
+            Some(xml::line(*other)),
             format!("test set `{name}` is left out; a package has one set of tests"),
         );
     }
@@ -74,7 +74,7 @@ fn testset<'a, 'i>(problem: Node<'a, 'i>, log: &mut Log) -> Option<Node<'a, 'i>>
 
 fn names(problem: Node<'_, '_>, draft: &mut Draft) {
     let url = xml::attribute(problem, "url").or(xml::attribute(problem, "short-name"));
-    draft.identity = url.unwrap_or_default().to_owned();
+    url.unwrap_or_default().clone_into(&mut draft.identity);
     for name in xml::child(problem, "names").into_iter().flat_map(|names| xml::children(names, "name")) {
         let (Some(title), Some(language)) = (xml::attribute(name, "value"), xml::attribute(name, "language"))
         else {
@@ -101,7 +101,7 @@ fn limits(source: Source<'_, '_>, draft: &mut Draft, log: &mut Log) {
             let shown: String = text.chars().take(40).collect();
             log.refuse(
                 FILE,
-                xml::line(node),
+                Some(xml::line(node)),
                 format!("`{name}` is `{shown}`; a positive number of {unit} is needed"),
             );
         }
@@ -122,7 +122,7 @@ fn judging(problem: Node<'_, '_>, draft: &mut Draft, log: &mut Log) -> Option<()
              checker turns into a second input; a multi-pass package needs an output validator that writes \
              `nextpass.in` instead, and has to be written by hand"
         );
-        log.refuse(FILE, xml::line(judging), message);
+        log.refuse(FILE, Some(xml::line(judging)), message);
     }
     // `stdin` and `stdout` say the same as nothing.
     let file = |key: &str, standard: &str| {

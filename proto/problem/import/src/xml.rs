@@ -43,8 +43,8 @@ pub(crate) fn parse<'a>(path: &str, text: &'a str, log: &mut Log) -> Option<Docu
 }
 
 /// The line of an element.
-pub(crate) fn line(node: Node<'_, '_>) -> Option<u32> {
-    Some(node.document().text_pos_at(node.range().start).row)
+pub(crate) fn line(node: Node<'_, '_>) -> u32 {
+    node.document().text_pos_at(node.range().start).row
 }
 
 /// The first element of this name directly in `node`.

@@ -44,7 +44,7 @@ pub(super) fn skip(answer: &[u8], output: &[u8], flags: &Flags) -> (usize, usize
             return (a, o);
         }
         match near(&left[token..], &right[token..], flags) {
-            Some((p, q)) => (a, o) = (x + token + p, y + token + q),
+            Some((answered, said)) => (a, o) = (x + token + answered, y + token + said),
             None => return (a, o),
         }
     }

@@ -1,5 +1,7 @@
 //! What decides in a CMS task, and what is compiled with solutions.
 
+use std::path::Path;
+
 use problem::tree::{Entry, Tree};
 use problem::yaml::Fields;
 
@@ -64,8 +66,9 @@ fn wrapped(tree: &Tree, at: &str, artifact: &str, define: &str, draft: &mut Draf
         log.refuse(at, None, format!("there is a binary and no source of it: put its C++ source beside it as `{at}.cpp`; no binary of a package is run"));
         return false;
     };
-    let language = if path.ends_with(".c") { "-x c" } else { "-x c++ -std=gnu++17" };
-    let (folder, link) = ("output_validator", if path.ends_with(".c") { " -lm" } else { "" });
+    let plain_c = Path::new(&path).extension().is_some_and(|extension| extension == "c");
+    let (language, link) = if plain_c { ("-x c", " -lm") } else { ("-x c++ -std=gnu++17", "") };
+    let folder = "output_validator";
     let build = format!(
         "#!/bin/sh\n# Written by `tribunal problem import`.\nset -e\ng++ {language} -O2 -pipe -o {artifact} program.src{link}\n\
          g++ -x c++ -std=gnu++17 -O2 -pipe {define}-o run shim.src\n"

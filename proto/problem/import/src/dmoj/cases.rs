@@ -95,12 +95,12 @@ fn waiting(parts: &mut [Part], pretests: bool, chained: bool, line: Option<u32>,
     if chained {
         log.change(FILE, line, "`short_circuit`: each group waits for the one before it");
     }
-    for at in 1..parts.len() {
+    for (at, part) in parts.iter_mut().enumerate().skip(1) {
         let before = if chained { Some(at - 1) } else { pretests.then_some(0) };
         if let Some(before) = before.map(Need::Part)
-            && !parts[at].needs.contains(&before)
+            && !part.needs.contains(&before)
         {
-            parts[at].needs.push(before);
+            part.needs.push(before);
         }
     }
 }
@@ -278,13 +278,14 @@ impl Made<'_, '_> {
             None => Vec::new(),
         };
         fields.finish(true, "`input_format`, `output_format`, `case_points`", &mut log.findings);
-        let (Some(input), Some(output)) = (input, output) else { return };
-        let (inputs, outputs) = (self.matching(&input, "in", log), self.matching(&output, "out", log));
+        let (Ok(input), Ok(output)) = (input, output) else { return };
+        let inputs = self.matching(input.as_ref(), "in", log);
+        let outputs = self.matching(output.as_ref(), "out", log);
         if inputs.is_empty() {
             return log.refuse(FILE, Some(line), "no file's name fits `input_format`");
         }
         // By the batch's number, or by the case's own where it is in none.
-        let mut groups: BTreeMap<(Number, bool), Vec<(Number, String, String)>> = BTreeMap::new();
+        let mut groups: BTreeMap<(Number, bool), Vec<NamedCase>> = BTreeMap::new();
         for (key, name) in &inputs {
             let Some(answer) = outputs.get(key) else {
                 log.refuse(FILE, Some(line), format!("`{name}` has no output file by `output_format`"));
@@ -306,7 +307,7 @@ impl Made<'_, '_> {
 
     fn matching(
         &self,
-        pattern: &Option<Regex>,
+        pattern: Option<&Regex>,
         word: &str,
         log: &mut Log,
     ) -> BTreeMap<(Option<Number>, Number), String> {
@@ -314,25 +315,26 @@ impl Made<'_, '_> {
         let mut found = BTreeMap::new();
         for name in self.store.names() {
             let usual = || name.contains(&format!(".{word}")) || name.starts_with(word);
-            let regex = match pattern {
-                Some(regex) => Some(regex),
-                None if usual() => default.as_ref(),
-                None => None,
-            };
+            let regex = pattern.or_else(|| default.as_ref().filter(|_| usual()));
             let Some(captures) = regex.and_then(|regex| regex.captures(name)) else { continue };
             let group = |name: &str| captures.name(name).map(|m| Number::of(m.as_str()));
-            if let Some(case) = group("case") {
-                if let Some(other) = found.insert((group("batch"), case), name.clone()) {
-                    let message = format!(
-                        "`{other}` and `{name}` have the same numbers; patterns have to tell them apart"
-                    );
-                    log.refuse(FILE, None, message);
-                }
+            if let Some(case) = group("case")
+                && let Some(other) = found.insert((group("batch"), case), name.clone())
+            {
+                let message =
+                    format!("`{other}` and `{name}` have the same numbers; patterns have to tell them apart");
+                log.refuse(FILE, None, message);
             }
         }
         found
     }
 }
+
+/// The number of a case, its input file and its output file.
+type NamedCase = (Number, String, String);
+
+/// What was refused stands in the log.
+struct Refused;
 
 /// A number, or a word where there is none; numbers come first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -347,19 +349,19 @@ impl Number {
     }
 }
 
-/// A pattern of the problem's own; the inner `None` stands for DMOJ's.
-fn pattern(fields: &mut Fields<'_>, key: &str, log: &mut Log) -> Option<Option<Regex>> {
-    let Some((text, line)) = fields.text(key, &mut log.findings) else { return Some(None) };
+/// A pattern of the problem's own; `None` stands for DMOJ's.
+fn pattern(fields: &mut Fields<'_>, key: &str, log: &mut Log) -> Result<Option<Regex>, Refused> {
+    let Some((text, line)) = fields.text(key, &mut log.findings) else { return Ok(None) };
     // As Python's `match`, which DMOJ uses: at the start of the name.
     match RegexBuilder::new(&format!("^(?:{text})")).size_limit(MAX_PATTERN).build() {
-        Ok(regex) if regex.capture_names().flatten().any(|name| name == "case") => Some(Some(regex)),
+        Ok(regex) if regex.capture_names().flatten().any(|name| name == "case") => Ok(Some(regex)),
         Ok(_) => {
             log.refuse(FILE, Some(line), format!("`{key}` has no group `(?P<case>…)`"));
-            None
+            Err(Refused)
         }
         Err(_) => {
             log.refuse(FILE, Some(line), format!("`{key}` is no pattern that can be used: Python's without look-around and back-references are, of a reasonable size"));
-            None
+            Err(Refused)
         }
     }
 }

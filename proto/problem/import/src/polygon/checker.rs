@@ -113,7 +113,7 @@ pub(super) fn read(source: Source<'_, '_>, draft: &mut Draft, log: &mut Log) {
 }
 
 fn standard_checker(name: &str, standard: Standard, checker: Node<'_, '_>, draft: &mut Draft, log: &mut Log) {
-    let line = xml::line(checker);
+    let line = Some(xml::line(checker));
     let what = match standard.becomes {
         Becomes::Flags(flags) => {
             draft.validator_args = flags.iter().map(|flag| (*flag).to_owned()).collect();
@@ -202,7 +202,7 @@ fn interactive(
     if checks.is_none() {
         log.change(
             FILE,
-            xml::line(interactor),
+            Some(xml::line(interactor)),
             "there is no checker after the interactor; its word is the last",
         );
     }
@@ -229,7 +229,7 @@ fn interactive(
     draft.files.extend(files.map(|(path, content)| (path.to_owned(), content)));
     let both: Vec<&programs::Source> = [Some(&talks), checks.as_ref()].into_iter().flatten().collect();
     programs::headers(source, "output_validator", &both, draft, log);
-    log.change(FILE, xml::line(interactor), "interactor and checker become one output validator: `shim.cc`, written by the importer, starts the interactor and then the checker, and turns their exit statuses into the format's");
+    log.change(FILE, Some(xml::line(interactor)), "interactor and checker become one output validator: `shim.cc`, written by the importer, starts the interactor and then the checker, and turns their exit statuses into the format's");
 }
 
 #[cfg(test)]

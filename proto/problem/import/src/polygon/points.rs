@@ -6,7 +6,7 @@
 use problem::score::Score;
 use roxmltree::Node;
 
-use super::{FILE, Source, tests};
+use super::{FILE, Source, test_set};
 use crate::draft::{Draft, How, Need, Part};
 use crate::{Log, xml};
 
@@ -18,7 +18,7 @@ struct Group<'a, 'i> {
 }
 
 pub(super) fn read(source: Source<'_, '_>, draft: &mut Draft, log: &mut Log) {
-    let nodes = tests::list(source.testset);
+    let nodes = test_set::list(source.testset);
     let groups = groups(source, &nodes);
     let points: Vec<Score> = nodes.iter().map(|test| points_of(*test, log)).collect();
     let of_groups = groups.iter().any(|g| {
@@ -55,7 +55,7 @@ fn points_of(test: Node<'_, '_>, log: &mut Log) -> Score {
         let shown: String = text.chars().take(40).collect();
         log.refuse(
             FILE,
-            xml::line(test),
+            Some(xml::line(test)),
             format!("`points` is `{shown}`; a number that is not negative is needed"),
         );
     }
@@ -109,7 +109,7 @@ fn grouped(
     // Of each group: the parts it became, and what stands for "all of it passed".
     let mut became: Vec<(Vec<usize>, Option<Need>)> = Vec::new();
     for group in groups {
-        let line = group.node.and_then(xml::line);
+        let line = group.node.map(xml::line);
         let from = parts.len();
         let sum =
             group.cases.iter().try_fold(Score::ZERO, |all, i| all.plus(points[*i])).unwrap_or(Score::ZERO);
@@ -166,7 +166,13 @@ fn grouped(
         })
         .collect();
     for i in lonely {
-        parts.push(part(&format!("test-{}", i + 1), points[i], How::Least, vec![i], xml::line(nodes[i])));
+        parts.push(part(
+            &format!("test-{}", i + 1),
+            points[i],
+            How::Least,
+            vec![i],
+            Some(xml::line(nodes[i])),
+        ));
     }
     parts
 }
@@ -199,7 +205,7 @@ fn dependencies(
                 let shown: String = name.chars().take(60).collect();
                 log.refuse(
                     FILE,
-                    xml::line(dependency),
+                    Some(xml::line(dependency)),
                     format!("group `{}` depends on `{shown}`, which is no group", groups[at].name),
                 );
                 continue;
@@ -210,9 +216,9 @@ fn dependencies(
                     Score::ZERO,
                     How::All,
                     groups[other].cases.clone(),
-                    xml::line(dependency),
+                    Some(xml::line(dependency)),
                 );
-                log.change(FILE, xml::line(dependency), format!("group `{name}` is in the package twice: with its points, and, worth nothing, as the condition that all of it passes"));
+                log.change(FILE, Some(xml::line(dependency)), format!("group `{name}` is in the package twice: with its points, and, worth nothing, as the condition that all of it passes"));
                 became[other].1 = Some(Need::Part(parts.len()));
                 parts.push(whole);
             }

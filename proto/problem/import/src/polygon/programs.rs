@@ -45,7 +45,7 @@ pub(super) fn source_of(
     what: &str,
     log: &mut Log,
 ) -> Option<Source> {
-    let line = xml::line(asset);
+    let line = Some(xml::line(asset));
     let Some(node) = xml::child(asset, "source") else {
         log.refuse(FILE, line, format!("the {what} has no `source`; a binary alone cannot be used"));
         return None;
@@ -182,8 +182,8 @@ fn validator(source: super::Source<'_, '_>, node: Node<'_, '_>, n: usize, draft:
     let set = xml::child(node, "testset");
     let pattern =
         set.and_then(|set| xml::child(set, "input-path-pattern")).and_then(|p| p.text()).unwrap_or_default();
-    for (i, test) in set.into_iter().flat_map(super::tests::list).enumerate() {
-        let Some(path) = super::tests::path(pattern.trim(), i + 1) else { continue };
+    for (i, test) in set.into_iter().flat_map(super::test_set::list).enumerate() {
+        let Some(path) = super::test_set::path(pattern.trim(), i + 1) else { continue };
         if xml::attribute(test, "verdict").is_some_and(|v| v.eq_ignore_ascii_case("invalid"))
             && let Some(entry) = source.tree.files.get(&path)
         {
@@ -224,7 +224,7 @@ fn solutions(source: super::Source<'_, '_>, assets: Node<'_, '_>, draft: &mut Dr
         .flat_map(|s| xml::children(s, "solution").collect::<Vec<_>>())
     {
         let tag = xml::attribute(solution, "tag").unwrap_or_default();
-        let line = xml::line(solution);
+        let line = Some(xml::line(solution));
         let path = xml::child(solution, "source").and_then(|s| xml::attribute(s, "path")).unwrap_or_default();
         let Some((_, folder, says)) = TAGS.iter().find(|(known, ..)| *known == tag) else {
             let shown: String = tag.chars().take(60).collect();
@@ -279,9 +279,9 @@ fn graders(source: super::Source<'_, '_>, draft: &mut Draft, log: &mut Log) {
         match source.tree.files.get(path).filter(|_| cpp) {
             Some(entry) => {
                 draft.files.insert(format!("include/cpp/{name}"), Content::File(entry.disk.clone()));
-                log.change(FILE, xml::line(file), format!("`{name}` is compiled with solutions in C++, as `include/cpp/`"));
+                log.change(FILE, Some(xml::line(file)), format!("`{name}` is compiled with solutions in C++, as `include/cpp/`"));
             }
-            None => log.change(FILE, xml::line(file), format!("`{name}`, compiled with solutions at home, is left out: only C++ graders are carried over")),
+            None => log.change(FILE, Some(xml::line(file)), format!("`{name}`, compiled with solutions at home, is left out: only C++ graders are carried over")),
         }
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn read(source: Source<'_, '_>, draft: &mut Draft, log: &mut Log) {
             let shown: String = word.chars().take(40).collect();
             log.change(
                 FILE,
-                xml::line(node),
+                Some(xml::line(node)),
                 format!("the statement in `{shown}` is left out: no code is known for the language"),
             );
             continue;

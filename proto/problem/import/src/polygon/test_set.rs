@@ -20,7 +20,7 @@ pub(super) fn read(source: Source<'_, '_>, log: &mut Log) -> Option<Vec<Case>> {
     if tests.len() > MAX_TESTS {
         log.refuse(
             FILE,
-            xml::line(set),
+            Some(xml::line(set)),
             format!("there are {} tests; at most {MAX_TESTS} are possible", tests.len()),
         );
         return None;
@@ -30,23 +30,22 @@ pub(super) fn read(source: Source<'_, '_>, log: &mut Log) -> Option<Vec<Case>> {
     if claimed.is_some_and(|n| n != tests.len()) {
         let message =
             format!("`test-count` is {}, and {} tests are listed", claimed.unwrap_or_default(), tests.len());
-        log.refuse(FILE, xml::line(set), message);
+        log.refuse(FILE, Some(xml::line(set)), message);
         return None;
     }
     let mut missing = 0;
     let mut cases = Vec::with_capacity(tests.len());
     for (i, test) in tests.iter().enumerate() {
         let (input, answer) = (numbered(&input, i + 1), numbered(&answer, i + 1));
-        let mut content = |path: &str, what: &str| match source.tree.files.get(path) {
-            Some(entry) => Some(Content::File(entry.disk.clone())),
-            None => {
+        let mut content = |path: &str, what: &str| {
+            let found = source.tree.files.get(path).map(|entry| Content::File(entry.disk.clone()));
+            if found.is_none() {
                 missing += 1;
                 if missing <= MAX_NAMED {
-                    let message = format!("{what} is missing{}", what_to_do(*test));
-                    log.refuse(path, None, message);
+                    log.refuse(path, None, format!("{what} is missing{}", what_to_do(*test)));
                 }
-                None
             }
+            found
         };
         let (input, answer) = (content(&input, "the input"), content(&answer, "the answer"));
         if let (Some(input), Some(answer)) = (input, answer) {
@@ -82,7 +81,7 @@ type Pattern = (String, usize, String);
 
 fn pattern(set: Node<'_, '_>, name: &str, log: &mut Log) -> Option<Pattern> {
     let Some(node) = xml::child(set, name) else {
-        log.refuse(FILE, xml::line(set), format!("`{name}` is missing"));
+        log.refuse(FILE, Some(xml::line(set)), format!("`{name}` is missing"));
         return None;
     };
     let text = node.text().unwrap_or_default().trim();
@@ -91,7 +90,7 @@ fn pattern(set: Node<'_, '_>, name: &str, log: &mut Log) -> Option<Pattern> {
         let shown: String = text.chars().take(80).collect();
         log.refuse(
             FILE,
-            xml::line(node),
+            Some(xml::line(node)),
             format!("`{name}` is `{shown}`; a path with one number such as `tests/%02d` is needed"),
         );
     }
