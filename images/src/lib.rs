@@ -20,7 +20,7 @@ pub mod rootfs;
 mod skeleton;
 pub mod store;
 
-pub use build::{BuildOptions, BuiltImage};
+pub use build::{BuildOptions, BuiltImage, RunStep, StepFile};
 pub use error::ImageError;
 pub use progress::{OnProgress, Progress};
 pub use rootfs::{Rootfs, RootfsKind};

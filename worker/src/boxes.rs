@@ -35,7 +35,12 @@ impl Drop for CancelOnDrop {
 
 #[async_trait]
 impl Runner for BoxRunner {
-    async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError> {
+    async fn run(&self, mut spec: RunSpec) -> Result<RunOutcome, RunError> {
+        let memory = spec.limits.memory;
+        let env = spec.env.iter_mut().map(|(_, value)| value);
+        for word in spec.argv.iter_mut().chain(env) {
+            *word = language::fill_memory(word, memory);
+        }
         let server = self.server.clone();
         let guard = CancelOnDrop(Cancel::new());
         let cancel = guard.0.clone();

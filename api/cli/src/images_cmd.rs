@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::args::{ImagesArgs, ImagesCommand};
 use crate::context::Settings;
+use crate::image_steps::StepBoxes;
 use crate::output::{Failure, chain, print_json, print_line};
 use crate::report;
 
@@ -13,7 +14,10 @@ pub(crate) fn main(args: ImagesArgs, settings: &Settings) -> Result<u8, Failure>
     let store = settings.store()?;
     match args.command {
         ImagesCommand::List(args) => list(&store, args.json),
-        ImagesCommand::Build { ids, refresh_base, json } => build(&store, &ids, refresh_base, json),
+        ImagesCommand::Build { ids, refresh_base, json } => {
+            let steps = StepBoxes::new(Settings::boxes(0));
+            build(&store, &ids, refresh_base, &steps, json)
+        }
         ImagesCommand::Remove { image } => store.remove(&image).map(|()| 0).map_err(|e| failure(&e)),
         ImagesCommand::Verify(args) => verify(&store, args.json),
     }
@@ -61,14 +65,20 @@ fn list(store: &Store, json: bool) -> Result<u8, Failure> {
     print_line(&table.to_string()).map(|()| 0)
 }
 
-fn build(store: &Store, ids: &[String], refresh_base: bool, json: bool) -> Result<u8, Failure> {
+fn build(
+    store: &Store,
+    ids: &[String],
+    refresh_base: bool,
+    steps: &StepBoxes,
+    json: bool,
+) -> Result<u8, Failure> {
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
         bar.set_style(style);
     }
     bar.enable_steady_tick(std::time::Duration::from_millis(200));
     let options = BuildOptions { refresh_base, ..BuildOptions::default() };
-    let built = store.build(ids, &options, &|step| tell(&bar, step));
+    let built = store.build(ids, &options, steps, &|step| tell(&bar, step));
     bar.finish_and_clear();
     let built = built.map_err(|e| failure(&e))?;
     if json {
@@ -77,7 +87,7 @@ fn build(store: &Store, ids: &[String], refresh_base: bool, json: bool) -> Resul
             .map(|i| {
                 json!({
                     "name": i.name, "digest": i.digest, "own_bytes": i.own_bytes,
-                    "shared_bytes": i.shared_bytes, "took_ms": i.took.as_millis() as u64,
+                    "shared_bytes": i.shared_bytes, "layers_made": i.layers_made, "took_ms": i.took.as_millis() as u64,
                 })
             })
             .collect();
@@ -102,6 +112,7 @@ fn tell(bar: &ProgressBar, step: Progress) {
         Progress::Bootstrap { image } => (format!("{image}: fetching and installing packages"), false),
         Progress::Line { image, text } => (format!("{image}: {text}"), true),
         Progress::Pack { image } => (format!("{image}: packing"), false),
+        Progress::Step { image, number } => (format!("{image}: step {number} of its recipe"), false),
         Progress::Unpack { image } => (format!("{image}: unpacking"), false),
         Progress::Done { image } => (format!("{image}: done"), false),
     };

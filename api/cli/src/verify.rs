@@ -48,7 +48,7 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
     }
     let boxes = Settings::boxes(0)?;
     let store = settings.store()?;
-    for language in language::all() {
+    for language in language::all().iter().filter(|language| language.variant_of.is_none()) {
         let uses = |s: &ExampleSubmission| s.program.files.iter().any(|(name, _)| language.is_source(name));
         if loaded.problem.submissions.iter().any(uses) {
             tell_host_image(&store, language);

@@ -124,7 +124,11 @@ impl Plan {
                 from_tests(tests, limits)
             }
         };
-        if let Some(overhead) = toolchain.language.memory_overhead {
+        let language = &toolchain.language;
+        plan.limits.processes = plan.limits.processes.saturating_add(language.processes_overhead);
+        plan.limits.cpu_time = plan.limits.cpu_time.mul_f64(language.cpu_time_factor);
+        plan.limits.wall_time = plan.limits.wall_time.mul_f64(language.cpu_time_factor);
+        if let Some(overhead) = language.memory_overhead {
             plan.limits.memory = Bytes(plan.limits.memory.get().saturating_add(overhead.get()));
         }
         if !submission.only.is_empty() {
