@@ -14,8 +14,9 @@ use crate::limits::Limits;
 use crate::units::ms;
 use crate::verdict::Verdict;
 
-/// Version of the pure verdict function; stored with each judgement.
-pub const POLICY_VERSION: u32 = 1;
+/// Version of the pure verdict function; stored with each judgement. 2: a run may go on past its time limit,
+/// and what it meets there comes after it.
+pub const POLICY_VERSION: u32 = 2;
 
 /// Whether compiling worked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -61,6 +62,66 @@ pub struct RunRecord {
     pub wall_time_ms: f64,
     /// Peak memory in bytes.
     pub memory_bytes: Option<u64>,
+}
+
+/// One pass of a test case that takes several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PassRecord {
+    /// The judge's word on it.
+    pub verdict: Verdict,
+    /// CPU time in milliseconds.
+    pub cpu_time_ms: Option<f64>,
+    /// Wall-clock time in milliseconds.
+    pub wall_time_ms: Option<f64>,
+    /// Peak memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Bytes written to stdout and stderr.
+    pub output_bytes: Option<u64>,
+    /// Exit status.
+    pub exit_code: Option<i32>,
+    /// Signal number.
+    pub signal: Option<i32>,
+}
+
+/// One of two that talk with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Talker {
+    /// The submission.
+    Submission,
+    /// The output validator.
+    Validator,
+}
+
+/// Something one of them wrote, as it was read at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Said {
+    /// Who.
+    pub from: Talker,
+    /// When, in milliseconds since both were started.
+    pub at_ms: f64,
+    /// Its first bytes, lossy UTF-8.
+    pub text: String,
+    /// How many bytes there were.
+    pub bytes: u64,
+}
+
+/// How a submission and an interactive validator got on; of several passes, in the last one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Interaction {
+    /// Who ended first.
+    pub ended_first: Talker,
+    /// Whether the validator waited for the submission when that ran out of wall-clock time; null when it did not.
+    pub validator_waited: Option<bool>,
+    /// What was said: begin and end.
+    pub transcript: Vec<Said>,
+    /// How many entries are left out, after so many of the transcript.
+    pub omitted_after: u64,
+    /// Entries left out there.
+    pub omitted: u64,
+    /// What the box of the validator observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validator_facts: Option<RunFacts>,
 }
 
 /// What a validator gave for an accepted case: the number as it stands in its file.
@@ -116,6 +177,13 @@ pub struct TestReport {
     /// Every measured run, when there were several.
     #[serde(default)]
     pub runs: Vec<RunRecord>,
+    /// Every pass, where the problem takes several; times and memory above are the largest of them, the rest is of
+    /// the last one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passes: Vec<PassRecord>,
+    /// How submission and validator got on, where they talk with each other. For judges, but for samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interaction: Option<Box<Interaction>>,
     /// Stable strings such as `process_limit_reached`, `near_memory_limit`.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -170,6 +238,8 @@ impl TestReport {
             accounting: None,
             cached: false,
             runs: Vec::new(),
+            passes: Vec::new(),
+            interaction: None,
             notes: Vec::new(),
             check_time_ms: None,
             stdout: None,
@@ -188,6 +258,10 @@ impl TestReport {
     pub fn for_contestant(mut self) -> Self {
         if !self.sample {
             self.reason = None;
+            self.interaction = None;
+        }
+        if let Some(interaction) = &mut self.interaction {
+            interaction.validator_facts = None;
         }
         self.facts = None;
         self
@@ -253,6 +327,9 @@ pub struct Judgement {
     pub image_kind: Option<String>,
     /// Version of the verdict function.
     pub policy_version: u32,
+    /// What a failed case stopped and which case decided: `icpc`, `all`, `worst`, `oi` or `analyst`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// Where the time went.
     #[serde(default)]
     pub timing: Timing,
@@ -277,6 +354,7 @@ impl Judgement {
             image: None,
             image_kind: None,
             policy_version: POLICY_VERSION,
+            policy: None,
             timing: Timing::default(),
             notes: Vec::new(),
         }
@@ -330,4 +408,22 @@ pub enum Outcome {
         /// Whether another attempt can help.
         retry: bool,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contestant_sees_the_talk_of_samples_only_and_never_the_validators_facts() {
+        let text = include_str!("../fixtures/report.v1.talk.json");
+        let message: ReportMessage = serde_json::from_str(text).unwrap();
+        let Outcome::Judged { judgement } = message.outcome else { panic!("a judgement") };
+        let shown = judgement.for_contestant();
+        let [sample, secret] = &shown.tests[..] else { panic!("two tests") };
+        let talk = sample.interaction.as_ref().unwrap();
+        assert!(!talk.transcript.is_empty() && talk.validator_facts.is_none());
+        assert_eq!(secret.interaction, None);
+        assert_eq!((secret.passes.len(), &secret.reason), (2, &None));
+    }
 }

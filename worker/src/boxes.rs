@@ -1,10 +1,10 @@
 //! The real [`Runner`]: the box server, called where blocking is allowed.
 
 use async_trait::async_trait;
-use sandbox::spec::{RunOutcome, RunSpec};
+use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec, Side};
 use sandbox::{BoxServer, Cancel, RETIRED_MAX, SandboxError};
 
-use crate::runner::{RunError, Runner};
+use crate::runner::{PairRunError, RunError, Runner};
 
 /// Runs in boxes of this machine.
 #[derive(Debug, Clone)]
@@ -36,11 +36,7 @@ impl Drop for CancelOnDrop {
 #[async_trait]
 impl Runner for BoxRunner {
     async fn run(&self, mut spec: RunSpec) -> Result<RunOutcome, RunError> {
-        let memory = spec.limits.memory;
-        let env = spec.env.iter_mut().map(|(_, value)| value);
-        for word in spec.argv.iter_mut().chain(env) {
-            *word = language::fill_memory(word, memory);
-        }
+        fill_memory(&mut spec);
         let server = self.server.clone();
         let guard = CancelOnDrop(Cancel::new());
         let cancel = guard.0.clone();
@@ -48,6 +44,23 @@ impl Runner for BoxRunner {
         // Only now: a finished run has nothing to cancel.
         drop(guard);
         done.map_err(|e| RunError::Box(format!("the thread of a run ended early: {e}")))?.map_err(run_error)
+    }
+
+    async fn run_pair(&self, mut spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+        fill_memory(&mut spec.program);
+        fill_memory(&mut spec.partner);
+        let server = self.server.clone();
+        let guard = CancelOnDrop(Cancel::new());
+        let cancel = guard.0.clone();
+        let done = tokio::task::spawn_blocking(move || server.run_pair(&spec, &cancel)).await;
+        drop(guard);
+        match done {
+            Ok(outcome) => outcome.map_err(|e| PairRunError { side: e.side, error: run_error(e.source) }),
+            Err(e) => {
+                let error = RunError::Box(format!("the thread of a pair ended early: {e}"));
+                Err(PairRunError { side: Side::Program, error })
+            }
+        }
     }
 
     fn unfit(&self) -> Option<String> {
@@ -58,6 +71,15 @@ impl Runner for BoxRunner {
                  start the worker again"
             )
         })
+    }
+}
+
+/// Tells a runtime with a heap of its own the memory limit, where its language wrote `{memory_mib}`.
+fn fill_memory(spec: &mut RunSpec) {
+    let memory = spec.limits.memory;
+    let env = spec.env.iter_mut().map(|(_, value)| value);
+    for word in spec.argv.iter_mut().chain(env) {
+        *word = language::fill_memory(word, memory);
     }
 }
 

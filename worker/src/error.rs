@@ -45,6 +45,12 @@ pub enum Rejected {
     /// The default validator does not know these flags.
     #[error("{0}")]
     Flags(String),
+    /// There is no output that could be checked by itself.
+    #[error(
+        "problem `{0}` is interactive or takes several passes: there is no output to check by itself; use `tribunal \
+         judge`"
+    )]
+    NothingToCheck(String),
     /// The package needs what this judge does not do yet.
     #[error("problem `{problem}` cannot be judged: {what}")]
     Unsupported {

@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sandbox::spec::{RunOutcome, RunSpec};
+use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec, Side};
+
+use crate::cache::Keep;
 
 /// Why there are no facts. Never a verdict: whether one follows is decided in `engine`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +49,17 @@ impl RunError {
     }
 }
 
-/// Runs one program in one fresh box.
+/// Why there are no facts of a pair, and at whose box it failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct PairRunError {
+    /// Whose box.
+    pub side: Side,
+    /// What happened.
+    pub error: RunError,
+}
+
+/// Runs one program in one fresh box, or two that talk with each other.
 #[async_trait]
 pub trait Runner: Send + Sync {
     /// Returns once the box is gone. Dropping the future kills the box.
@@ -55,6 +67,23 @@ pub trait Runner: Send + Sync {
     /// # Errors
     /// See [`RunError`]; a program that ran, however badly, is never an error.
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError>;
+
+    /// The same, or what an equal run left earlier where that may be used again; the flag tells which. Only a
+    /// runner with a memory recalls anything.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    async fn run_or_recall(&self, spec: RunSpec, keep: Keep) -> Result<(RunOutcome, bool), RunError> {
+        let _ = keep;
+        Ok((self.run(spec).await?, false))
+    }
+
+    /// Runs two programs that talk with each other, each in a box of its own. Returns once both are gone. Dropping
+    /// the future kills both.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError>;
 
     /// Why this machine should take no more jobs, when it should not.
     fn unfit(&self) -> Option<String> {
@@ -76,10 +105,50 @@ pub async fn run_twice(runner: &dyn Runner, spec: RunSpec) -> Result<RunOutcome,
     }
 }
 
+/// Runs `spec` or recalls an equal run, once more when the box itself failed.
+///
+/// # Errors
+/// As [`run_twice`].
+pub async fn run_or_recall_twice(
+    runner: &dyn Runner,
+    spec: RunSpec,
+    keep: Keep,
+) -> Result<(RunOutcome, bool), RunError> {
+    match runner.run_or_recall(spec.clone(), keep).await {
+        Err(first) if first.is_transient() => {
+            tracing::warn!(error = %first, "a box failed; trying once more");
+            Ok((runner.run(spec).await?, false))
+        }
+        other => other,
+    }
+}
+
+/// The same for a pair.
+///
+/// # Errors
+/// As [`run_twice`].
+pub async fn run_pair_twice(runner: &dyn Runner, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+    match runner.run_pair(spec.clone()).await {
+        Err(first) if first.error.is_transient() => {
+            tracing::warn!(error = %first, "a box of a pair failed; trying once more");
+            runner.run_pair(spec).await
+        }
+        other => other,
+    }
+}
+
 #[async_trait]
 impl<R: Runner + ?Sized> Runner for Arc<R> {
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError> {
         (**self).run(spec).await
+    }
+
+    async fn run_or_recall(&self, spec: RunSpec, keep: Keep) -> Result<(RunOutcome, bool), RunError> {
+        (**self).run_or_recall(spec, keep).await
+    }
+
+    async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+        (**self).run_pair(spec).await
     }
 
     fn unfit(&self) -> Option<String> {

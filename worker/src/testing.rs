@@ -10,18 +10,22 @@ use async_trait::async_trait;
 use images::rootfs::{Rootfs, RootfsKind};
 use proto::facts::{Accounting, Exit, LimitEvent, LimitHit, RunFacts};
 use proto::id::Digest;
-use sandbox::spec::{BoxTimes, Captured, Collected, RunOutcome, RunSpec};
+use sandbox::spec::{BoxTimes, Captured, Collected, PairOutcome, PairSpec, RunOutcome, RunSpec, Side};
 
 use crate::engine::Engine;
-use crate::runner::{RunError, Runner};
+use crate::runner::{PairRunError, RunError, Runner};
 use crate::toolchains::Toolchains;
 
 /// Decides what a run does.
 type Script = dyn Fn(&RunSpec) -> Result<RunOutcome, RunError> + Send + Sync;
 
+/// Decides what a pair does.
+type PairScript = dyn Fn(&PairSpec) -> Result<PairOutcome, PairRunError> + Send + Sync;
+
 /// Answers runs from a script and remembers what was asked.
 pub(crate) struct FakeRunner {
     script: Box<Script>,
+    pairs: Option<Box<PairScript>>,
     pub(crate) runs: Mutex<Vec<RunSpec>>,
     /// How long each run takes, so that something can happen meanwhile.
     delay: Duration,
@@ -42,8 +46,23 @@ impl FakeRunner {
     ) -> Arc<Self> {
         Arc::new(Self {
             script: Box::new(script),
+            pairs: None,
             runs: Mutex::default(),
             delay,
+            fit_for: AtomicUsize::new(usize::MAX),
+        })
+    }
+
+    /// One that runs pairs too; compilers always succeed.
+    pub(crate) fn talking(
+        pairs: impl Fn(&PairSpec) -> Result<PairOutcome, PairRunError> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let script = |_: &RunSpec| Ok(compiled());
+        Arc::new(Self {
+            script: Box::new(script),
+            pairs: Some(Box::new(pairs)),
+            runs: Mutex::default(),
+            delay: Duration::ZERO,
             fit_for: AtomicUsize::new(usize::MAX),
         })
     }
@@ -62,6 +81,17 @@ impl Runner for FakeRunner {
             tokio::time::sleep(self.delay).await;
         }
         (self.script)(&spec)
+    }
+
+    async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(spec.partner.clone());
+        match &self.pairs {
+            Some(pairs) => pairs(&spec),
+            None => {
+                let error = RunError::BadSpec("this runner has no pairs".to_owned());
+                Err(PairRunError { side: Side::Program, error })
+            }
+        }
     }
 
     fn unfit(&self) -> Option<String> {
@@ -148,6 +178,7 @@ pub(crate) fn engine_with(
         layers: vec![PathBuf::from("/nowhere")],
         binds: Vec::new(),
         env: vec![("PATH".to_owned(), "/usr/bin".to_owned())],
+        lease: images::Lease::none(),
     };
     let find = move |_: &language::Language| Ok(rootfs.clone());
     Engine::new(runner, Arc::new(Toolchains::new(languages, Box::new(find))))

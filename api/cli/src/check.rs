@@ -40,7 +40,9 @@ pub(crate) fn main(args: &CheckArgs, settings: &Settings) -> Result<u8, Failure>
     };
     let (verdict, reason) = match checked {
         Ok(checked) => (checked.verdict, checked.reason),
-        Err(JudgeError::Rejected(why @ Rejected::Flags(_))) => return Err(Failure::usage(why)),
+        Err(JudgeError::Rejected(why @ (Rejected::Flags(_) | Rejected::NothingToCheck(_)))) => {
+            return Err(Failure::usage(why));
+        }
         Err(other) => (Verdict::SE, Some(other.to_string())),
     };
     if args.json {

@@ -1,7 +1,7 @@
 //! `tribunal`: every role of the service and every local command in one executable.
 //!
 //! The order in `main` is a promise the sandbox rests on: first the question whether this process was
-//! executed to be the box server, then arguments, then the start of the box server, and only then threads
+//! executed to be the box server or to unpack a layer, then arguments, then the start of the box server, and only then threads
 //! and the tokio runtime. One file per subcommand; each returns an exit status or a [`Failure`], and this
 //! file alone turns that into the end of the process.
 
@@ -14,6 +14,9 @@ mod check;
 mod config;
 mod context;
 mod doctor;
+mod grade;
+mod grade_list;
+mod grade_records;
 mod image_steps;
 mod images_cmd;
 mod judge;
@@ -21,6 +24,11 @@ mod languages;
 mod languages_test;
 mod openapi;
 mod output;
+mod problem_cmd;
+mod problem_import;
+mod problem_new;
+mod problem_push;
+mod registry_auth;
 mod report;
 mod run;
 mod selftest_cmd;
@@ -40,6 +48,9 @@ use output::Failure;
 fn main() -> ExitCode {
     if sandbox::is_box_server() {
         sandbox::box_server_main();
+    }
+    if images::is_unpacker() {
+        images::unpacker_main();
     }
     let cli = Cli::parse();
     output::start_log(&cli.log);
@@ -62,6 +73,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Run(args) => run::main(&args, &settings),
         Command::Check(args) => check::main(&args, &settings),
         Command::Verify(args) => verify::main(&args, &settings),
+        Command::Problem(args) => problem_cmd::main(&args.command),
+        Command::Grade(args) => grade::main(&args, &settings),
         Command::Serve(args) => serve::serve(args, &settings),
         Command::Api(args) => serve::api(args, &settings),
         Command::Worker(args) => worker_cmd::main(args, &settings),

@@ -26,7 +26,6 @@ use std::time::{Duration, Instant};
 use language::Language;
 use proto::id::Digest;
 
-use crate::blobs::TEMPORARY;
 use crate::error::{Doing, ImageError, Result};
 use crate::index::Named;
 use crate::layer::write::{self, Made, PackedLayer};
@@ -161,7 +160,7 @@ impl Store {
 
     /// Removes what builds left that were killed. The caller holds the build lock.
     fn sweep(&self) -> Result<()> {
-        for (folder, prefix) in [(self.path(), WORK), (self.blobs.folder(), TEMPORARY)] {
+        for (folder, prefix) in [(self.path(), WORK)] {
             for entry in std::fs::read_dir(folder).doing("list", folder)? {
                 let entry = entry.doing("list", folder)?;
                 if !entry.file_name().to_string_lossy().starts_with(prefix) {

@@ -80,38 +80,22 @@ const MAX_FINDINGS: usize = 200;
 
 /// The findings so far.
 #[derive(Debug, Default)]
-pub(crate) struct Findings {
-    pub(crate) list: Vec<Diagnostic>,
-    /// Parts of the format that are read and not obeyed yet.
-    pub(crate) unjudged: Vec<Diagnostic>,
+pub struct Findings {
+    /// What was found, in the order it was found in.
+    pub list: Vec<Diagnostic>,
     failed: bool,
 }
 
 impl Findings {
     /// Records something that refuses the package.
-    pub(crate) fn error(&mut self, path: &str, line: Option<u32>, message: impl Into<String>) {
+    pub fn error(&mut self, path: &str, line: Option<u32>, message: impl Into<String>) {
         self.failed = true;
         self.push(Severity::Error, path, line, message.into());
     }
 
     /// Records something worth a look.
-    pub(crate) fn warning(&mut self, path: &str, line: Option<u32>, message: impl Into<String>) {
+    pub fn warning(&mut self, path: &str, line: Option<u32>, message: impl Into<String>) {
         self.push(Severity::Warning, path, line, message.into());
-    }
-
-    /// Records a part of the format that would be judged wrongly if it were ignored: the package can be
-    /// read, and judging it is refused.
-    pub(crate) fn unsupported(&mut self, path: &str, line: Option<u32>, what: &str) {
-        if self.unjudged.len() < MAX_FINDINGS {
-            self.unjudged.push(Diagnostic {
-                severity: Severity::Error,
-                path: path.to_owned(),
-                line,
-                message: format!(
-                    "not supported yet: {what}; such a package is refused rather than misjudged"
-                ),
-            });
-        }
     }
 
     fn push(&mut self, severity: Severity, path: &str, line: Option<u32>, message: String) {
@@ -124,7 +108,7 @@ impl Findings {
     }
 
     /// Whether the package is refused.
-    pub(crate) fn failed(&self) -> bool {
+    pub fn failed(&self) -> bool {
         self.failed
     }
 }

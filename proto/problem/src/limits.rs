@@ -26,7 +26,7 @@ const KNOWN: &str = "`time_limit`, `time_resolution`, `time_multipliers`, `memor
                      `validation_output`, `validation_passes`";
 const KNOWN_LEGACY: &str = "`time_limit`, `time_multiplier`, `time_safety_margin`, `memory`, `output`, `code`, \
                             `compilation_time`, `compilation_memory`, `validation_time`, `validation_memory`, \
-                            `validation_output`";
+                            `validation_output`, `validation_passes`";
 
 /// The format's defaults.
 fn defaults(version: FormatVersion) -> ProblemLimits {
@@ -80,6 +80,14 @@ pub(crate) fn read(
     if let Some(kib) = fields.whole("code", "KiB", MAX_MIB, findings) {
         limits.code = Bytes::kib(kib);
     }
+    // In legacy it comes with `multi-pass`, an extension of other judges.
+    let line = fields.line_of("validation_passes");
+    if let Some(passes) = fields.whole("validation_passes", "passes", MAX_PASSES, findings) {
+        limits.validation_passes = passes as u32;
+        if passes < 2 {
+            findings.error(path, line, "`limits.validation_passes` is `1`; at least 2 are needed");
+        }
+    }
     let rule = &mut limits.time_rule;
     match version {
         FormatVersion::Legacy => {
@@ -105,13 +113,6 @@ pub(crate) fn read(
                     factor(&mut factors, key, path, slot, findings);
                 }
                 factors.finish(true, "`ac_to_time_limit`, `time_limit_to_tle`", findings);
-            }
-            let line = fields.line_of("validation_passes");
-            if let Some(passes) = fields.whole("validation_passes", "passes", MAX_PASSES, findings) {
-                limits.validation_passes = passes as u32;
-                if passes < 2 {
-                    findings.error(path, line, "`limits.validation_passes` is `1`; at least 2 are needed");
-                }
             }
             fields.finish(version == FormatVersion::V2025_09, KNOWN, findings);
         }

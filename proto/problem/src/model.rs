@@ -10,7 +10,7 @@ use proto::units::Bytes;
 use proto::verdict::Verdict;
 
 pub use crate::constants::Constants;
-use crate::diagnostic::{Diagnostic, Findings, PackageError};
+use crate::diagnostic::{Findings, PackageError};
 pub use crate::grading::{Aggregation, Grader, GraderScore, GraderVerdict, Grading, StaticCheck};
 pub use crate::rules::{Rule, TimeUse};
 use crate::timing::TimeRule;
@@ -92,6 +92,30 @@ pub enum Validator {
     Default,
     /// The package's own programs; all must accept.
     Custom(Vec<Program>),
+}
+
+/// How the package's output validator is called and understood.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// As the package format has it: exit status 42 or 43, the output on stdin.
+    #[default]
+    Format,
+    /// As checkers over `testlib.h` have it: `program input output answer`, exit status 0 to 8 and the
+    /// first words on stderr. Only a case of a `sum` or `min` group can have points.
+    Testlib,
+}
+
+/// What `tribunal.yaml` says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sidecar {
+    /// How the output validator is called.
+    pub protocol: Protocol,
+    /// The judge's checker that decides in place of the default validator, by name.
+    pub checker: Option<String>,
+    /// Name under which a case's input lies in the work directory; stdin is empty then.
+    pub input_file: Option<String>,
+    /// File of the work directory that is the output, in place of stdout.
+    pub output_file: Option<String>,
 }
 
 /// Arguments of input validators.
@@ -256,22 +280,11 @@ pub struct Problem {
     pub submissions: Vec<ExampleSubmission>,
     /// Statement in Markdown or plain text, when there is one.
     pub statement: Option<String>,
-    /// What the package uses and this judge does not do yet; such a package is read but never judged.
-    pub unjudged: Vec<Diagnostic>,
+    /// What `tribunal.yaml` adds to the format.
+    pub sidecar: Sidecar,
 }
 
 impl Problem {
-    /// Whether this judge obeys every part of the package.
-    ///
-    /// # Errors
-    /// The parts it does not obey, each with its place.
-    pub fn judgeable(&self) -> Result<(), PackageError> {
-        if self.unjudged.is_empty() {
-            return Ok(());
-        }
-        Err(PackageError { package: self.name.clone(), diagnostics: self.unjudged.clone() })
-    }
-
     /// Whether every limit the package asks for lies within `maxima`.
     ///
     /// # Errors
@@ -305,6 +318,11 @@ impl Problem {
             return Err(PackageError { package: self.name.clone(), diagnostics: findings.list });
         }
         Ok(())
+    }
+
+    /// Groups with a static validation of their own, as indices into [`groups`](Self::groups).
+    pub fn static_groups(&self) -> impl Iterator<Item = usize> {
+        (0..self.groups.len()).filter(|at| self.groups[*at].static_check.is_some())
     }
 
     /// The cases a contestant may see, in judging order.

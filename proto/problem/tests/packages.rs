@@ -17,8 +17,10 @@ fn packages() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/problems")
 }
 
-const OWN: [&str; 9] =
-    ["anypair", "aplusb", "bigio", "divisor", "floats", "guesses", "lookup", "memory", "subsets"];
+const OWN: [&str; 13] = [
+    "anypair", "aplusb", "bigio", "bisect", "divisor", "floats", "guesses", "lookup", "memory", "parity",
+    "rounds", "subsets", "twoway",
+];
 
 #[test]
 fn every_broken_package_is_refused_where_it_is_broken() {
@@ -30,7 +32,6 @@ fn every_broken_package_is_refused_where_it_is_broken() {
         ("bad_time_file", "domjudge-problem.ini", Some(2), "`soon` is no time limit"),
         ("bad_yaml", "problem.yaml", Some(1), "not valid YAML"),
         ("duplicate_key", "problem.yaml", Some(2), "duplicate"),
-        ("interactive_legacy", "problem.yaml", None, "not supported yet: interactive problems"),
         ("missing_answer", "data/secret/2.ans", None, "missing"),
         ("mixed_groups", "data/secret/1.in", None, "groups"),
         ("negative_time", "problem.yaml", Some(5), "`limits.time_limit` is `-1`; a positive number of seconds"),
@@ -39,6 +40,7 @@ fn every_broken_package_is_refused_where_it_is_broken() {
         ("no_validator", "output_validators", None, "at least one program"),
         ("not_text", "problem.yaml", Some(2), "UTF-8"),
         ("old_folder", "output_validators", None, "legacy"),
+        ("two_interactors", "output_validators", None, "has one output validator; here are several"),
         ("unknown_case_key", "data/secret/1.yaml", Some(2), "unknown key `verdict`"),
         ("unknown_key", "problem.yaml", Some(6), "unknown key `validator_flags`"),
         ("unknown_limit", "problem.yaml", Some(6), "unknown key `limits.wall`"),
@@ -58,7 +60,7 @@ fn every_broken_package_is_refused_where_it_is_broken() {
     );
     for (kind, path, line, words) in expected {
         let read = read_dir(&packages().join("broken").join(kind));
-        let error = read.and_then(|loaded| loaded.problem.judgeable()).expect_err(kind);
+        let error = read.expect_err(kind);
         let hit = error.errors().find(|d| d.path == *path && d.line == *line && d.message.contains(words));
         assert!(hit.is_some(), "{kind}: no error at {path}:{line:?} with `{words}` in {error}");
         assert!(
@@ -155,6 +157,24 @@ fn custom_validators_are_found_in_either_version() {
     let floats = read_dir(&packages().join("floats")).unwrap().problem;
     assert!(floats.cases.iter().all(|c| c.validator_args == ["float_tolerance", "1e-6"]));
     assert!(!floats.allow_file_writing);
+}
+
+#[test]
+fn a_legacy_package_may_talk_and_take_several_passes() {
+    for (name, interactive, multi_pass, warnings) in [
+        ("parity", true, false, 0),
+        ("whispers", true, true, 1),
+        ("rounds", true, true, 0),
+        ("twoway", false, true, 0),
+    ] {
+        let loaded = read_dir(&packages().join(name)).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(loaded.diagnostics.len(), warnings, "{name}: {:?}", loaded.diagnostics);
+        let problem = loaded.problem;
+        assert_eq!((problem.interactive, problem.multi_pass), (interactive, multi_pass), "{name}");
+        if name == "whispers" {
+            assert_eq!(problem.limits.validation_passes, 3);
+        }
+    }
 }
 
 #[test]

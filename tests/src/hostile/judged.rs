@@ -14,12 +14,12 @@ use proto::facts::RunFacts;
 use proto::job::{InlineTest, SourceFile};
 use proto::report::Judgement;
 use sandbox::BoxServer;
-use sandbox::spec::{RunOutcome, RunSpec};
+use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec};
 use selftest::boxes::INPUT;
-use selftest::case::ATTACK_CPP;
+use selftest::case::{ATTACK_CPP, VALIDATOR_CPP};
 use selftest::{Case, Happened};
 use worker::boxes::BoxRunner;
-use worker::runner::{RunError, Runner};
+use worker::runner::{PairRunError, RunError, Runner};
 use worker::toolchains::Toolchains;
 use worker::{Against, Engine, Submission};
 
@@ -65,9 +65,9 @@ pub fn judge(
     let variants = if case.expect.variants.is_empty() { &plain[..] } else { &case.expect.variants };
     let mut happened = Err("there is no variant".to_owned());
     for variant in variants {
-        let judgement = submit(&engine, case, &language, variant);
+        let judgement = submit(&engine, case, &language, variant, dir);
         let judgement = judgement.map_err(|e| format!("variant `{variant}`: {e}"))?;
-        hold(case, &judgement).map_err(|e| format!("variant `{variant}`: {e}"))?;
+        hold(case, variant, &judgement).map_err(|e| format!("variant `{variant}`: {e}"))?;
         let facts = runner.last.lock().unwrap_or_else(PoisonError::into_inner).take();
         let facts = facts.ok_or("nothing ran")?;
         let how = judgement.compile.map_or(String::new(), |c| format!("compiled {:?}", c.status));
@@ -91,7 +91,13 @@ fn attack(
     Ok((language::parse("attack", "attack", ATTACK)?, rootfs))
 }
 
-fn submit(engine: &Engine, case: &Case, language: &Language, variant: &str) -> Result<Judgement, String> {
+fn submit(
+    engine: &Engine,
+    case: &Case,
+    language: &Language,
+    variant: &str,
+    dir: &Path,
+) -> Result<Judgement, String> {
     let mut files: Vec<(String, Vec<u8>)> = case
         .sources
         .iter()
@@ -112,23 +118,65 @@ fn submit(engine: &Engine, case: &Case, language: &Language, variant: &str) -> R
         only: Vec::new(),
     };
     let stdin = case.expect.stdin.as_deref().unwrap_or(INPUT).as_bytes().to_vec();
-    let test = InlineTest { stdin, expected_output: None, args: case.expect.args.clone() };
-    let against = Against::Tests { tests: vec![test], limits: case.expect.limits.clone() };
+    let against = match case.sources.get(VALIDATOR_CPP) {
+        Some(validator) => {
+            // A folder of its own, removed with the whole suite's: rounds run the case several times, at once too.
+            let folder = tempfile::Builder::new().prefix("package-").tempdir_in(dir);
+            let folder = folder.map_err(|e| e.to_string())?.keep();
+            let problem = package(case, validator, &stdin, &folder).map_err(|e| e.to_string())?;
+            Against::Problem(Arc::new(problem))
+        }
+        None => {
+            let test = InlineTest { stdin, expected_output: None, args: case.expect.args.clone() };
+            Against::Tests { tests: vec![test], limits: case.expect.limits.clone() }
+        }
+    };
     // Without the drivers for signals and I/O, which would keep descriptors of this process open.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|e| e.to_string())?;
     runtime.block_on(engine.judge(&submission, &against, &mut |_| {})).map_err(|e| e.to_string())
 }
 
-fn hold(case: &Case, judgement: &Judgement) -> Result<(), String> {
+/// A problem with one case, whose input is `stdin`, for the case's own validator. A validator may use a second and
+/// 64 MiB.
+fn package(
+    case: &Case,
+    validator: &[u8],
+    stdin: &[u8],
+    folder: &Path,
+) -> Result<problem::model::Problem, Box<dyn std::error::Error>> {
+    let limits = &case.expect.limits;
+    let usual = selftest::boxes::defaults();
+    let seconds = limits.cpu_time.unwrap_or(usual.cpu_time).as_secs_f64();
+    let kind = if case.expect.interactive { "[pass-fail, interactive]" } else { "pass-fail" };
+    let manifest = format!(
+        "problem_format_version: 2025-09\ntype: {kind}\nname: Attack\nuuid: 5d0c7b1e-2f6a-4c8e-9b3d-7a1e4f6c2d90\n\
+         limits: {{time_limit: {seconds}, time_resolution: {seconds}, output: 4, validation_time: 1, \
+         validation_memory: 64}}\n"
+    );
+    for (path, content) in [
+        ("problem.yaml", manifest.as_bytes()),
+        ("data/secret/1.in", stdin),
+        ("data/secret/1.ans", b"\n".as_slice()),
+        ("output_validator/validator.cpp", validator),
+    ] {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        fs::write(path, content)?;
+    }
+    Ok(problem::read_dir(folder)?.problem)
+}
+
+fn hold(case: &Case, variant: &str, judgement: &Judgement) -> Result<(), String> {
     let expect = &case.expect;
+    let wanted = expect.by_variant.get(variant).map_or(&expect.verdict[..], std::slice::from_ref);
     let log = judgement.compile.as_ref().map_or("", |compile| compile.log.as_str());
     let test = judgement.tests.first();
     let reason = test.and_then(|test| test.reason.as_deref()).unwrap_or_default();
     let shown: String = log.chars().take(400).collect();
     let context = || format!("reason {reason:?}, log {shown:?}");
-    if !expect.verdict.contains(&judgement.verdict) {
-        return Err(format!("verdict {}, expected {:?}; {}", judgement.verdict, expect.verdict, context()));
+    if !wanted.contains(&judgement.verdict) {
+        return Err(format!("verdict {}, expected {wanted:?}; {}", judgement.verdict, context()));
     }
     if let Some(words) = expect.reason_has.as_ref().filter(|words| !reason.contains(*words)) {
         return Err(format!("the reason lacks {words:?}; {}", context()));
@@ -161,6 +209,12 @@ impl Runner for Recording {
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError> {
         let outcome = self.boxes.run(spec).await?;
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.facts.clone());
+        Ok(outcome)
+    }
+
+    async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+        let outcome = self.boxes.run_pair(spec).await?;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.program.facts.clone());
         Ok(outcome)
     }
 }

@@ -1,4 +1,4 @@
-//! Faults done on purpose: kills at random points, memory pressure, boxes that cannot be killed, a full disk,
+//! Faults done on purpose: kills at random points, memory pressure, boxes that cannot be killed, full disks,
 //! no more control groups, and thousands of boxes in a row. The rows of `tests/FAULTS.md` name these tests.
 //!
 //! A harness of its own, because the process must be able to become the box server, and is executed again as a
@@ -7,12 +7,14 @@
 #![forbid(unsafe_code)]
 
 mod crash;
+mod full;
 mod host;
 mod memory;
 mod program;
 mod scarce;
 mod soak;
 mod stuck;
+mod talk;
 mod worker;
 
 use std::time::Instant;
@@ -30,6 +32,11 @@ const TESTS: &[Test] = &[
         "twenty_thousand_boxes_leak_nothing_and_the_last_is_as_fast_as_the_first",
         true,
         soak::twenty_thousand_boxes_leak_nothing_and_the_last_is_as_fast_as_the_first,
+    ),
+    (
+        "talks_eight_at_once_and_cancelled_ones_leave_nothing",
+        false,
+        talk::talks_eight_at_once_and_cancelled_ones_leave_nothing,
     ),
     (
         "forty_kills_leave_nothing_and_spoil_no_result",
@@ -61,6 +68,11 @@ const TESTS: &[Test] = &[
         "a_full_run_directory_stops_the_start_and_no_running_worker",
         false,
         scarce::a_full_run_directory_stops_the_start_and_no_running_worker,
+    ),
+    (
+        "a_full_data_directory_takes_no_submission_and_loses_none",
+        false,
+        full::a_full_data_directory_takes_no_submission_and_loses_none,
     ),
 ];
 

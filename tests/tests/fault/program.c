@@ -44,11 +44,33 @@ static int hog(size_t mebibytes) {
   return 0;
 }
 
+/* Asks so many questions and wants each back. */
+static int ask(int questions) {
+  char line[32];
+  for (int n = 0; n < questions; n++) {
+    printf("%d\n", n);
+    fflush(stdout);
+    if (!fgets(line, sizeof line, stdin) || atoi(line) != n) return 43;
+  }
+  return 42;
+}
+
+static int answer(void) {
+  char line[32];
+  while (fgets(line, sizeof line, stdin)) {
+    fputs(line, stdout);
+    fflush(stdout);
+  }
+  return 0;
+}
+
 int main(int count, char **words) {
   const char *part = count > 1 ? words[1] : "";
   if (!strcmp(part, "tree")) return tree();
   if (!strcmp(part, "flood")) return flood();
   if (!strcmp(part, "hog") && count > 2) return hog(strtoul(words[2], NULL, 10));
+  if (!strcmp(part, "ask") && count > 2) return ask(atoi(words[2]));
+  if (!strcmp(part, "answer")) return answer();
   if (!strcmp(part, "stay")) stay();
   return 0;
 }

@@ -100,7 +100,7 @@ fn quantiles(times: &[Duration]) -> (Duration, Duration) {
 
 /// Everything a box could leave.
 #[derive(Debug)]
-struct Census {
+pub(crate) struct Census {
     processes: usize,
     groups: usize,
     mounts: usize,
@@ -116,7 +116,7 @@ struct Census {
 }
 
 impl Census {
-    fn take(run_dir: &Path) -> Result<Self> {
+    pub(crate) fn take(run_dir: &Path) -> Result<Self> {
         let this = std::process::id();
         let locked_ids = host::locked_ids(run_dir)?;
         let server = host::box_servers(this)?.first().context("the box server lives")?.pid;
@@ -135,7 +135,7 @@ impl Census {
     }
 
     /// Whether nothing but slack is between both.
-    fn same(&self, before: &Self) -> bool {
+    pub(crate) fn same(&self, before: &Self) -> bool {
         let counts =
             |c: &Self| (c.processes, c.groups, c.mounts, c.files, c.descriptors, c.server_descriptors);
         counts(self) == counts(before)

@@ -7,7 +7,8 @@
 //!              └─ program, uid 1000               program.rs: from the fork to execve
 //! ```
 //! [`BoxServer`] (keeper.rs) asks for boxes and keeps warm ones, chores.rs takes dead ones down; a run (run.rs) places files and
-//! starts the program, watch.rs holds it to its limits, kills the tree and makes the facts. What a box may do is data: `policy/seccomp.toml`.
+//! starts the program, watch.rs holds it to its limits, kills the tree and makes the facts. Two runs that talk with each
+//! other are one loop (pair.rs). What a box may do is data: `policy/seccomp.toml`.
 //!
 //! Invariants by absence: no verdict, queue, image or problem is known here; nothing is opened by path below
 //! a directory that a program could write; unsafe code stands in `sys.rs` alone.
@@ -26,6 +27,8 @@ pub mod fuzz;
 mod ids;
 mod init;
 mod keeper;
+mod outlet;
+mod pair;
 mod policy;
 mod program;
 mod pump;
@@ -44,6 +47,7 @@ mod wire;
 pub use error::{SandboxError, Step};
 pub use ids::host_ids;
 pub use keeper::{BoxServer, RETIRED_MAX, ServerConfig};
+pub use pair::PairError;
 pub use run::{Cancel, MEMORY_OVERHEAD};
 
 /// Whether this process was executed to be the box server. First question of `main`.

@@ -1,12 +1,13 @@
-//! Reads one output stream of the program: counts every byte, keeps the first ones.
+//! Reads one output stream of the program: counts every byte, and keeps the first ones or hands all of them on.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use crate::outlet::Outlet;
 use crate::spec::Captured;
 
 /// Bytes per read: the default capacity of a pipe (pipe(7)).
-const CHUNK: usize = 64 << 10;
+pub(crate) const CHUNK: usize = 64 << 10;
 
 /// One stream.
 #[derive(Debug)]
@@ -15,17 +16,44 @@ pub(crate) struct Pump {
     kept: Vec<u8>,
     keep: usize,
     count: u64,
+    outlet: Option<Outlet>,
 }
 
 impl Pump {
     /// Reads from the non-blocking `fd`, keeping at most `keep` bytes.
     pub(crate) fn new(fd: OwnedFd, keep: usize) -> Self {
-        Self { file: Some(fd.into()), kept: Vec::new(), keep, count: 0 }
+        Self { file: Some(fd.into()), kept: Vec::new(), keep, count: 0, outlet: None }
     }
 
-    /// The descriptor to wait on, until its end.
+    /// Reads from the non-blocking `fd` and hands everything on to `outlet`, no faster than that takes it.
+    pub(crate) fn joined(fd: OwnedFd, outlet: Outlet) -> Self {
+        Self { outlet: Some(outlet), ..Self::new(fd, 0) }
+    }
+
+    /// The descriptor to wait on, until its end, and not while the outlet is full.
     pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.file.as_ref().map(AsFd::as_fd)
+        let full = self.outlet.as_ref().is_some_and(Outlet::is_full);
+        self.file.as_ref().filter(|_| !full).map(AsFd::as_fd)
+    }
+
+    /// The descriptor to wait on for room in the outlet, while there is none.
+    pub(crate) fn outlet_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.outlet.as_ref().filter(|outlet| outlet.is_full()).and_then(Outlet::fd)
+    }
+
+    /// Where the bytes are handed on to.
+    pub(crate) fn outlet(&mut self) -> Option<&mut Outlet> {
+        self.outlet.as_mut()
+    }
+
+    /// Hands on what the outlet had no room for.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.outlet.as_mut().map_or(Ok(()), Outlet::flush)
+    }
+
+    /// Reads no more: whoever still writes gets SIGPIPE.
+    pub(crate) fn hang_up(&mut self) {
+        self.file = None;
     }
 
     /// Bytes seen so far.
@@ -56,17 +84,24 @@ impl Pump {
 
     fn read_at_most(&mut self, most: usize, room: u64) -> io::Result<usize> {
         let Some(file) = &mut self.file else { return Ok(0) };
-        let mut buffer = [0; CHUNK];
         let room = usize::try_from(room).unwrap_or(usize::MAX);
-        match file.read(&mut buffer[..most.min(room.saturating_add(1))]) {
+        let most = most.min(room.saturating_add(1));
+        let read = match &mut self.outlet {
+            Some(outlet) => outlet.take_from(file, most, room),
+            None => {
+                let mut buffer = [0; CHUNK];
+                let kept = self.keep.saturating_sub(self.kept.len()).min(room);
+                file.read(&mut buffer[..most])
+                    .inspect(|n| self.kept.extend_from_slice(&buffer[..kept.min(*n)]))
+            }
+        };
+        match read {
             Ok(0) => {
                 self.file = None;
                 Ok(0)
             }
             Ok(n) => {
                 self.count += n as u64;
-                let kept = self.keep.saturating_sub(self.kept.len()).min(room).min(n);
-                self.kept.extend_from_slice(&buffer[..kept]);
                 Ok(n)
             }
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),

@@ -85,24 +85,46 @@ impl BoxServer {
 /// Everything a program needs that does not depend on its box: made first, so that nothing is left to do when
 /// the box is ready.
 #[derive(Debug)]
-struct Start {
+pub(crate) struct Start {
     plan: Vec<u8>,
     stdin: OwnedFd,
+    /// Our end of standard output and the program's.
     out: (OwnedFd, OwnedFd),
     err: (OwnedFd, OwnedFd),
 }
 
 impl Start {
     fn new(spec: &RunSpec, accounting: Accounting) -> Result<Self, SandboxError> {
-        Ok(Self {
-            plan: start_message(spec, accounting)?,
-            stdin: files::stdin(&spec.stdin).map_err(|e| match e.kind() {
-                io::ErrorKind::FileTooLarge => SandboxError::BadSpec(e.to_string()),
-                _ => SandboxError::host("make standard input")(e),
-            })?,
-            out: pipe()?,
-            err: pipe()?,
-        })
+        let stdin = files::stdin(&spec.stdin).map_err(|e| match e.kind() {
+            io::ErrorKind::FileTooLarge => SandboxError::BadSpec(e.to_string()),
+            _ => SandboxError::host("make standard input")(e),
+        })?;
+        Self::reading(spec, accounting, stdin)
+    }
+
+    /// The same with a standard input that is there already.
+    pub(crate) fn reading(
+        spec: &RunSpec,
+        accounting: Accounting,
+        stdin: OwnedFd,
+    ) -> Result<Self, SandboxError> {
+        Ok(Self { plan: start_message(spec, accounting)?, stdin, out: pipe()?, err: pipe()? })
+    }
+
+    /// Starts the program in a box that has its files, and watches it. `pump` is given our end of standard output.
+    pub(crate) fn begin<'a>(
+        self,
+        warm: &'a WarmBox,
+        spec: &'a RunSpec,
+        cancel: &'a Cancel,
+        pump: impl FnOnce(OwnedFd) -> Pump,
+    ) -> Result<Watch<'a>, SandboxError> {
+        let Start { plan, stdin, out: (out, out_end), err: (err, err_end) } = self;
+        let pumps = (pump(out), Pump::new(err, spec.keep_stderr));
+        let watch = Watch::new(warm, &spec.limits, cancel, pumps)?;
+        channel::send(warm.init.as_fd(), &plan, &[stdin.as_fd(), out_end.as_fd(), err_end.as_fd()])
+            .map_err(|_| SandboxError::Lost { during: "started" })?;
+        Ok(watch)
     }
 }
 
@@ -114,12 +136,7 @@ fn run_in(
     begun: Instant,
 ) -> Result<RunOutcome, SandboxError> {
     files::place(warm, spec)?;
-    let Start { plan, stdin, out: (out, out_end), err: (err, err_end) } = start;
-    let pumps = (Pump::new(out, spec.keep_stdout), Pump::new(err, spec.keep_stderr));
-    let mut watch = Watch::new(warm, &spec.limits, cancel, pumps)?;
-    channel::send(warm.init.as_fd(), &plan, &[stdin.as_fd(), out_end.as_fd(), err_end.as_fd()])
-        .map_err(|_| SandboxError::Lost { during: "started" })?;
-    drop((stdin, out_end, err_end));
+    let mut watch = start.begin(warm, spec, cancel, |out| Pump::new(out, spec.keep_stdout))?;
     let setup = begun.elapsed();
     let end = watch.until_end(&spec.argv[0])?;
     let torn = Instant::now();
@@ -128,6 +145,18 @@ fn run_in(
     let (files, refused) = collect::collect(&warm.stage, &spec.collect, &spec.limits);
     let times = BoxTimes { setup, teardown: torn.elapsed() };
     Ok(RunOutcome { facts, stdout, stderr, files, refused, times })
+}
+
+/// A pipe whose reading end is the program's standard input: blocking there, and not for us who write.
+pub(crate) fn inlet() -> Result<(OwnedFd, OwnedFd), SandboxError> {
+    let make = || -> io::Result<(OwnedFd, OwnedFd)> {
+        let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        // As in `pipe`: /dev/stdin may be opened again, to read and not to write.
+        rustix::fs::fchmod(&read, rustix::fs::Mode::from_raw_mode(0o444))?;
+        fcntl(write.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok((read, write))
+    };
+    make().map_err(SandboxError::host("make a pipe"))
 }
 
 fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
@@ -189,17 +218,14 @@ pub(crate) fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<Start
     };
     let l = &spec.limits;
     let cpu_backup = l.cpu_time.as_secs().saturating_add(2);
-    // Where no group counts it, the stack would be memory without a bound: RLIMIT_DATA leaves it out.
-    let stack = match accounting {
-        Accounting::Exact => libc::RLIM_INFINITY,
-        Accounting::Sampled => l.memory.get(),
-    };
     let mut rlimits = vec![
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_CPU, cpu_backup),
         (libc::RLIMIT_FSIZE, l.file_size.get()),
         (libc::RLIMIT_NOFILE, u64::from(l.open_files)),
-        (libc::RLIMIT_STACK, stack),
+        // Memory bounds the stack: the group's limit, or where there is none the watch, because RLIMIT_DATA leaves it
+        // out. Any other figure here would be what glibc reserves for the stack of each thread.
+        (libc::RLIMIT_STACK, libc::RLIM_INFINITY),
         (libc::RLIMIT_MEMLOCK, 64 << 10),
         (libc::RLIMIT_MSGQUEUE, MESSAGE_QUEUES),
         (libc::RLIMIT_SIGPENDING, 1024),

@@ -13,10 +13,16 @@ pub(crate) struct Tree {
     pub(crate) cpu: Duration,
     /// Resident memory of all living processes, bytes.
     pub(crate) rss: u64,
+    /// Anonymous memory of the process that has most of it, bytes. Pages that processes share count in each, so a sum
+    /// would blame a program for forking.
+    pub(crate) most: u64,
 }
 
 /// Ticks per second in /proc: USER_HZ, 100 on every architecture of Linux.
 const TICK: Duration = Duration::from_millis(10);
+
+/// Bytes of a page on x86-64.
+const PAGE: u64 = 4096;
 
 /// Most processes looked at.
 const PROCESSES_MAX: usize = 4096;
@@ -25,13 +31,34 @@ const PROCESSES_MAX: usize = 4096;
 /// `cutime` and `cstime`.
 pub(crate) fn tree(root: i32) -> Tree {
     let mut sum = Tree::default();
-    walk(root, |pid| {
-        if let Some((ticks, pages)) = stat(pid) {
-            sum.cpu += TICK * ticks;
-            sum.rss += pages * 4096;
+    for _ in 0..LOOKS {
+        let reaped = stat(root).map(|(cpu, _)| cpu.reaped);
+        sum = Tree::default();
+        walk(root, |pid| {
+            if let Some((cpu, pages)) = stat(pid) {
+                sum.cpu += TICK * (cpu.own + cpu.reaped);
+                sum.rss += pages * PAGE;
+                sum.most = sum.most.max(anonymous(pid));
+            }
+        });
+        // A child reaped between a look at the root and one at its children would be in neither.
+        if stat(root).map(|(cpu, _)| cpu.reaped) == reaped {
+            break;
         }
-    });
+    }
     sum
+}
+
+/// Most looks for one in which the root reaped nobody.
+const LOOKS: usize = 4;
+
+/// CPU time of a process, ticks.
+#[derive(Debug, Clone, Copy)]
+struct Ticks {
+    /// Its own.
+    own: u32,
+    /// Of children it reaped.
+    reaped: u32,
 }
 
 /// The longest time any thread below `root` was ready to run and had no cpu: the second figure of
@@ -49,6 +76,26 @@ pub(crate) fn longest_cpu_wait(root: i32) -> Duration {
     longest
 }
 
+/// System calls of x86-64 in which a thread waits for others to say something: read, poll, select, pread64, readv,
+/// recvfrom, recvmsg, epoll_wait, pselect6, ppoll, epoll_pwait, preadv, recvmmsg, preadv2, epoll_pwait2.
+const WAITING: [&str; 15] =
+    ["0", "7", "23", "17", "19", "45", "47", "232", "270", "271", "281", "295", "299", "327", "441"];
+
+/// Whether any thread below `root` waits in a call that reads or waits for something to read, by the first word of
+/// /proc/PID/task/TID/syscall (proc(5)); `None` when none of these files tells, because the kernel keeps them from
+/// us. A thread that runs, or sleeps without looking at its input, does not wait.
+pub(crate) fn waits_for_input(root: i32) -> Option<bool> {
+    let mut told = None;
+    walk(root, |pid| {
+        for task in std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+            let Ok(text) = std::fs::read_to_string(task.path().join("syscall")) else { continue };
+            let call = text.split_whitespace().next().unwrap_or_default();
+            told = Some(told.unwrap_or(false) || WAITING.contains(&call));
+        }
+    });
+    told
+}
+
 /// Visits `root` and its descendants, at most [`PROCESSES_MAX`].
 fn walk(root: i32, mut visit: impl FnMut(i32)) {
     let mut open = vec![root];
@@ -62,18 +109,52 @@ fn walk(root: i32, mut visit: impl FnMut(i32)) {
     }
 }
 
-/// (utime + stime + cutime + cstime in ticks, resident pages): fields 14 to 17 and 24 of /proc/PID/stat.
-fn stat(pid: i32) -> Option<(u32, u64)> {
+/// Resident memory that is neither file nor shared: fields 2 and 3 of /proc/PID/statm. Zero when it is gone.
+fn anonymous(pid: i32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+    let mut fields = text.split_whitespace().skip(1).filter_map(|n| n.parse::<u64>().ok());
+    let (resident, shared) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
+    resident.saturating_sub(shared) * PAGE
+}
+
+/// CPU time and resident pages: fields 14 to 17 and 24 of /proc/PID/stat.
+fn stat(pid: i32) -> Option<(Ticks, u64)> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |n: usize| fields.get(n - 3)?.parse::<u64>().ok();
-    let ticks = number(14)? + number(15)? + number(16)? + number(17)?;
-    Some((ticks as u32, number(24)?))
+    let (own, reaped) = (number(14)? + number(15)?, number(16)? + number(17)?);
+    Some((Ticks { own: own as u32, reaped: reaped as u32 }, number(24)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_reads_waits_for_input_and_who_sleeps_does_not() {
+        let spawn = |words: &str| {
+            let mut command = std::process::Command::new("sh");
+            command.args(["-c", words]).stdin(std::process::Stdio::piped()).spawn().unwrap()
+        };
+        let mut both = [spawn("exec cat"), spawn("exec sleep 60")];
+        let end = std::time::Instant::now() + Duration::from_secs(30);
+        for (child, want) in both.iter().zip([true, false]) {
+            // Before it is `cat` or `sleep` the shell may wait for anything.
+            let settled = |pid: u32| {
+                let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+                name.trim() != "sh" && waits_for_input(pid as i32) == Some(want)
+            };
+            while !settled(child.id()) {
+                assert!(std::time::Instant::now() < end, "it never got to {want}");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        for child in &mut both {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!(waits_for_input(i32::MAX), None);
+    }
 
     #[test]
     fn a_tree_counts_its_children() {
@@ -95,6 +176,8 @@ mod tests {
         // The shell waits and its child sleeps: neither grows any more.
         let (alone, both) = (stat(pid).unwrap().1 * 4096, tree(pid).rss);
         assert!(both > alone, "{both} > {alone}");
+        let most = tree(pid).most;
+        assert!(0 < most && most < both, "{most} of one, {both} of both with what they share with others");
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), nix::sys::signal::Signal::SIGKILL).unwrap();
         shell.wait().unwrap();
         assert_eq!(tree(i32::MAX), Tree::default());

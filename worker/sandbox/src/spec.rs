@@ -176,3 +176,81 @@ pub struct RunOutcome {
     /// Where the time went.
     pub times: BoxTimes,
 }
+
+/// Who of two programs that talk with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The one that is judged.
+    Program,
+    /// The one that leads the talk.
+    Partner,
+}
+
+/// Two runs whose standard output is each other's standard input. Their own `stdin` and `keep_stdout` are not used.
+///
+/// Neither learns of the other's end before it was seen here. The program's closing of its output reaches the partner
+/// only when the program is dead. Its wall clock stands while the partner computes; the partner's counts from the
+/// program's end on.
+#[derive(Debug, Clone)]
+pub struct PairSpec {
+    /// The one that is judged.
+    pub program: RunSpec,
+    /// The one that leads.
+    pub partner: RunSpec,
+    /// Exit status of the partner after which the program may go on; after any other it is ended at once.
+    pub partner_content: i32,
+    /// How long the partner may go on after a program that did not exit with 0.
+    pub grace: Duration,
+    /// Bytes remembered of the begin, and as many of the end, of what was said.
+    pub keep_transcript: usize,
+}
+
+/// Something one of them wrote, as it was read here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Who.
+    pub from: Side,
+    /// When, since both were started.
+    pub at: Duration,
+    /// Its first bytes.
+    pub bytes: Vec<u8>,
+    /// How many there were.
+    pub total: u64,
+}
+
+/// What was said: the begin and the end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Transcript {
+    /// From the first line on.
+    pub head: Vec<Line>,
+    /// How many lines are left out between.
+    pub omitted: u64,
+    /// Up to the last line.
+    pub tail: Vec<Line>,
+}
+
+/// Where the partner was when the program's wall-clock time ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PartnerState {
+    /// It waited for the program: to say something, or to read what it was told.
+    Waiting,
+    /// It did neither.
+    Elsewhere,
+}
+
+/// What came of a pair that really started.
+#[derive(Debug, Clone)]
+pub struct PairOutcome {
+    /// The one that is judged. Without an exit and without a limit that fired, it was ended because its partner was not
+    /// content.
+    pub program: RunOutcome,
+    /// The one that leads. Without an exit and without a limit that fired, it was ended because its grace was over.
+    pub partner: RunOutcome,
+    /// Who ended first.
+    pub first: Side,
+    /// Where the partner was when the program's wall-clock time ran out; `None` when it did not, or nobody was left
+    /// to be asked.
+    pub partner_state: Option<PartnerState>,
+    /// What was said.
+    pub transcript: Transcript,
+}

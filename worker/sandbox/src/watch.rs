@@ -3,7 +3,7 @@
 //!
 //! Used by `run`, in the run's own thread: one poll loop, no timer threads.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -17,7 +17,7 @@ use crate::collect;
 use crate::error::{SandboxError, Step};
 use crate::keeper::WarmBox;
 use crate::pump::Pump;
-use crate::run::Cancel;
+use crate::run::{Cancel, MEMORY_OVERHEAD};
 use crate::sampled;
 use crate::spec::Captured;
 use crate::sys;
@@ -44,6 +44,9 @@ const WALL_STRETCH: u32 = 4;
 /// machine, by a host out of breath. Well above what a loaded host delays a wake-up by, so that the limit does not
 /// creep.
 const STALL: Duration = Duration::from_secs(1);
+
+/// A wall clock that stands: longer than anything runs, and far from where durations overflow.
+const NEVER: Duration = Duration::from_secs(1 << 32);
 
 /// How a watch ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +80,15 @@ pub(crate) struct Watch<'a> {
     /// How long this watcher itself stood still. Nobody knows what the program did meanwhile, so its wall limit
     /// moves by as much.
     stalled: Duration,
+    next_cpu: Duration,
+    /// When the wall clock began to count, since the start.
+    wall_from: Duration,
+    /// Time another program took of ours.
+    lent: Duration,
+    /// Whether the program was ended because nobody needs more of it.
+    dismissed: bool,
+    /// Whether the end was seen: only bytes on their way to another program are still moved.
+    over: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -105,6 +117,11 @@ impl<'a> Watch<'a> {
             next_sample: SAMPLE_FIRST,
             wall_end: limits.wall_time,
             stalled: Duration::ZERO,
+            next_cpu: limits.cpu_time.max(CPU_TICK_MIN) / cpus(),
+            wall_from: Duration::ZERO,
+            lent: Duration::ZERO,
+            dismissed: false,
+            over: false,
         })
     }
 
@@ -113,76 +130,158 @@ impl<'a> Watch<'a> {
         (self.out.into_captured(), self.err.into_captured())
     }
 
+    /// Ends the program because nobody needs more of it.
+    pub(crate) fn dismiss(&mut self) -> End {
+        self.dismissed = true;
+        self.over = true;
+        self.end_now(None)
+    }
+
+    /// Whether its end was seen.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// The writable directories of its box.
+    pub(crate) fn stage(&self) -> &OwnedFd {
+        &self.warm.stage
+    }
+
+    /// Standard output.
+    pub(crate) fn out(&mut self) -> &mut Pump {
+        &mut self.out
+    }
+
+    /// Lets the wall clock stand until [`start_wall`](Self::start_wall).
+    pub(crate) fn hold_wall(&mut self) {
+        self.wall_end = NEVER;
+    }
+
+    /// Lets the wall clock count from now, to `limit` at most.
+    pub(crate) fn start_wall(&mut self, limit: Duration) {
+        self.wall_from = self.started.elapsed();
+        self.wall_end = self.wall_from + limit;
+    }
+
+    /// Whether the wall limit fires at the next look, as far as is known now.
+    pub(crate) fn wall_is_over(&self) -> bool {
+        !self.over && self.started.elapsed() >= self.wall_end
+    }
+
+    /// Moves the wall limit by what another program took of its time, `lent` in all so far.
+    pub(crate) fn lend(&mut self, lent: Duration) {
+        let more = lent.saturating_sub(self.lent);
+        self.lent += more;
+        self.wall_end += more;
+    }
+
+    /// Moves the wall limit a little, to look again.
+    pub(crate) fn postpone(&mut self, by: Duration) {
+        self.wall_end = self.started.elapsed() + by;
+    }
+
+    /// CPU time used, and time waited for a cpu, at most as long as this is believed (see [`WALL_STRETCH`]).
+    pub(crate) fn busy(&self) -> Result<Duration, SandboxError> {
+        let most = self.limits.wall_time * (WALL_STRETCH - 1);
+        Ok(self.cpu_now()?.total + sampled::longest_cpu_wait(self.warm.pid).min(most))
+    }
+
+    /// Whether a thread of it waits for input; `None` when the kernel does not tell.
+    pub(crate) fn waits_for_input(&self) -> Option<bool> {
+        sampled::waits_for_input(self.warm.pid)
+    }
+
     /// Watches until the main program ended or something ended it.
     pub(crate) fn until_end(&mut self, program: &str) -> Result<End, SandboxError> {
-        let mut next_cpu = self.limits.cpu_time.max(CPU_TICK_MIN) / cpus();
         loop {
-            let now = self.started.elapsed();
-            let until = self.wall_end.min(next_cpu).min(self.next_sample);
-            let asked = until.saturating_sub(now);
-            let ready = self.wait(asked)?;
-            let stall = overslept(asked, self.started.elapsed().saturating_sub(now));
-            self.stalled += stall;
-            self.wall_end += stall;
-            if ready.cancel {
-                return Err(SandboxError::Cancelled);
-            }
-            if ready.unfiltered {
-                self.filtered = false;
-            }
-            if ready.listener && self.hear_listener() {
-                // What was said before the call was said, however little time lay between.
-                let end = self.end_now(None);
-                self.freeze_output()?;
-                return Ok(end);
-            }
-            if ready.out {
-                self.out.read_ready(self.room()).map_err(SandboxError::host("read standard output"))?;
-            }
-            if ready.err && !self.over_output() {
-                self.err.read_ready(self.room()).map_err(SandboxError::host("read standard error"))?;
-            }
-            if self.over_output() {
-                return Ok(self.end_now(None));
-            }
-            if ready.init && self.hear_init(program)? {
-                let cpu = self.cpu_now()?;
-                let end = self.end_now(Some(cpu));
-                self.freeze_output()?;
-                return Ok(end);
-            }
-            if ready.dead {
-                // The init is dead and said nothing: the kernel may have taken it for memory.
-                return Ok(self.end_now(None));
-            }
-            if let Some(end) = self.tick(&mut next_cpu)? {
+            let ([ready], stall) = wait([&*self])?;
+            if let Some(end) = self.step(ready, stall, program)? {
                 return Ok(end);
             }
         }
     }
 
+    /// Answers what [`wait`] found. Returns the end, once.
+    pub(crate) fn step(
+        &mut self,
+        ready: Ready,
+        stall: Duration,
+        program: &str,
+    ) -> Result<Option<End>, SandboxError> {
+        self.stalled += stall;
+        self.wall_end += stall;
+        if ready.cancel {
+            return Err(SandboxError::Cancelled);
+        }
+        if ready.outlet {
+            self.out.flush().map_err(SandboxError::host("write to another program"))?;
+        }
+        if self.over {
+            return Ok(None);
+        }
+        let end = self.look(ready, program)?;
+        self.over = end.is_some();
+        Ok(end)
+    }
+
+    fn look(&mut self, ready: Ready, program: &str) -> Result<Option<End>, SandboxError> {
+        if ready.unfiltered {
+            self.filtered = false;
+        }
+        if ready.listener && self.hear_listener() {
+            // What was said before the call was said, however little time lay between.
+            let end = self.end_now(None);
+            self.freeze_output()?;
+            return Ok(Some(end));
+        }
+        if ready.out {
+            self.out.read_ready(self.room()).map_err(SandboxError::host("read standard output"))?;
+        }
+        if ready.err && !self.over_output() {
+            self.err.read_ready(self.room()).map_err(SandboxError::host("read standard error"))?;
+        }
+        if self.over_output() {
+            return Ok(Some(self.end_now(None)));
+        }
+        if ready.init && self.hear_init(program)? {
+            let cpu = self.cpu_now()?;
+            let end = self.end_now(Some(cpu));
+            self.freeze_output()?;
+            return Ok(Some(end));
+        }
+        if ready.dead {
+            // The init is dead and said nothing: the kernel may have taken it for memory.
+            return Ok(Some(self.end_now(None)));
+        }
+        self.tick()
+    }
+
     /// Looks at clocks and counters that are due.
-    fn tick(&mut self, next_cpu: &mut Duration) -> Result<Option<End>, SandboxError> {
+    fn tick(&mut self) -> Result<Option<End>, SandboxError> {
         let now = self.started.elapsed();
         if now >= self.next_sample {
             self.sample()?;
+            if self.fired(LimitHit::Memory) {
+                return Ok(Some(self.end_now(None)));
+            }
             self.look_at_directory(now);
             let step = if now < Duration::from_millis(200) { SAMPLE_FIRST } else { SAMPLE_FIRST * 10 };
             self.next_sample = now + step;
             if self.warm.oom_kills()? > 0 {
-                self.event(LimitHit::Memory, self.peak_used, self.limits.memory.get());
+                self.event(LimitHit::Memory, self.memory_taken(), self.limits.memory.get());
                 return Ok(Some(self.end_now(None)));
             }
         }
-        if now >= *next_cpu || now >= self.wall_end {
+        if now >= self.next_cpu || now >= self.wall_end {
             let used = self.cpu_now()?.total;
             if used > self.limits.cpu_time {
                 self.event(LimitHit::CpuTime, nanos(used), nanos(self.limits.cpu_time));
                 return Ok(Some(self.end_now(None)));
             }
-            *next_cpu = now + (self.limits.cpu_time.checked_sub(used).unwrap() / cpus()).max(CPU_TICK_MIN);
+            let left = self.limits.cpu_time.checked_sub(used).unwrap();
+            self.next_cpu = now + (left / cpus()).max(CPU_TICK_MIN);
             if now >= self.wall_end && !self.stretch_wall(now) {
-                let watched = now.saturating_sub(self.stalled);
+                let watched = now.saturating_sub(self.stalled + self.lent + self.wall_from);
                 let idle = used.as_secs_f64() < watched.as_secs_f64() * IDLE_SHARE;
                 let limit = if idle { LimitHit::Idle } else { LimitHit::WallTime };
                 self.event(limit, nanos(watched), nanos(self.limits.wall_time));
@@ -195,37 +294,54 @@ impl<'a> Watch<'a> {
     /// Moves the wall limit by what the program waited for a cpu. Returns whether there is time left then.
     fn stretch_wall(&mut self, now: Duration) -> bool {
         let waited = sampled::longest_cpu_wait(self.warm.pid);
-        self.wall_end = self.wall_end.max(stretched(self.limits.wall_time, waited) + self.stalled);
+        let moved = self.wall_from + self.stalled + self.lent;
+        self.wall_end = self.wall_end.max(stretched(self.limits.wall_time, waited) + moved);
         now < self.wall_end
     }
 
-    fn wait(&self, timeout: Duration) -> Result<Ready, SandboxError> {
+    /// Time until a clock or counter has to be looked at.
+    fn time_left(&self) -> Duration {
+        let until = self.wall_end.min(self.next_cpu).min(self.next_sample);
+        if self.over { Duration::MAX } else { until.saturating_sub(self.started.elapsed()) }
+    }
+
+    /// What to wait for, in the order in which [`ready`](Self::ready) reads it.
+    fn descriptors(&self) -> [PollFd<'_>; DESCRIPTORS] {
         let gone = self.cancel.fd();
-        let mut fds = [
-            PollFd::new(self.cancel.fd(), PollFlags::POLLIN),
-            PollFd::new(self.warm.init.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.warm.pidfd.as_fd(), PollFlags::POLLIN),
-            PollFd::new(if self.filtered { self.warm.listener.as_fd() } else { gone }, PollFlags::POLLIN),
-            PollFd::new(self.out.fd().unwrap_or(gone), PollFlags::POLLIN),
-            PollFd::new(self.err.fd().unwrap_or(gone), PollFlags::POLLIN),
-        ];
-        // Rounded up: a wake-up before the deadline would only go round once more.
-        let timeout = timeout + Duration::from_micros(999);
-        match poll(&mut fds, PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX)) {
-            Ok(_) | Err(nix::Error::EINTR) => {}
-            Err(e) => return Err(SandboxError::Host { what: "wait for a box".into(), source: e.into() }),
-        }
-        let any = |i: usize| fds[i].any().unwrap_or(false);
-        let input = |i: usize| fds[i].revents().is_some_and(|r| r.contains(PollFlags::POLLIN));
-        Ok(Ready {
-            cancel: input(0),
+        let [init, dead, listener, out, err] = if self.over {
+            [gone; 5]
+        } else {
+            let listener = if self.filtered { self.warm.listener.as_fd() } else { gone };
+            let (out, err) = (self.out.fd().unwrap_or(gone), self.err.fd().unwrap_or(gone));
+            [self.warm.init.as_fd(), self.warm.pidfd.as_fd(), listener, out, err]
+        };
+        let input = PollFlags::POLLIN;
+        let (outlet, room) = self.out.outlet_fd().map_or((gone, input), |fd| (fd, PollFlags::POLLOUT));
+        [
+            PollFd::new(gone, input),
+            PollFd::new(init, input),
+            PollFd::new(dead, input),
+            PollFd::new(listener, input),
+            PollFd::new(out, input),
+            PollFd::new(err, input),
+            PollFd::new(outlet, room),
+        ]
+    }
+
+    fn ready(&self, fds: &[PollFd<'_>]) -> Ready {
+        let live = !self.over;
+        let any = |i: usize| live && fds[i].any().unwrap_or(false);
+        let input = |i: usize| live && fds[i].revents().is_some_and(|r| r.contains(PollFlags::POLLIN));
+        Ready {
+            cancel: fds[0].any().unwrap_or(false),
             init: any(1),
             dead: any(2),
             listener: self.filtered && input(3),
             unfiltered: self.filtered && !input(3) && any(3),
             out: self.out.fd().is_some() && any(4),
             err: self.err.fd().is_some() && any(5),
-        })
+            outlet: self.out.outlet_fd().is_some() && fds[6].any().unwrap_or(false),
+        }
     }
 
     /// Records a call of the kill class. Returns whether there was one.
@@ -327,10 +443,25 @@ impl<'a> Watch<'a> {
     fn sample(&mut self) -> Result<(), SandboxError> {
         let used = match &self.warm.group {
             Some(group) => group.memory_now().map_err(SandboxError::host("read the memory of a box"))?.used,
-            None => sampled::tree(self.warm.pid).rss,
+            None => {
+                let tree = sampled::tree(self.warm.pid);
+                // RLIMIT_DATA bounds everything but the stack, so a process beyond it has its memory there.
+                let bound = self.limits.memory.get();
+                if tree.most > bound.saturating_add(MEMORY_OVERHEAD) && !self.fired(LimitHit::Memory) {
+                    self.event(LimitHit::Memory, tree.most, bound);
+                }
+                tree.rss
+            }
         };
         self.peak_used = self.peak_used.max(used);
         Ok(())
+    }
+
+    /// What the box held when the kernel killed for its memory: the group's own peak, because the last sample before
+    /// may be far below.
+    fn memory_taken(&self) -> u64 {
+        let peak = self.warm.group.as_ref().and_then(BoxGroup::memory_peak);
+        self.peak_used.max(peak.unwrap_or(0))
     }
 
     /// Takes what the pipes hold at this moment; later bytes of stray children do not count.
@@ -357,9 +488,9 @@ impl<'a> Watch<'a> {
         };
         let oom_kills = self.warm.oom_kills()?;
         if oom_kills > 0 && !self.fired(LimitHit::Memory) {
-            self.event(LimitHit::Memory, self.peak_used, self.limits.memory.get());
+            self.event(LimitHit::Memory, self.memory_taken(), self.limits.memory.get());
         }
-        let killed_by_us = !self.events.is_empty() || self.violation.is_some();
+        let killed_by_us = !self.events.is_empty() || self.violation.is_some() || self.dismissed;
         if self.exit.is_none() && !killed_by_us {
             return Err(SandboxError::Lost { during: "run" });
         }
@@ -429,9 +560,28 @@ impl WarmBox {
     }
 }
 
+/// Descriptors of one watch.
+const DESCRIPTORS: usize = 7;
+
+/// Waits until something is ready for one of `watches`, or one has to look at a clock. Returns what is ready for
+/// each, and how long this process itself stood still meanwhile.
+pub(crate) fn wait<const N: usize>(watches: [&Watch<'_>; N]) -> Result<([Ready; N], Duration), SandboxError> {
+    let asked = watches.iter().map(|watch| watch.time_left()).min().unwrap_or_default();
+    let begun = Instant::now();
+    let mut fds: Vec<PollFd<'_>> = watches.iter().flat_map(|watch| watch.descriptors()).collect();
+    // Rounded up: a wake-up before the deadline would only go round once more.
+    let timeout = asked.saturating_add(Duration::from_micros(999));
+    match poll(&mut fds, PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX)) {
+        Ok(_) | Err(nix::Error::EINTR) => {}
+        Err(e) => return Err(SandboxError::Host { what: "wait for a box".into(), source: e.into() }),
+    }
+    let ready = std::array::from_fn(|i| watches[i].ready(&fds[i * DESCRIPTORS..(i + 1) * DESCRIPTORS]));
+    Ok((ready, overslept(asked, begun.elapsed())))
+}
+
 /// What poll found.
 #[derive(Debug, Clone, Copy)]
-struct Ready {
+pub(crate) struct Ready {
     cancel: bool,
     init: bool,
     dead: bool,
@@ -439,6 +589,8 @@ struct Ready {
     unfiltered: bool,
     out: bool,
     err: bool,
+    /// What another program has not taken yet can go on.
+    outlet: bool,
 }
 
 /// The end of a wall limit for a program that waited this long for a cpu.

@@ -13,6 +13,8 @@ pub const ATTACK_C: &str = "attack.c";
 pub const ATTACK_CPP: &str = "attack.cpp";
 /// The program that runs beside the attack, in a box of its own.
 pub const PEER_C: &str = "peer.c";
+/// The output validator that judges the attack, where `judge` is named.
+pub const VALIDATOR_CPP: &str = "validator.cpp";
 /// What must come of it.
 pub const EXPECT: &str = "expect.toml";
 
@@ -72,6 +74,12 @@ impl Case {
         }
         if sources.contains_key(PEER_C) != expect.pair || (expect.pair && !sources.contains_key(ATTACK_C)) {
             return Err(wrong(format!("`pair = true` goes with {ATTACK_C} and {PEER_C}")));
+        }
+        let validated = sources.contains_key(VALIDATOR_CPP);
+        if (validated && expect.judge.is_none()) || (expect.interactive && !validated) {
+            return Err(wrong(format!(
+                "`judge` goes with {VALIDATOR_CPP}, and that with `interactive = true`"
+            )));
         }
         Ok(Self { name: name.to_owned(), expect, sources, headers: Arc::clone(headers) })
     }

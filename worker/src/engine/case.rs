@@ -19,9 +19,11 @@ use sandbox::spec::{BoxFile, Captured, RunOutcome, RunSpec, Stdin};
 use super::compile::Program;
 use super::decide::{self, Word};
 use super::plan::{CasePlan, Check, Data, Plan};
-use super::{blocking, validator};
+use super::validator::{self, Answer};
+use super::{blocking, files, passes};
+use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, Runner, run_twice};
+use crate::runner::{RunError, Runner, run_or_recall_twice};
 
 /// Inputs up to this size are handed over from memory; larger ones as the file itself, which the box copies
 /// inside the kernel: once, and not before its turn.
@@ -40,6 +42,33 @@ pub(super) struct CaseDone {
     pub given: Result<Given, String>,
 }
 
+/// What one case is run with.
+#[derive(Clone, Copy)]
+pub(super) struct Case<'a> {
+    pub runner: &'a dyn Runner,
+    pub plan: &'a Plan,
+    pub case: &'a CasePlan,
+    /// The submission.
+    pub program: &'a Program,
+    pub validators: &'a [Arc<Program>],
+}
+
+/// One run of the submission on one input, and the word on it.
+#[derive(Debug)]
+pub(super) struct Pass {
+    /// Everything but the word.
+    pub test: TestReport,
+    pub word: Word,
+    /// Whether a validator was asked and its word is the one.
+    pub spoken: bool,
+    /// What the validator left in its feedback directory.
+    pub feedback: Vec<BoxFile>,
+    /// What of that could not be brought back.
+    pub lost: Option<String>,
+    pub run: Duration,
+    pub check: Duration,
+}
+
 /// Runs and decides one case.
 pub(super) async fn run_case(
     runner: &dyn Runner,
@@ -48,34 +77,47 @@ pub(super) async fn run_case(
     program: &Program,
     validators: &[Arc<Program>],
 ) -> Result<CaseDone, JudgeError> {
-    let spec = spec_of(plan, case, program).await?;
-    let started = Instant::now();
-    let outcome = match run_with_evidence(runner, plan, program, spec).await {
-        Ok(outcome) => outcome,
-        Err(error) => return unstartable(case, program, &error, started.elapsed()),
-    };
-    let run = started.elapsed();
-
-    let (outcome, classified) = outcome;
-    let mut test = report(plan, case, &outcome, &classified);
-    let started = Instant::now();
-    let word = match classified.verdict {
-        Some(verdict) => {
-            let reason = with_stderr(verdict, classified.reason, &outcome.stderr);
-            Word::plain(verdict, reason, classified.feedback)
-        }
-        None => check(runner, plan, case, outcome.stdout.bytes.into(), validators).await?,
-    };
-    let check = started.elapsed();
-    test.check_time_ms = classified.verdict.is_none().then(|| round_ms(check));
+    let done = passes::run(Case { runner, plan, case, program, validators }).await?;
+    let Pass { mut test, word, run, check, .. } = done;
     test.verdict = word.verdict;
     test.reason = word.reason;
     test.feedback = decide::with_hint(word.feedback, word.verdict, case.hint.as_deref());
     Ok(CaseDone { test, run, check, given: word.given })
 }
 
-async fn spec_of(plan: &Plan, case: &CasePlan, program: &Program) -> Result<RunSpec, JudgeError> {
-    let (input, beside) = (case.input.clone(), case.files.clone());
+/// Runs the submission on `input`, and asks the checker when it ran clean. `feedback` is what earlier passes left.
+pub(super) async fn one_pass(case: Case<'_>, input: &Data, feedback: &[BoxFile]) -> Result<Pass, JudgeError> {
+    let spec = spec_of(case, input).await?;
+    let beside = spec.files.clone();
+    let started = Instant::now();
+    let outcome = match run_with_evidence(case.runner, case.plan, case.program, spec).await {
+        Ok(outcome) => outcome,
+        Err(error) => return unstartable(case, &error, started.elapsed()),
+    };
+    let run = started.elapsed();
+
+    let (outcome, mut classified, cached) = outcome;
+    files::look(case.plan, &outcome, &mut classified);
+    let mut test = report(case, &outcome, &classified);
+    test.cached = cached;
+    let started = Instant::now();
+    let spoken = classified.verdict.is_none();
+    let Answer { word, feedback, lost } = match classified.verdict {
+        Some(verdict) => {
+            let reason = with_stderr(verdict, classified.reason, &outcome.stderr);
+            Answer::of(Word::plain(verdict, reason, classified.feedback))
+        }
+        None => check(case, input, files::output(case.plan, outcome), &beside, feedback).await?,
+    };
+    let check = started.elapsed();
+    test.check_time_ms = spoken.then(|| round_ms(check));
+    Ok(Pass { test, word, spoken, feedback, lost, run, check })
+}
+
+/// The submission's run on `input`.
+pub(super) async fn spec_of(on: Case<'_>, input: &Data) -> Result<RunSpec, JudgeError> {
+    let Case { plan, case, program, .. } = on;
+    let (given, input, beside) = (input, input.clone(), case.files.clone());
     let (stdin, beside) = blocking(move || -> Result<_, JudgeError> {
         let beside = beside.as_deref().map(read_folder).transpose()?.unwrap_or_default();
         Ok((stdin_of(&input)?, beside))
@@ -88,7 +130,7 @@ async fn spec_of(plan: &Plan, case: &CasePlan, program: &Program) -> Result<RunS
     }
     let mut argv = program.argv.clone();
     argv.extend(case.args.iter().cloned());
-    Ok(RunSpec {
+    let spec = RunSpec {
         root: program.root.clone(),
         argv,
         env: program.env.clone(),
@@ -97,11 +139,12 @@ async fn spec_of(plan: &Plan, case: &CasePlan, program: &Program) -> Result<RunS
         // All of it: the limit bounds it, and the checker must see every byte.
         keep_stdout: usize::try_from(plan.limits.output.get()).unwrap_or(usize::MAX),
         keep_stderr: plan.keep_stderr,
-        limits: plan.limits.clone(),
+        limits: plan.box_limits(),
         profile: program.profile,
         writable: plan.writable,
         collect: Vec::new(),
-    })
+    };
+    files::place(plan, given, spec).await
 }
 
 fn stdin_of(input: &Data) -> Result<Stdin, JudgeError> {
@@ -153,14 +196,15 @@ async fn run_with_evidence(
     plan: &Plan,
     program: &Program,
     spec: RunSpec,
-) -> Result<(RunOutcome, Classified), RunError> {
+) -> Result<(RunOutcome, Classified, bool), RunError> {
     let mut last = String::new();
+    let keep = Keep::Within(plan.limits.cpu_time);
     for _ in 0..2 {
-        let mut outcome = run_twice(runner, spec.clone()).await?;
+        let (mut outcome, cached) = run_or_recall_twice(runner, spec.clone(), keep).await?;
         note_full_heap(&mut outcome, plan, program);
         let classified = classify(&outcome.facts, &plan.limits);
         if classified.verdict != Some(Verdict::SE) {
-            return Ok((outcome, classified));
+            return Ok((outcome, classified, cached));
         }
         last = classified.reason.unwrap_or_default();
     }
@@ -189,20 +233,17 @@ fn note_full_heap(outcome: &mut RunOutcome, plan: &Plan, program: &Program) {
 
 /// A program of the author's that the kernel will not start is a run-time error; one of the image's is
 /// our failure.
-fn unstartable(
-    case: &CasePlan,
-    program: &Program,
-    error: &RunError,
-    run: Duration,
-) -> Result<CaseDone, JudgeError> {
+pub(super) fn unstartable(on: Case<'_>, error: &RunError, run: Duration) -> Result<Pass, JudgeError> {
+    let Case { case, program, .. } = on;
     let own = program.argv.first().is_some_and(|command| !command.starts_with('/'));
     match error {
         RunError::Exec { .. } if own => {
-            let mut test =
-                TestReport::not_run(&case.name, &case.group, Verdict::RTE, Some(error.to_string()));
-            test.feedback = Some("the program could not be started".to_owned());
+            let mut test = TestReport::not_run(&case.name, &case.group, Verdict::RTE, None);
             test.sample = case.sample;
-            Ok(CaseDone { test, run, check: Duration::ZERO, given: Ok(Given::Nothing) })
+            let feedback = Some("the program could not be started".to_owned());
+            let word = Word::plain(Verdict::RTE, Some(error.to_string()), feedback);
+            let Answer { word, feedback, lost } = Answer::of(word);
+            Ok(Pass { test, word, spoken: false, feedback, lost, run, check: Duration::ZERO })
         }
         RunError::BadSpec(_) => {
             Err(JudgeError::hopeless(format!("could not run case {}: {error}", case.name)))
@@ -213,34 +254,49 @@ fn unstartable(
     }
 }
 
-async fn check(
-    runner: &dyn Runner,
-    plan: &Plan,
-    case: &CasePlan,
+/// Holds an output against its case. `beside` is what the submission has in its work directory.
+pub(super) async fn check(
+    on: Case<'_>,
+    input: &Data,
     output: Arc<[u8]>,
-    validators: &[Arc<Program>],
-) -> Result<Word, JudgeError> {
+    beside: &[BoxFile],
+    feedback: &[BoxFile],
+) -> Result<Answer, JudgeError> {
+    let Case { runner, plan, case, validators, .. } = on;
     match &case.check {
-        Check::Nothing => Ok(Word::plain(Verdict::OK, None, None)),
+        Check::Nothing => Ok(Answer::of(Word::plain(Verdict::OK, None, None))),
         Check::Default { answer, flags } => {
             let (answer, flags) = (answer.clone(), flags.clone());
-            blocking(move || -> Result<Word, JudgeError> {
+            blocking(move || -> Result<Answer, JudgeError> {
                 let answer = load(&answer)?;
-                Ok(decide::compare(&answer, &output, &flags))
+                Ok(Answer::of(decide::compare(&answer, &output, &flags)))
             })
             .await?
         }
-        Check::Custom { answer, args } => {
-            let (input, answer) = (case.input.clone(), answer.clone());
-            let (input, answer) =
-                blocking(move || -> Result<_, JudgeError> { Ok((load(&input)?, load(&answer)?)) }).await??;
-            let asked = validator::Asked { input, answer, output, args };
+        Check::Named { answer, name } => {
+            let (answer, name) = (answer.clone(), name.clone());
+            blocking(move || -> Result<Answer, JudgeError> {
+                Ok(Answer::of(decide::compare_named(&name, &load(&answer)?, &output)))
+            })
+            .await?
+        }
+        Check::Custom { answer, args, points } => {
+            let (input, answer) = load_both(input, answer).await?;
+            let asked = validator::Asked { input, answer, output, args, points: *points, beside, feedback };
             validator::ask_all(runner, &plan.validator, validators, &asked).await
         }
     }
 }
 
-fn report(plan: &Plan, case: &CasePlan, outcome: &RunOutcome, classified: &Classified) -> TestReport {
+/// Reads an input and an answer whole.
+pub(super) async fn load_both(input: &Data, answer: &Data) -> Result<(Arc<[u8]>, Arc<[u8]>), JudgeError> {
+    let (input, answer) = (input.clone(), answer.clone());
+    blocking(move || -> Result<_, JudgeError> { Ok((load(&input)?, load(&answer)?)) }).await?
+}
+
+/// Everything but the word.
+pub(super) fn report(on: Case<'_>, outcome: &RunOutcome, classified: &Classified) -> TestReport {
+    let Case { plan, case, .. } = on;
     let facts = &outcome.facts;
     // SE until the word is in: whoever forgets it leaves our own fault here, never AC.
     let mut test = TestReport::not_run(&case.name, &case.group, Verdict::SE, None);
@@ -270,7 +326,8 @@ fn show(stream: &Captured, max: usize) -> (Option<String>, Option<String>, Optio
     (Some(String::from_utf8_lossy(shown).into_owned()), exact, Some(truncated))
 }
 
-fn with_stderr(verdict: Verdict, reason: Option<String>, stderr: &Captured) -> Option<String> {
+/// The reason of a run-time error, with what the program said of it.
+pub(super) fn with_stderr(verdict: Verdict, reason: Option<String>, stderr: &Captured) -> Option<String> {
     let said = String::from_utf8_lossy(&stderr.bytes[..stderr.bytes.len().min(QUOTED_STDERR)]);
     let said = said.trim();
     if verdict != Verdict::RTE || said.is_empty() {

@@ -33,18 +33,27 @@ impl Engine {
     /// those of its secret data.
     ///
     /// # Errors
-    /// `Rejected::Flags` for flags the default validator does not know, `Failed` when no box could be had.
+    /// `Rejected::Flags` for flags the default validator does not know, `Rejected::NothingToCheck` where output alone
+    /// decides nothing, `Failed` when no box could be had.
     pub async fn check(
         &self,
         problem: &Problem,
         flags: Option<Vec<String>>,
         question: Question,
     ) -> Result<Checked, JudgeError> {
+        if problem.interactive || problem.multi_pass {
+            return Err(Rejected::NothingToCheck(problem.name.clone()).into());
+        }
         let flags =
             flags.or_else(|| problem.cases.last().map(|c| c.validator_args.clone())).unwrap_or_default();
         if problem.validator == Validator::Default {
             checker::Flags::parse(&flags).map_err(|e| Rejected::Flags(e.to_string()))?;
-            let word = blocking(move || decide::compare(&question.answer, &question.output, &flags)).await?;
+            let named = problem.sidecar.checker.clone();
+            let word = blocking(move || match named {
+                Some(name) => decide::compare_named(&name, &question.answer, &question.output),
+                None => decide::compare(&question.answer, &question.output, &flags),
+            })
+            .await?;
             return Ok(Checked { verdict: word.verdict, reason: word.reason });
         }
         let plan = plan::validator_plan(problem);
@@ -54,8 +63,10 @@ impl Engine {
             Err(why) => return Ok(Checked { verdict: Verdict::JE, reason: Some(why) }),
         };
         let Question { input, answer, output } = question;
-        let asked = validator::Asked { input, answer, output, args: &flags };
-        let word = validator::ask_all(&*self.runner, &plan, &validators, &asked).await?;
+        let points = problem.cases.len().checked_sub(1).is_some_and(|last| plan::takes_points(problem, last));
+        let asked =
+            validator::Asked { input, answer, output, args: &flags, points, beside: &[], feedback: &[] };
+        let word = validator::ask_all(&*self.runner, &plan, &validators, &asked).await?.word;
         Ok(Checked { verdict: word.verdict, reason: word.reason })
     }
 }

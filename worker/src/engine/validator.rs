@@ -1,35 +1,41 @@
 //! Custom output validators: compiled once per package, each asked in a fresh box of its own.
 //!
-//! The package is as untrusted as the submission: its validator sees the input, the answer and the output
-//! as files of its box and nothing else. Whatever it does wrong is `JE`; a box that broke under it is our
-//! failure.
+//! The package is as untrusted as the submission: its validator sees the input, the answer, the output and, from
+//! 2025-09 on, what the submission has in its work directory, as files of its box and nothing else. Whatever it does
+//! wrong is `JE`; a box that broke under it is our failure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use checker::Given;
-use problem::model::{self, Constants};
+use problem::model::{self, Constants, Protocol};
 use proto::id::Digest;
 use proto::units::Bytes;
 use proto::verdict::Verdict;
-use sandbox::spec::{BoxFile, Collect, RunSpec, Stdin};
+use sandbox::spec::{BoxFile, Collect, Collected, RunOutcome, RunSpec, Stdin};
 use tokio::sync::OnceCell;
 
 use super::blocking;
 use super::compile::{self, Compiled, Program};
 use super::decide::{self, Word};
 use super::plan::ValidatorPlan;
+use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, Runner, run_twice};
+use crate::runner::{RunError, Runner, run_or_recall_twice};
 use crate::toolchains::{Toolchain, Toolchains};
 
 /// Packages whose compiled validators are kept; when there are more, all are compiled again.
 const KEPT_PACKAGES: usize = 64;
 
-/// Folder of the judge's files in the validator's work directory: no name of a program's own file can
-/// meet it by accident.
+/// Folder of the judge's files in the validator's work directory, longer where somebody else has one of that name.
 const FOLDER: &str = "_judge";
+
+/// Name of the feedback directory in it.
+const FEEDBACK: &str = "feedback";
+
+/// Work directory of every box.
+const WORK_DIR: &str = "/w";
 
 /// Room in the validator's work directory beside the files it is given.
 const DISK_SLACK: u64 = 64 << 20;
@@ -105,8 +111,16 @@ async fn compile_one(
     };
     Ok(match compiled {
         Compiled::Ready { program, .. } => Ok(program),
-        Compiled::Refused(report) => Err(format!("did not compile:\n{}", report.log)),
+        Compiled::Refused(report) | Compiled::Nothing(report) => Err(did_not_compile(&report.log)),
     })
+}
+
+/// A compiler that misses `testlib.h` is the commonest reason, and its own words do not say what to do.
+fn did_not_compile(log: &str) -> String {
+    let missing = log.lines().any(|line| line.contains("testlib.h") && line.contains("No such file"));
+    let hint =
+        "the package brings no testlib.h, and this judge has none: put the file beside the program; \n";
+    format!("{}did not compile:\n{log}", if missing { hint } else { "" })
 }
 
 /// The id of the language a program of the package is in: the code the package names, else the one its
@@ -159,8 +173,37 @@ pub(super) fn read_files(
 pub(super) struct Asked<'a> {
     pub input: Arc<[u8]>,
     pub answer: Arc<[u8]>,
+    /// Empty where it talks with the submission.
     pub output: Arc<[u8]>,
     pub args: &'a [String],
+    /// Whether the case can have points.
+    pub points: bool,
+    /// What the submission has in its work directory.
+    pub beside: &'a [BoxFile],
+    /// What earlier passes left in the feedback directory, by path below it.
+    pub feedback: &'a [BoxFile],
+}
+
+/// What a validator said and left.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub word: Word,
+    /// Its feedback directory, by path below it.
+    pub feedback: Vec<BoxFile>,
+    /// What of that could not be brought back, and why.
+    pub lost: Option<String>,
+}
+
+impl Answer {
+    /// A word without a feedback directory.
+    pub(super) fn of(word: Word) -> Self {
+        Self { word, feedback: Vec::new(), lost: None }
+    }
+
+    /// The package's fault.
+    pub(super) fn je(reason: String) -> Self {
+        Self::of(Word::plain(Verdict::JE, Some(reason), None))
+    }
 }
 
 /// Asks every validator of the package; all must accept, the first that does not decides.
@@ -169,21 +212,21 @@ pub(super) async fn ask_all(
     plan: &ValidatorPlan,
     validators: &[Arc<Program>],
     asked: &Asked<'_>,
-) -> Result<Word, JudgeError> {
-    let mut accepted: Option<Word> = None;
+) -> Result<Answer, JudgeError> {
+    let mut accepted: Option<Answer> = None;
     for (program, named) in validators.iter().zip(&plan.programs) {
-        let word = ask(runner, plan, program, &named.path, asked).await?;
-        if word.verdict != Verdict::AC {
-            return Ok(word);
+        let answer = ask(runner, plan, program, &named.path, asked).await?;
+        if answer.word.verdict != Verdict::AC {
+            return Ok(answer);
         }
         // The message of the first one counts, and the score of the first that gave one.
         match &mut accepted {
-            None => accepted = Some(word),
-            Some(first) if first.given == Ok(Given::Nothing) => first.given = word.given,
+            None => accepted = Some(answer),
+            Some(first) if first.word.given == Ok(Given::Nothing) => first.word.given = answer.word.given,
             Some(_) => {}
         }
     }
-    Ok(accepted.unwrap_or_else(|| je("no output validator was run".to_owned())))
+    Ok(accepted.unwrap_or_else(|| Answer::je("no output validator was run".to_owned())))
 }
 
 async fn ask(
@@ -192,19 +235,22 @@ async fn ask(
     program: &Program,
     name: &str,
     asked: &Asked<'_>,
-) -> Result<Word, JudgeError> {
-    let spec = spec_of(plan, program, asked);
+) -> Result<Answer, JudgeError> {
+    let place = Place::of(plan, program, asked.beside);
+    let spec = place.spec(plan, program, asked);
     let mut last = String::new();
     for _ in 0..2 {
-        match run_twice(runner, spec.clone()).await {
-            Ok(outcome) => {
-                let word = decide::read_validator(name, plan, &format!("{FOLDER}/feedback"), &outcome);
-                if word.verdict != Verdict::SE {
-                    return Ok(word);
+        match run_or_recall_twice(runner, spec.clone(), Keep::Ended).await {
+            Ok((outcome, _)) => {
+                let answer = place.read(name, plan, asked.points, &outcome);
+                if answer.word.verdict != Verdict::SE {
+                    return Ok(answer);
                 }
-                last = word.reason.unwrap_or_default();
+                last = answer.word.reason.unwrap_or_default();
             }
-            Err(error @ RunError::Exec { .. }) => return Ok(je(format!("output validator {name}: {error}"))),
+            Err(error @ RunError::Exec { .. }) => {
+                return Ok(Answer::je(format!("output validator {name}: {error}")));
+            }
             Err(error) => {
                 return Err(JudgeError::failed(format!("could not run output validator {name}: {error}")));
             }
@@ -213,43 +259,216 @@ async fn ask(
     Err(JudgeError::failed(last))
 }
 
-fn je(reason: String) -> Word {
-    Word::plain(Verdict::JE, Some(reason), None)
+/// Where things lie in a validator's box.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// Folder of the judge's files below the work directory: no file of anybody else is in it.
+    judge: String,
+    /// Folder of the validator's own program, with a slash behind it; empty when that is the work directory.
+    program: String,
 }
 
-/// `validator input answer feedback_dir/ args < output`, in the same order for every version of the format.
-fn spec_of(plan: &ValidatorPlan, program: &Program, asked: &Asked<'_>) -> RunSpec {
-    let given = |name: &str, content: &Arc<[u8]>| BoxFile {
-        path: format!("{FOLDER}/{name}"),
-        content: Arc::clone(content),
-        executable: false,
-    };
-    let mut files = program.files.clone();
-    files.push(given("input.in", &asked.input));
-    files.push(given("answer.ans", &asked.answer));
-    // A box makes folders only on the way to files.
-    files.push(given("feedback/.keep", &Arc::from(&b""[..])));
+impl Place {
+    /// `beside` is what the submission has in its work directory. From 2025-09 on a validator starts in a copy of
+    /// that, so its own program moves out of reach: into a folder that no name of the submission leads to, and its
+    /// command names every file of it by its whole path. A submission may bring a `validate.py`, an `a.out` or a
+    /// `_judge/answer.ans` of its own; nothing here takes them for ours.
+    pub(super) fn of(plan: &ValidatorPlan, program: &Program, beside: &[BoxFile]) -> Self {
+        Self::named(FOLDER, plan.beside_submission, program, beside)
+    }
 
-    let mut argv = program.argv.clone();
-    argv.extend(["input.in", "answer.ans", "feedback/"].map(|name| format!("{FOLDER}/{name}")));
-    argv.extend(asked.args.iter().cloned());
+    /// The same with a name of the caller's choice for the judge's folder; `moves` is whether the program starts
+    /// beside the submission's files.
+    pub(super) fn named(folder: &str, moves: bool, program: &Program, beside: &[BoxFile]) -> Self {
+        let others = if moves { beside } else { &program.files };
+        let first = |file: &BoxFile| file.path.split('/').next().unwrap_or_default().to_owned();
+        let taken: HashSet<String> = others.iter().map(first).collect();
+        let mut judge = folder.to_owned();
+        // Each name taken is one file's, so this ends.
+        while taken.contains(&judge) {
+            judge.push('_');
+        }
+        let program = if moves { format!("{judge}/program/") } else { String::new() };
+        Self { judge, program }
+    }
 
-    let given_bytes: u64 = files.iter().map(|f| f.content.len() as u64).sum();
-    let mut limits = plan.limits.clone();
-    limits.disk = Bytes(given_bytes + plan.limits.output.get() + DISK_SLACK);
-    // What we put there counts as the box's memory and is not the validator's doing.
-    limits.memory = Bytes(limits.memory.get() + given_bytes);
-    RunSpec {
-        root: program.root.clone(),
-        argv,
-        env: program.env.clone(),
-        files,
-        stdin: Stdin::Bytes(Arc::clone(&asked.output)),
-        keep_stdout: 0,
-        keep_stderr: 4 << 10,
-        limits,
-        profile: program.profile,
-        writable: true,
-        collect: vec![Collect { path: format!("{FOLDER}/feedback"), max_bytes: plan.limits.output.get() }],
+    /// `validator input answer feedback_dir/ args < output`, in the same order for every version of the format;
+    /// `checker input output answer args` in the way of testlib.
+    pub(super) fn spec(&self, plan: &ValidatorPlan, program: &Program, asked: &Asked<'_>) -> RunSpec {
+        let given = |name: &str, content: &Arc<[u8]>| BoxFile {
+            path: format!("{}/{name}", self.judge),
+            content: Arc::clone(content),
+            executable: false,
+        };
+        let mut files: Vec<BoxFile> = if plan.beside_submission { asked.beside.to_vec() } else { Vec::new() };
+        files.extend(self.program_files(program));
+        files.push(given("input.in", &asked.input));
+        files.push(given("answer.ans", &asked.answer));
+        // A box makes folders only on the way to files.
+        files.push(given(&format!("{FEEDBACK}/.keep"), &Arc::from(&b""[..])));
+        let feedback = format!("{FEEDBACK}/");
+        let (order, stdin) = match plan.protocol {
+            Protocol::Format => {
+                (["input.in", "answer.ans", &feedback], Stdin::Bytes(Arc::clone(&asked.output)))
+            }
+            Protocol::Testlib => {
+                files.push(given("output.out", &asked.output));
+                (["input.in", "output.out", "answer.ans"], Stdin::Empty)
+            }
+        };
+        files.extend(asked.feedback.iter().map(|file| {
+            let path = format!("{}/{FEEDBACK}/{}", self.judge, file.path);
+            BoxFile { path, ..file.clone() }
+        }));
+
+        let mut argv: Vec<String> = program.argv.iter().map(|word| self.moved(word, program)).collect();
+        argv.extend(order.map(|name| format!("{}/{name}", self.judge)));
+        argv.extend(asked.args.iter().cloned());
+
+        let given_bytes: u64 = files.iter().map(|f| f.content.len() as u64).sum();
+        let mut limits = plan.limits.clone();
+        limits.disk = Bytes(given_bytes + plan.limits.output.get() + DISK_SLACK);
+        // What we put there counts as the box's memory and is not the validator's doing.
+        limits.memory = Bytes(limits.memory.get() + given_bytes);
+        RunSpec {
+            root: program.root.clone(),
+            argv,
+            env: program.env.clone(),
+            files,
+            stdin,
+            keep_stdout: 0,
+            keep_stderr: 4 << 10,
+            limits,
+            profile: program.profile,
+            writable: true,
+            collect: vec![Collect { path: self.feedback(), max_bytes: plan.limits.output.get() }],
+        }
+    }
+
+    /// The program's own files, where they lie.
+    pub(super) fn program_files(&self, program: &Program) -> impl Iterator<Item = BoxFile> {
+        program.files.iter().map(|file| {
+            let path = format!("{}{}", self.program, file.path);
+            BoxFile { path, ..file.clone() }
+        })
+    }
+
+    /// A word of the command: what names a file of the program, or its folder, names it wherever it lies.
+    pub(super) fn moved(&self, word: &str, program: &Program) -> String {
+        let path = word.strip_prefix("./").unwrap_or(word);
+        let names = |file: &BoxFile| file.path == path;
+        if self.program.is_empty() || !(word == "." || program.files.iter().any(names)) {
+            return word.to_owned();
+        }
+        let path = if word == "." { "" } else { path };
+        format!("{WORK_DIR}/{}{path}", self.program).trim_end_matches('/').to_owned()
+    }
+
+    /// The feedback directory, below the work directory.
+    pub(super) fn feedback(&self) -> String {
+        format!("{}/{FEEDBACK}", self.judge)
+    }
+
+    /// What the run amounts to.
+    pub(super) fn read(
+        &self,
+        name: &str,
+        plan: &ValidatorPlan,
+        points: bool,
+        outcome: &RunOutcome,
+    ) -> Answer {
+        let folder = self.feedback();
+        let word = decide::read_validator(name, plan, &folder, points, outcome);
+        let below = |file: &Collected| {
+            let path = std::str::from_utf8(&file.path).ok()?.strip_prefix(&folder)?.strip_prefix('/')?;
+            let content = Arc::from(file.bytes.as_slice());
+            (path != ".keep").then(|| BoxFile { path: path.to_owned(), content, executable: file.executable })
+        };
+        let lost = outcome.refused.first().map(|(path, why)| format!("`{path}`: {why}"));
+        Answer { word, feedback: outcome.files.iter().filter_map(below).collect(), lost }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn file(path: &str) -> BoxFile {
+        BoxFile { path: path.to_owned(), content: Arc::from(path.as_bytes()), executable: false }
+    }
+
+    fn program(argv: &[&str], files: &[&str]) -> Program {
+        Program {
+            files: files.iter().map(|path| file(path)).collect(),
+            argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            env: Vec::new(),
+            root: sandbox::spec::RootSpec { lower: Vec::new(), binds: Vec::new() },
+            profile: sandbox::spec::Profile::Default,
+            out_of_memory: None,
+        }
+    }
+
+    fn spec(beside_submission: bool, program: &Program, beside: &[BoxFile]) -> RunSpec {
+        let (_folder, problem) = testing::problem(&[("1", "2")], Some("int main() {}"));
+        let plan = ValidatorPlan { beside_submission, ..super::super::plan::validator_plan(&problem) };
+        let nothing: Arc<[u8]> = Arc::from(&b""[..]);
+        let asked = Asked {
+            input: Arc::clone(&nothing),
+            answer: Arc::clone(&nothing),
+            output: nothing,
+            args: &["flag".to_owned()],
+            points: false,
+            beside,
+            feedback: &[file("log/state")],
+        };
+        Place::of(&plan, program, beside).spec(&plan, program, &asked)
+    }
+
+    #[test]
+    fn a_submission_cannot_stand_in_for_the_validator_or_its_files() {
+        let validator = program(&["/usr/bin/python3", "main.py"], &["main.py", "check.py", "run"]);
+        let evil: Vec<BoxFile> =
+            ["main.py", "check.py", "run", "_judge/answer.ans", "_judge_/program/check.py"]
+                .map(file)
+                .to_vec();
+        let spec = spec(true, &validator, &evil);
+        let shadow = "_judge__";
+        assert_eq!(
+            spec.argv,
+            [
+                "/usr/bin/python3",
+                "/w/_judge__/program/main.py",
+                "_judge__/input.in",
+                "_judge__/answer.ans",
+                "_judge__/feedback/",
+                "flag"
+            ]
+        );
+        let mut paths: Vec<&str> = spec.files.iter().map(|f| f.path.as_str()).collect();
+        for name in ["main.py", "check.py", "run"] {
+            assert!(paths.contains(&format!("{shadow}/program/{name}").as_str()), "{paths:?}");
+        }
+        assert!(paths.contains(&"_judge__/feedback/log/state") && paths.contains(&"main.py"));
+        let all = paths.len();
+        paths.sort_unstable();
+        paths.dedup();
+        assert_eq!(paths.len(), all, "no file is placed over another");
+    }
+
+    #[test]
+    fn a_legacy_validator_starts_among_its_own_files_and_sees_no_submission() {
+        let validator = program(&["./run"], &["run", "_judge/data"]);
+        let spec = spec(false, &validator, &[file("main.py")]);
+        assert_eq!(spec.argv[..2], ["./run", "_judge_/input.in"]);
+        assert!(!spec.files.iter().any(|f| f.path == "main.py"));
+    }
+
+    #[test]
+    fn words_of_a_command_move_with_their_files_and_others_stay() {
+        let java = program(&["/usr/bin/java", "-cp", ".", "Main"], &["Main.class"]);
+        assert_eq!(spec(true, &java, &[]).argv[..4], ["/usr/bin/java", "-cp", "/w/_judge/program", "Main"]);
+        let own = program(&["./a.out"], &["v.cpp", "a.out"]);
+        assert_eq!(spec(true, &own, &[file("a.out")]).argv[0], "/w/_judge/program/a.out");
     }
 }

@@ -1,0 +1,3 @@
+# Answers without asking.
+input()
+print("!", 1, flush=True)

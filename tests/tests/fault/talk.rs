@@ -1,0 +1,90 @@
+//! Pairs of programs that talk with each other: eight at once, and given up in the middle.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use proto::facts::Exit;
+use sandbox::spec::{PairOutcome, PairSpec, Side};
+use sandbox::{BoxServer, Cancel, PairError, SandboxError, ServerConfig};
+
+use crate::host;
+use crate::program::{self, Lab};
+use crate::soak::Census;
+
+/// Pairs at once.
+const TOGETHER: usize = 8;
+
+/// Questions of one talk.
+const QUESTIONS: usize = 300;
+
+fn pair(lab: &Lab, program: &[&str], partner: &[&str]) -> PairSpec {
+    PairSpec {
+        program: program::spec(&lab.layer, program),
+        partner: program::spec(&lab.layer, partner),
+        partner_content: 42,
+        grace: Duration::from_secs(1),
+        keep_transcript: 256,
+    }
+}
+
+/// Runs so many of them at once; `meanwhile` gets what cancels each.
+fn together(
+    server: &BoxServer,
+    spec: &PairSpec,
+    meanwhile: impl FnOnce(&[Cancel]),
+) -> Result<Vec<Result<PairOutcome, PairError>>> {
+    let cancels: Vec<Cancel> = (0..TOGETHER).map(|_| Cancel::new()).collect();
+    std::thread::scope(|scope| {
+        let run = |cancel: &Cancel| server.run_pair(spec, cancel);
+        let threads: Vec<_> = cancels.iter().map(|cancel| scope.spawn(move || run(cancel))).collect();
+        meanwhile(&cancels);
+        threads.into_iter().map(|t| t.join().map_err(|_| anyhow!("a thread panicked"))).collect()
+    })
+}
+
+fn well(outcome: &PairOutcome) -> Result<()> {
+    let (program, partner) = (&outcome.program.facts, &outcome.partner.facts);
+    ensure!(partner.exit == Some(Exit::Code(42)) && program.exit == Some(Exit::Code(0)), "{outcome:?}");
+    ensure!(outcome.first == Side::Partner, "the partner ends the talk: {outcome:?}");
+    ensure!(program.stdout_bytes == partner.stdout_bytes, "what was said came back: {outcome:?}");
+    let said = outcome.transcript.head.first().context("a transcript")?;
+    ensure!((said.from, said.bytes.as_slice()) == (Side::Partner, b"0\n"), "{said:?}");
+    Ok(())
+}
+
+pub(crate) fn talks_eight_at_once_and_cancelled_ones_leave_nothing(lab: &Lab) -> Result<()> {
+    let run_dir = lab.dir.join("talk");
+    let server =
+        BoxServer::spawn(ServerConfig { run_dir: Some(run_dir.clone()), ..ServerConfig::default() })?;
+    let talk = pair(lab, &["answer"], &["ask", &QUESTIONS.to_string()]);
+    let silent = pair(lab, &["stay"], &["ask", "1"]);
+    let round = || -> Result<()> {
+        for outcome in together(&server, &talk, |_| {})? {
+            well(&outcome?)?;
+        }
+        // Some are caught while their boxes are made, some while they wait.
+        let given_up = together(&server, &silent, |cancels| {
+            for cancel in cancels {
+                std::thread::sleep(Duration::from_millis(20));
+                cancel.cancel();
+            }
+        })?;
+        for outcome in given_up {
+            let cancelled = matches!(&outcome, Err(PairError { source: SandboxError::Cancelled, .. }));
+            ensure!(cancelled, "it was cancelled: {outcome:?}");
+        }
+        Ok(())
+    };
+    // Once, so that what is made once is there.
+    round()?;
+    server.settle()?;
+    let before = Census::take(&run_dir)?;
+    for _ in 0..3 {
+        round()?;
+    }
+    server.settle()?;
+    host::until(|| Ok(Census::take(&run_dir)?.same(&before)))?;
+    let after = Census::take(&run_dir)?;
+    ensure!(after.same(&before), "something is left: before {before:?}, after {after:?}");
+    Ok(())
+}

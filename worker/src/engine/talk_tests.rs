@@ -1,0 +1,244 @@
+//! Interactive and multi-pass cases over prepared facts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use problem::model::Problem;
+use proto::facts::{Exit, LimitEvent, LimitHit};
+use proto::job::SourceFile;
+use proto::report::{Interaction, Judgement, Said, Talker, TestReport};
+use proto::verdict::Verdict::{AC, ILE, JE, RTE, WA};
+use sandbox::spec::{Collected, PairOutcome, PairSpec, PartnerState, RunOutcome, RunSpec, Side, Transcript};
+
+use super::{Against, Engine, Question, Submission};
+use crate::error::{JudgeError, Rejected};
+use crate::runner::{PairRunError, RunError, Runner};
+use crate::testing::{FakeRunner, compiled, engine, is_compile, problem, ran, stdin_of};
+
+fn submission() -> Submission {
+    let file = SourceFile { name: "a.cpp".to_owned(), content: b"int main() {}".to_vec() };
+    Submission { language: "cpp".to_owned(), files: vec![file], all: true, only: Vec::new() }
+}
+
+fn judge(runner: Arc<dyn Runner>, change: impl Fn(&mut Problem)) -> Result<Judgement, JudgeError> {
+    let (_folder, mut problem) = problem(&[("secret input", "answer")], Some("int main() {}"));
+    change(&mut problem);
+    let engine: Engine = engine(runner);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(engine.judge(&submission(), &Against::Problem(Arc::new(problem)), &mut |_| {}))
+}
+
+/// What ends nobody by itself: the box was taken down for the other's sake.
+fn ended() -> RunOutcome {
+    let mut outcome = ran(Exit::Code(0), "");
+    outcome.facts.exit = None;
+    outcome
+}
+
+fn pair(first: Side, program: RunOutcome, partner: RunOutcome) -> PairOutcome {
+    PairOutcome { program, partner, first, partner_state: None, transcript: Transcript::default() }
+}
+
+fn idle(spec: &PairSpec) -> RunOutcome {
+    let bound = spec.program.limits.wall_time.as_nanos() as u64;
+    let mut outcome = ended();
+    let event = LimitEvent { limit: LimitHit::Idle, observed_ns: bound, value: bound, bound };
+    outcome.facts.limit_events = vec![event];
+    outcome
+}
+
+fn talk(
+    script: impl Fn(&PairSpec) -> Result<PairOutcome, PairRunError> + Send + Sync + 'static,
+) -> Result<Judgement, JudgeError> {
+    judge(FakeRunner::talking(script), |problem| problem.interactive = true)
+}
+
+#[test]
+fn the_validators_no_counts_and_the_time_after_it_does_not() {
+    let judgement = talk(|spec| {
+        let mut late = ended();
+        late.facts.cpu_time = spec.program.limits.cpu_time * 2;
+        Ok(pair(Side::Partner, late, ran(Exit::Code(43), "")))
+    })
+    .unwrap();
+    let test = &judgement.tests[0];
+    assert_eq!((judgement.verdict, test.cpu_time_ms), (WA, Some(1000.0)));
+    assert_eq!(test.interaction.as_ref().unwrap().ended_first, Talker::Validator);
+}
+
+#[test]
+fn a_judgement_of_ten_thousand_talks_fits_into_a_message() {
+    let said = Said { from: Talker::Validator, at_ms: 12345.678, text: "x".repeat(256), bytes: 1 << 20 };
+    let mut room = super::interactive::Room::default();
+    let mut kept = 0;
+    for _ in 0..10_000 {
+        let mut test = TestReport::not_run("secret/1", "secret", WA, None);
+        test.interaction = Some(Box::new(Interaction {
+            ended_first: Talker::Validator,
+            validator_waited: None,
+            transcript: vec![said.clone(); 16],
+            omitted_after: 8,
+            omitted: 3,
+            validator_facts: None,
+        }));
+        room.hold(&mut test);
+        let interaction = test.interaction.unwrap();
+        kept += serde_json::to_string(&interaction.transcript).unwrap().len();
+        assert_eq!(interaction.transcript.len() as u64 + interaction.omitted, 19);
+    }
+    assert!((100 << 10..1 << 20).contains(&kept), "{kept} bytes of transcripts");
+}
+
+#[test]
+fn output_alone_of_an_interactive_problem_is_not_checked() {
+    let (_folder, mut problem) = problem(&[("in", "out")], Some("int main() {}"));
+    problem.interactive = true;
+    let nothing: Arc<[u8]> = Arc::from(&b""[..]);
+    let question = Question { input: Arc::clone(&nothing), answer: Arc::clone(&nothing), output: nothing };
+    let engine: Engine = engine(FakeRunner::new(|_| Ok(compiled())));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let refused = runtime.block_on(engine.check(&problem, None, question)).unwrap_err();
+    assert!(matches!(refused, JudgeError::Rejected(Rejected::NothingToCheck(_))), "{refused}");
+    assert!(refused.to_string().contains("tribunal judge"), "{refused}");
+}
+
+#[test]
+fn a_crash_before_the_validators_no_is_a_crash() {
+    for partner in [ran(Exit::Code(43), ""), ran(Exit::Code(1), ""), ended()] {
+        let judgement =
+            talk(move |_| Ok(pair(Side::Program, ran(Exit::Signal(6), ""), partner.clone()))).unwrap();
+        assert_eq!(judgement.verdict, RTE);
+    }
+}
+
+#[test]
+fn a_silent_validator_is_a_judge_error_and_a_waiting_one_is_not() {
+    for (state, verdict, words) in [
+        (PartnerState::Waiting, ILE, "the validator waited for it"),
+        (PartnerState::Elsewhere, JE, "neither read nor wrote"),
+    ] {
+        let judgement = talk(move |spec| {
+            Ok(PairOutcome { partner_state: Some(state), ..pair(Side::Program, idle(spec), ended()) })
+        })
+        .unwrap();
+        let reason = judgement.tests[0].reason.clone().unwrap();
+        assert_eq!(judgement.verdict, verdict, "{reason}");
+        assert!(reason.contains(words), "{reason}");
+    }
+}
+
+#[test]
+fn the_validator_alone_has_the_input_and_the_submission_only_its_files() {
+    talk(|spec| {
+        let paths = |spec: &RunSpec| spec.files.iter().map(|f| f.path.clone()).collect::<Vec<_>>();
+        assert_eq!(stdin_of(&spec.program), "");
+        assert_eq!(paths(&spec.program), ["a.cpp", "a.out"]);
+        assert!(paths(&spec.partner).contains(&"_judge/input.in".to_owned()));
+        Ok(pair(Side::Program, ran(Exit::Code(0), ""), ran(Exit::Code(42), "")))
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_pair_without_evidence_is_our_failure() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let failed = talk(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Ok(pair(Side::Program, ended(), ended()))
+    });
+    assert!(matches!(failed, Err(JudgeError::Failed { .. })), "{failed:?}");
+    assert_eq!(calls.load(Ordering::Relaxed), 2, "tried once more");
+    let broken = talk(|_| Err(PairRunError { side: Side::Partner, error: RunError::Box("gone".to_owned()) }));
+    assert!(matches!(broken, Err(JudgeError::Failed { retry: true, .. })), "{broken:?}");
+}
+
+#[test]
+fn a_program_that_cannot_start_is_its_authors_fault_on_either_side() {
+    for (side, verdict) in [(Side::Program, RTE), (Side::Partner, JE)] {
+        let judgement = talk(move |_| {
+            let error = RunError::Exec { program: "./a.out".to_owned(), cause: "no".to_owned() };
+            Err(PairRunError { side, error })
+        })
+        .unwrap();
+        assert_eq!(judgement.verdict, verdict);
+    }
+}
+
+/// A runner whose validator answers each pass with a status and files of its feedback directory.
+fn passing(
+    passes: &'static [(i32, &'static [(&'static str, &'static str)])],
+) -> (Arc<FakeRunner>, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let runner = FakeRunner::new(move |spec| {
+        if is_compile(spec) {
+            return Ok(compiled());
+        }
+        if spec.collect.is_empty() {
+            let mut run = ran(Exit::Code(0), "output");
+            run.facts.cpu_time *= 1 + count.load(Ordering::Relaxed) as u32 % 2;
+            return Ok(run);
+        }
+        let (status, files) = passes[count.fetch_add(1, Ordering::Relaxed)];
+        let mut outcome = ran(Exit::Code(status), "");
+        outcome.files = files
+            .iter()
+            .map(|(name, text)| Collected {
+                path: format!("_judge/feedback/{name}").into_bytes(),
+                executable: false,
+                bytes: text.as_bytes().to_vec(),
+            })
+            .collect();
+        Ok(outcome)
+    });
+    (runner, asked)
+}
+
+fn multi_pass(problem: &mut Problem) {
+    problem.multi_pass = true;
+    problem.limits.validation_passes = 2;
+}
+
+#[test]
+fn the_next_pass_reads_what_the_validator_wrote_and_the_rest_of_the_feedback_stays() {
+    let (runner, _) = passing(&[(42, &[("nextpass.in", "second"), ("log/a", "kept")]), (42, &[])]);
+    let judgement = judge(Arc::clone(&runner) as Arc<dyn Runner>, multi_pass).unwrap();
+    let test = &judgement.tests[0];
+    assert_eq!(judgement.verdict, AC);
+    assert_eq!(test.passes.iter().map(|p| p.cpu_time_ms).collect::<Vec<_>>(), [Some(3.0), Some(6.0)]);
+    assert_eq!(test.cpu_time_ms, Some(6.0), "the largest of all passes");
+    let runs = runner.runs.lock().unwrap();
+    let of_submission: Vec<String> = runs.iter().filter(|s| s.collect.is_empty()).map(stdin_of).collect();
+    assert_eq!(of_submission, ["secret input", "second"]);
+    let last = runs.last().unwrap();
+    let file = |path: &str| last.files.iter().find(|f| f.path == path).map(|f| f.content.to_vec());
+    assert_eq!(file("_judge/feedback/log/a"), Some(b"kept".to_vec()));
+    assert_eq!(file("_judge/feedback/nextpass.in"), None);
+    assert_eq!(file("_judge/input.in"), Some(b"second".to_vec()));
+}
+
+#[test]
+fn a_next_pass_that_may_not_be_is_a_judge_error() {
+    const NEXT: &[(&str, &str)] = &[("nextpass.in", "more")];
+    for (passes, verdict, words) in [
+        (&[(43, NEXT)][..], JE, "rejected the output"),
+        (&[(42, NEXT), (42, NEXT)], JE, "`limits.validation_passes` is 2"),
+        (&[(1, NEXT)], JE, "exit status 1"),
+        (&[(42, NEXT), (43, &[])], WA, ""),
+    ] {
+        let (runner, asked) = passing(passes);
+        let judgement = judge(runner, multi_pass).unwrap();
+        let reason = judgement.tests[0].reason.clone().unwrap_or_default();
+        assert_eq!((judgement.verdict, asked.load(Ordering::Relaxed)), (verdict, passes.len()), "{reason}");
+        assert!(reason.contains(words), "{reason}");
+    }
+}
+
+#[test]
+fn without_multi_pass_the_file_means_nothing() {
+    let (runner, asked) = passing(&[(42, &[("nextpass.in", "more")])]);
+    let judgement = judge(runner, |_| {}).unwrap();
+    assert_eq!((judgement.verdict, asked.load(Ordering::Relaxed)), (AC, 1));
+    assert!(judgement.tests[0].passes.is_empty());
+}
