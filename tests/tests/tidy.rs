@@ -510,8 +510,8 @@ fn every_fault_of_the_model_has_a_test_that_exists() {
 fn no_limit_reads_the_time_of_day() {
     let mut findings = Vec::new();
     for (path, text) in sources() {
-        // The oracle asks whether an attack set that very clock.
-        let asks = path == "worker/selftest/src/oracle.rs";
+        // The oracle asks whether an attack set that very clock; the cache orders files by when they were used.
+        let asks = ["worker/selftest/src/oracle.rs", "worker/src/cache/store.rs"].contains(&path.as_str());
         if !path.starts_with("worker/") || path.contains("/tests") || asks {
             continue;
         }

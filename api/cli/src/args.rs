@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use checker::policy::Policy;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use proto::units::{Bytes, parse_duration};
 use proto::verdict::Verdict;
 use sandbox::spec::Profile;
@@ -246,15 +246,35 @@ pub(crate) struct CheckArgs {
 pub(crate) struct VerifyArgs {
     /// Package directory or zip
     pub(crate) problem: PathBuf,
-    /// Submissions at once
-    #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
-    pub(crate) jobs: u32,
+    /// Boxes at once, over submissions, cases and validators [default: one per CPU]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) jobs: Option<u32>,
     /// Make every run anew and keep none for later
     #[arg(long)]
     pub(crate) no_cache: bool,
-    /// Print exactly one JSON document on stdout
-    #[arg(long)]
+    /// How the result is printed
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Print exactly one JSON document on stdout; the same as --format json
+    #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
+}
+
+impl VerifyArgs {
+    pub(crate) fn format(&self) -> Format {
+        self.format.unwrap_or(if self.json { Format::Json } else { Format::Text })
+    }
+}
+
+/// How a verification is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Tables for people
+    Text,
+    /// One JSON document
+    Json,
+    /// JUnit XML, which build servers read
+    Junit,
 }
 
 #[derive(Debug, Args)]
@@ -584,6 +604,9 @@ pub(crate) enum BenchCommand {
         /// Rounds; the median counts
         #[arg(long, value_name = "N", default_value = "5", value_parser = positive)]
         rounds: u32,
+        /// Another output validator to run on the same files
+        #[arg(long, value_name = "PROGRAM")]
+        beside: Option<PathBuf>,
         /// Print exactly one JSON document on stdout
         #[arg(long)]
         json: bool,

@@ -51,11 +51,16 @@ impl Settings {
 
     /// The engine over real boxes and the images of the store.
     pub(crate) fn engine(&self, boxes: BoxServer, store: &Arc<Store>) -> Engine {
+        self.engine_over(BoxRunner::new(boxes), store)
+    }
+
+    /// The engine over this way into boxes and the images of the store.
+    pub(crate) fn engine_over(&self, boxes: BoxRunner, store: &Arc<Store>) -> Engine {
         let store = Arc::clone(store);
         let find =
             move |language: &language::Language| store.rootfs_for_language(language).map_err(|e| chain(&e));
         let toolchains = Toolchains::new(language::all().iter().cloned(), Box::new(find));
-        let runner = self.remembering(Arc::new(BoxRunner::new(boxes)));
+        let runner = self.remembering(Arc::new(boxes));
         Engine::new(runner, Arc::new(toolchains)).with_maxima(self.config.maxima.clone())
     }
 

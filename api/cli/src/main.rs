@@ -36,6 +36,11 @@ mod serve;
 mod sources;
 mod stop;
 mod verify;
+mod verify_json;
+mod verify_junit;
+mod verify_one;
+mod verify_study;
+mod verify_text;
 mod worker_cmd;
 
 use std::process::ExitCode;

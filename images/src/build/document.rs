@@ -53,14 +53,14 @@ impl Store {
 
     fn layers_of(&self, digest: &Digest) -> Result<Vec<(Digest, PackedLayer)>> {
         let manifest: ImageManifest = self.blobs.read_json(digest)?;
-        let config: Digest = parse(&manifest.config().digest().to_string())?;
+        let config: Digest = parse(manifest.config().digest().as_ref())?;
         let config: ImageConfiguration = self.blobs.read_json(&config)?;
         let labels = config.config().as_ref().and_then(|config| config.labels().clone()).unwrap_or_default();
         let keys = labels.get(RECIPE).map(String::as_str).unwrap_or_default().split(' ');
         let parts = keys.zip(manifest.layers()).zip(config.rootfs().diff_ids());
         let mut layers = Vec::new();
         for ((key, layer), diff_id) in parts {
-            let digest = parse(&layer.digest().to_string())?;
+            let digest = parse(layer.digest().as_ref())?;
             if let (Ok(key), true) = (key.parse(), self.blobs.path(&digest).is_file()) {
                 let blob = Written { digest, size: layer.size() };
                 layers.push((key, PackedLayer { blob, diff_id: parse(diff_id)? }));

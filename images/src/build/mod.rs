@@ -251,13 +251,12 @@ impl Build<'_> {
             let layers = &self.layers[&name];
             let files = step_files(language, step)?;
             let key = recipe::step_key(step, &files, layers, self.options.source_date_epoch);
-            let packed = match self.usable(&key) {
-                Some(packed) => packed,
-                None => {
-                    (self.progress)(Progress::Step { image: name.clone(), number: number + 1 });
-                    *self.made.entry(name.clone()).or_default() += 1;
-                    self.run(language, step, &files)?
-                }
+            let packed = if let Some(packed) = self.usable(&key) {
+                packed
+            } else {
+                (self.progress)(Progress::Step { image: name.clone(), number: number + 1 });
+                *self.made.entry(name.clone()).or_default() += 1;
+                self.run(language, step, &files)?
             };
             self.known.insert(key.clone(), packed.clone());
             let layer = MadeLayer { made_by: step.argv.join(" "), key, kind: LayerKind::Step, packed };
