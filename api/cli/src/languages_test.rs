@@ -68,7 +68,8 @@ pub(crate) fn main(
     for language in &languages {
         tell_host_image(&store, language);
     }
-    let engine = settings.engine(boxes, &store);
+    // What is tested is what runs now, not what is remembered.
+    let engine = settings.without_cache(true).engine(boxes, &store);
     let pairs: Vec<_> =
         languages.iter().flat_map(|language| probes.iter().map(move |probe| (*language, *probe))).collect();
     let outcomes: Vec<Outcome> = runtime()?.block_on(
