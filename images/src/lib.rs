@@ -25,7 +25,7 @@ pub mod rootfs;
 mod skeleton;
 pub mod store;
 
-pub use build::{BuildOptions, BuiltImage};
+pub use build::{BuildOptions, BuiltImage, RunStep, StepFile};
 pub use error::ImageError;
 pub use helper::{is_unpacker, unpacker_main};
 pub use import::ImportOptions;

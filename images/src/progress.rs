@@ -20,6 +20,13 @@ pub enum Progress {
         /// Name of the image.
         image: String,
     },
+    /// A command of the recipe is run in a box.
+    Step {
+        /// Name of the image.
+        image: String,
+        /// Which one, from 1.
+        number: usize,
+    },
     /// The image's layers are being unpacked for use.
     Unpack {
         /// Name of the image.

@@ -4,7 +4,16 @@
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use images::{BuildOptions, Rootfs, RootfsKind, Store};
+use images::{BuildOptions, Rootfs, RootfsKind, RunStep, StepFile, Store};
+
+/// The recipes built here have no steps.
+struct NoBoxes;
+
+impl RunStep for NoBoxes {
+    fn run(&self, _: &Rootfs, _: &[String], _: &[StepFile]) -> Result<Vec<StepFile>, String> {
+        Err("there are no boxes in this test".to_owned())
+    }
+}
 
 /// The file as overlayfs would show it: of the topmost layer that has it.
 fn visible(root: &Rootfs, path: &str) -> Option<PathBuf> {
@@ -28,15 +37,21 @@ fn cpp_and_python_share_their_base_and_leave_the_host_alone() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let ids = ["cpp".to_owned(), "python3".to_owned()];
-    let built = store.build(&ids, &BuildOptions::default(), &|_| ()).unwrap();
-    assert_eq!(built.iter().map(|image| image.name.as_str()).collect::<Vec<_>>(), ids);
+    let built = store.build(&ids, &BuildOptions::default(), &NoBoxes, &|_| ()).unwrap();
+    let names: Vec<&str> = built.iter().map(|image| image.name.as_str()).collect();
+    assert_eq!(names, ["c", "python3", "cpp"], "what C++ is built on comes first");
     assert!(built[1].own_bytes < built[1].shared_bytes, "Python's layer holds the base again");
+    assert!(built[2].own_bytes < built[2].shared_bytes, "the layer of C++ holds that of C again");
+    let again = store.build(&ids, &BuildOptions::default(), &NoBoxes, &|_| ()).unwrap();
+    for (first, second) in built.iter().zip(&again) {
+        assert_eq!((&first.digest, second.layers_made), (&second.digest, 0), "{}", first.name);
+    }
 
     let roots: Vec<Rootfs> = ids.iter().map(|id| store.rootfs(id).unwrap()).collect();
     for (id, root) in ids.iter().zip(&roots) {
         assert_eq!(
             (root.kind, root.layers.len(), root.layers.last()),
-            (RootfsKind::Oci, 3, roots[0].layers.last())
+            (RootfsKind::Oci, if id == "cpp" { 4 } else { 3 }, roots[0].layers.last())
         );
         let language = language::by_id(id).unwrap();
         assert!(visible(root, language.version[0].trim_start_matches('/')).is_some(), "{id}");

@@ -405,10 +405,9 @@ fn every_language_folder_is_complete() {
             fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         assert!(names.iter().any(|n| n == "language.toml"), "{id} has no language.toml");
         assert!(names.iter().any(|n| n.starts_with("hello.")), "{id} has no hello program");
-        for verdict in ["accepted", "wrong_answer", "time_limit_exceeded", "run_time_error"] {
-            let probes = fs::read_dir(folder.join("selftest").join(verdict)).map_or(0, Iterator::count);
-            assert!(probes > 0, "{id} has no selftest/{verdict} program");
-        }
+        // Which probes there are, and that one that is not has its reason, is tested where they are read.
+        let probes = fs::read_dir(folder.join("selftest")).map_or(0, Iterator::count);
+        assert!(probes > 0, "{id} has no program in selftest");
     }
     assert!(languages >= 2, "C++ and Python are there");
 }

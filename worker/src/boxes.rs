@@ -56,7 +56,8 @@ impl Drop for CancelOnDrop {
 
 #[async_trait]
 impl Runner for BoxRunner {
-    async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError> {
+    async fn run(&self, mut spec: RunSpec) -> Result<RunOutcome, RunError> {
+        fill_memory(&mut spec);
         let _permit = self.permit().await;
         let server = self.server.clone();
         let guard = CancelOnDrop(Cancel::new());
@@ -67,7 +68,9 @@ impl Runner for BoxRunner {
         done.map_err(|e| RunError::Box(format!("the thread of a run ended early: {e}")))?.map_err(run_error)
     }
 
-    async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+    async fn run_pair(&self, mut spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+        fill_memory(&mut spec.program);
+        fill_memory(&mut spec.partner);
         // One for both: they take turns.
         let _permit = self.permit().await;
         let server = self.server.clone();
@@ -92,6 +95,15 @@ impl Runner for BoxRunner {
                  start the worker again"
             )
         })
+    }
+}
+
+/// Tells a runtime with a heap of its own the memory limit, where its language wrote `{memory_mib}`.
+fn fill_memory(spec: &mut RunSpec) {
+    let memory = spec.limits.memory;
+    let env = spec.env.iter_mut().map(|(_, value)| value);
+    for word in spec.argv.iter_mut().chain(env) {
+        *word = language::fill_memory(word, memory);
     }
 }
 

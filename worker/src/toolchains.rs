@@ -57,7 +57,7 @@ impl Toolchain {
     pub fn env(&self) -> Vec<(String, String)> {
         let own = &self.language.env;
         let mut env: Vec<_> = self.rootfs.env.iter().filter(|(k, _)| !own.contains_key(k)).cloned().collect();
-        env.extend(own.iter().map(|(k, v)| (k.clone(), v.clone())));
+        env.extend(own.iter().map(|(k, v)| (k.clone(), self.language.mark_memory(v))));
         env
     }
 }

@@ -77,8 +77,8 @@ pub(crate) enum Command {
     Worker(WorkerArgs),
     /// Language images
     Images(ImagesArgs),
-    /// The languages known here
-    Languages(JsonArgs),
+    /// The languages known here, and tests of them
+    Languages(LanguagesArgs),
     /// Probe what the sandbox relies on
     Doctor(JsonArgs),
     /// Run hostile programs in boxes on this machine and see that nothing gets out
@@ -94,6 +94,38 @@ pub(crate) struct JsonArgs {
     /// Print exactly one JSON document on stdout
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct LanguagesArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<LanguagesCommand>,
+    /// Print exactly one JSON document on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LanguagesCommand {
+    /// Run the probes of languages in boxes
+    Test {
+        /// Language ids
+        #[arg(required_unless_present = "all", value_name = "ID")]
+        ids: Vec<String>,
+        /// Every language known
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+        /// Only this probe, such as `echo`; may be repeated
+        #[arg(long, value_name = "NAME")]
+        probe: Vec<String>,
+        /// Probes at once
+        #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
+        jobs: u32,
+        /// Print exactly one JSON document on stdout
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -58,11 +58,8 @@ fn bench_box(rounds: u32, json: bool) -> Result<u8, Failure> {
 
 fn bench_judge(settings: &Settings, rounds: u32, jobs: u32, id: &str, json: bool) -> Result<u8, Failure> {
     let language = language::by_id(id).ok_or_else(|| Failure::usage(format!("unknown language `{id}`")))?;
-    let program = language
-        .self_tests()
-        .into_iter()
-        .find(|test| test.verdict == "accepted")
-        .ok_or_else(|| Failure::usage(format!("language `{id}` has no accepted self-test")))?;
+    let program =
+        language.probe("sum").ok_or_else(|| Failure::usage(format!("language `{id}` has no probe `sum`")))?;
     let boxes = Settings::boxes(jobs as usize)?;
     let store = settings.store()?;
     tell_host_image(&store, language);
@@ -70,7 +67,7 @@ fn bench_judge(settings: &Settings, rounds: u32, jobs: u32, id: &str, json: bool
     let engine = settings.without_cache(true).engine(boxes, &store);
     let submission = Submission {
         language: id.to_owned(),
-        files: vec![SourceFile { name: program.name, content: program.source.into_owned() }],
+        files: vec![SourceFile { name: program.file, content: program.source.into_owned() }],
         all: false,
         only: Vec::new(),
     };

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::args::{AdoptArgs, ImagesArgs, ImagesCommand};
 use crate::context::Settings;
+use crate::image_steps::StepBoxes;
 use crate::output::{Failure, chain, note, print_json, print_line};
 use crate::{registry_auth, report};
 
@@ -20,7 +21,10 @@ pub(crate) fn main(args: ImagesArgs, settings: &Settings) -> Result<u8, Failure>
     let store = settings.store()?;
     match args.command {
         ImagesCommand::List(args) => list(&store, args.json),
-        ImagesCommand::Build { ids, refresh_base, json } => build(&store, &ids, refresh_base, json),
+        ImagesCommand::Build { ids, refresh_base, json } => {
+            let steps = StepBoxes::new(Settings::boxes(0));
+            build(&store, &ids, refresh_base, &steps, json)
+        }
         ImagesCommand::Pull { reference, mirrors, registry, adopt } => {
             let mirrors = if mirrors.is_empty() { settings.config.mirrors.clone() } else { mirrors };
             let registry = registry_auth::options(&registry, &reference, mirrors)?;
@@ -236,10 +240,16 @@ fn tell_freed(freed: &Freed, cap: Option<Bytes>, json: bool) -> Result<u8, Failu
     Ok(0)
 }
 
-fn build(store: &Store, ids: &[String], refresh_base: bool, json: bool) -> Result<u8, Failure> {
+fn build(
+    store: &Store,
+    ids: &[String],
+    refresh_base: bool,
+    steps: &StepBoxes,
+    json: bool,
+) -> Result<u8, Failure> {
     let bar = Bar::new();
     let options = BuildOptions { refresh_base, ..BuildOptions::default() };
-    let built = store.build(ids, &options, &|step| bar.tell(step));
+    let built = store.build(ids, &options, steps, &|step| bar.tell(step));
     bar.clear();
     let built = built.map_err(|e| failure(&e))?;
     if json {
@@ -248,7 +258,7 @@ fn build(store: &Store, ids: &[String], refresh_base: bool, json: bool) -> Resul
             .map(|i| {
                 json!({
                     "name": i.name, "digest": i.digest, "own_bytes": i.own_bytes,
-                    "shared_bytes": i.shared_bytes, "took_ms": i.took.as_millis() as u64,
+                    "shared_bytes": i.shared_bytes, "layers_made": i.layers_made, "took_ms": i.took.as_millis() as u64,
                 })
             })
             .collect();
@@ -291,6 +301,7 @@ impl Bar {
             Progress::Bootstrap { image } => (format!("{image}: fetching and installing packages"), false),
             Progress::Line { image, text } => (format!("{image}: {text}"), true),
             Progress::Pack { image } => (format!("{image}: packing"), false),
+            Progress::Step { image, number } => (format!("{image}: step {number} of its recipe"), false),
             Progress::Unpack { image } => (format!("{image}: unpacking"), false),
             Progress::Done { image } => (format!("{image}: done"), false),
             Progress::Bytes { .. } => return,

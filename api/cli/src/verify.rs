@@ -78,7 +78,7 @@ fn run(loaded: problem::Loaded, jobs: Option<u32>, settings: &Settings) -> Resul
     let jobs = jobs.unwrap_or_else(default_slots) as usize;
     let boxes = Settings::boxes(0)?;
     let store = settings.store()?;
-    for language in language::all() {
+    for language in language::all().iter().filter(|language| language.variant_of.is_none()) {
         let uses = |s: &ExampleSubmission| s.program.files.iter().any(|(name, _)| language.is_source(name));
         if loaded.problem.submissions.iter().any(uses) {
             tell_host_image(&store, language);

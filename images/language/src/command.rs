@@ -3,6 +3,8 @@
 //! File names come from a stranger. They are never read by a shell; the two ways in which a compiler takes
 //! a file name for something else, a leading `-` or `@`, are closed with `./`.
 
+use proto::units::Bytes;
+
 use crate::Language;
 
 /// No file can be named as the one to start.
@@ -92,13 +94,37 @@ impl Language {
                 argv.extend(self.sources(names).into_iter().map(harmless));
             } else {
                 argv.push(
-                    word.replace("{entry}", &harmless(entry))
+                    self.mark_memory(word)
+                        .replace("{entry}", &harmless(entry))
                         .replace("{output}", self.artifact.as_deref().unwrap_or_default()),
                 );
             }
         }
         argv
     }
+}
+
+/// Stands around what [`fill_memory`] fills in. No file name that is judged has a control character.
+const MARK: char = '\u{1}';
+
+impl Language {
+    /// `text` with `{memory_mib}` marked for [`fill_memory`].
+    pub fn mark_memory(&self, text: &str) -> String {
+        let overhead = self.memory_overhead.map_or(0, |overhead| overhead.get() >> 20);
+        text.replace("{memory_mib}", &format!("{MARK}{overhead}{MARK}"))
+    }
+}
+
+/// Puts the memory that a run's program has to itself, in MiB, where `{memory_mib}` was written: the limit
+/// of the run less what the runtime needs, at least 1.
+pub fn fill_memory(text: &str, limit: Bytes) -> String {
+    let mut parts = text.split(MARK);
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    while let (Some(overhead), Some(after)) = (parts.next(), parts.next()) {
+        let own = (limit.get() >> 20).saturating_sub(overhead.parse().unwrap_or(0)).max(1);
+        filled += &format!("{own}{after}");
+    }
+    filled
 }
 
 fn harmless(name: &str) -> String {

@@ -22,11 +22,3 @@ pub(crate) fn ids() -> BTreeSet<String> {
 pub(crate) fn read(path: &str) -> Option<Cow<'static, [u8]>> {
     Folders::get(path).map(|file| file.data)
 }
-
-/// Paths of all files below `folder`, which ends in `/`, in alphabetical order.
-pub(crate) fn below(folder: &str) -> Vec<String> {
-    let mut paths: Vec<String> =
-        Folders::iter().filter(|path| path.starts_with(folder)).map(Cow::into_owned).collect();
-    paths.sort();
-    paths
-}

@@ -4,9 +4,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod codes;
 mod command;
 mod files;
 mod parse;
+mod probes;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +18,10 @@ use std::sync::LazyLock;
 
 use proto::units::Bytes;
 
-pub use command::EntryError;
+pub use command::{EntryError, fill_memory};
 pub use parse::{LanguageError, parse};
+pub use probes::{PROBES, Probe};
+
 /// One language.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Language {
@@ -31,6 +35,9 @@ pub struct Language {
     pub extensions: Vec<String>,
     /// Codes of the problem package format that mean this language, such as `cpp` or `python3`.
     pub package_codes: Vec<String>,
+    /// The language this is another compiler or dialect of: it may be used wherever that one may, and is
+    /// never guessed from a file's name.
+    pub variant_of: Option<String>,
     /// Name of the entry file when several are sent and none else is named, such as `__main__.py`.
     pub entry: Option<String>,
     /// Compile command; `None` when nothing is compiled. Placeholders: `{sources}` becomes one argument per
@@ -45,26 +52,62 @@ pub struct Language {
     pub env: BTreeMap<String, String>,
     /// Added to the memory limit of each run: what the runtime needs before the program has anything.
     pub memory_overhead: Option<Bytes>,
+    /// Added to the limit on processes and threads of each run: what the runtime starts for itself.
+    pub processes_overhead: u32,
+    /// The CPU time of each run is multiplied by it; 1 unless the language says otherwise.
+    pub cpu_time_factor: f64,
+    /// How the runtime ends when its own heap is full, which it is before the kernel sees a limit.
+    pub out_of_memory: Option<OutOfMemory>,
     /// Seccomp profile by name, for its programs and not its compiler: `strict`, `default` or `loopback`.
     pub profile: String,
     /// Debian suite the image is built from.
     pub suite: String,
-    /// Packages on top of the shared base.
+    /// The language whose image this one's builds on, sharing its layers; `None` is the suite's base.
+    pub on: Option<String>,
+    /// Packages on top of that.
     pub packages: Vec<String>,
+    /// What is run over the layers so far, in order, each making a layer of its own.
+    pub steps: Vec<Step>,
     /// Absolute paths that must exist on the host for the `host` image to serve this language.
     pub host_needs: Vec<String>,
+    /// How many calls the probe `recursion` nests.
+    pub recursion_depth: u32,
+    /// Probes that cannot be in this language, each with the reason.
+    pub without: BTreeMap<String, String>,
 }
 
-/// A program of the self-test with the verdict it has to get. All of them are asked to print the sum of two
-/// integers read from standard input.
+/// The mark of a runtime that ran out of its own heap.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SelfTest {
-    /// Folder name, such as `time_limit_exceeded`.
-    pub verdict: String,
-    /// File name without its folders.
-    pub name: String,
-    /// The program.
-    pub source: Cow<'static, [u8]>,
+pub struct OutOfMemory {
+    /// Its exit status; when `None` the signal tells.
+    pub exit_code: Option<i32>,
+    /// The signal it dies of; when `None` the exit status tells.
+    pub signal: Option<i32>,
+    /// What it writes to standard error or output then. A program that says the same and ends the same way
+    /// is believed: it only trades one failure for another.
+    pub said: String,
+}
+
+impl OutOfMemory {
+    /// Whether a run that ended so, with this on its two streams, ran out of its heap.
+    pub fn matches(&self, exit_code: Option<i32>, signal: Option<i32>, streams: [&[u8]; 2]) -> bool {
+        let ended = (self.exit_code.is_some() && self.exit_code == exit_code)
+            || (self.signal.is_some() && self.signal == signal);
+        let said = self.said.as_bytes();
+        ended && streams.iter().any(|stream| stream.windows(said.len()).any(|window| window == said))
+    }
+}
+
+/// One command of a recipe, run in a box without network over the layers so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Program, an absolute path, and its arguments.
+    pub argv: Vec<String>,
+    /// Folder of the image that gets what the command leaves in its work directory.
+    pub to: String,
+    /// Files of the language's folder `image/` that are put into the work directory first, and taken out of
+    /// it again.
+    pub files: Vec<String>,
 }
 
 impl Language {
@@ -75,15 +118,9 @@ impl Language {
         (name, text)
     }
 
-    /// The programs of the language's self-test, in alphabetical order of verdict and name.
-    pub fn self_tests(&self) -> Vec<SelfTest> {
-        let folder = format!("{}/selftest/", self.id);
-        let found = files::below(&folder).into_iter().filter_map(|path| {
-            let (verdict, name) = path[folder.len()..].split_once('/')?;
-            let source = files::read(&path)?;
-            Some(SelfTest { verdict: verdict.to_owned(), name: name.to_owned(), source })
-        });
-        found.collect()
+    /// A file of the language's folder `image/`, which steps of its recipe use.
+    pub fn image_file(&self, name: &str) -> Option<Cow<'static, [u8]>> {
+        files::read(&format!("{}/image/{name}", self.id))
     }
 }
 
@@ -107,14 +144,16 @@ pub fn by_id(id: &str) -> Option<&'static Language> {
 
 /// The language that a code of the problem package format means.
 pub fn by_package_code(code: &str) -> Option<&'static Language> {
-    all().iter().find(|language| language.package_codes.iter().any(|known| known == code))
+    let means = |language: &&Language| language.package_codes.iter().any(|known| known == code);
+    all().iter().find(|language| language.variant_of.is_none() && means(language))
 }
 
 /// The languages a file could be written in, by its extension (with or without the dot, in either case of
-/// letters).
+/// letters). Variants of a language are left out.
 pub fn by_extension(extension: &str) -> Vec<&'static Language> {
     let wanted = extension.trim_start_matches('.');
-    all().iter().filter(|l| l.extensions.iter().any(|known| known.eq_ignore_ascii_case(wanted))).collect()
+    let own = all().iter().filter(|language| language.variant_of.is_none());
+    own.filter(|l| l.extensions.iter().any(|known| known.eq_ignore_ascii_case(wanted))).collect()
 }
 
 /// The languages a file could be written in, by its name.
@@ -133,7 +172,11 @@ fn read_all() -> Result<Vec<Language>, LanguageError> {
                 problem: "is missing; every folder of images/languages has one".to_owned(),
             })?;
             let text = String::from_utf8_lossy(&bytes);
-            parse(id, &format!("images/languages/{file}"), &text)
+            let mut language = parse(id, &format!("images/languages/{file}"), &text)?;
+            let main = language.variant_of.as_deref().unwrap_or(id);
+            let named = codes::package().filter(|(_, ours)| *ours == main).map(|(code, _)| code);
+            language.package_codes.extend(named.map(str::to_owned));
+            Ok(language)
         })
         .collect()
 }

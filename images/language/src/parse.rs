@@ -6,7 +6,14 @@ use std::collections::BTreeMap;
 use proto::units::Bytes;
 use serde::Deserialize;
 
-use crate::Language;
+use crate::{Language, OutOfMemory, Step};
+
+/// Calls that the probe `recursion` nests where a language names no other number.
+const RECURSION_DEPTH: u32 = 100_000;
+/// A factor beyond this is a mistake, not a slow language.
+const FACTOR_MAX: f64 = 20.0;
+/// Threads a runtime may need beside those of the program.
+const PROCESSES_OVERHEAD_MAX: u32 = 256;
 
 /// What is wrong with a `language.toml`.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +45,15 @@ struct Raw {
     name: String,
     version: Vec<String>,
     extensions: Vec<String>,
+    #[serde(default)]
     package_codes: Vec<String>,
+    variant_of: Option<String>,
     entry: Option<String>,
     memory_overhead: Option<String>,
+    #[serde(default)]
+    processes_overhead: u32,
+    cpu_time_factor: Option<f64>,
+    out_of_memory: Option<RawOutOfMemory>,
     seccomp: Option<RawSeccomp>,
     compile: Option<RawCompile>,
     run: RawRun,
@@ -48,6 +61,24 @@ struct Raw {
     env: BTreeMap<String, String>,
     image: RawImage,
     host: Option<RawHost>,
+    #[serde(default)]
+    selftest: RawSelfTest,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOutOfMemory {
+    exit_code: Option<i32>,
+    signal: Option<i32>,
+    said: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawSelfTest {
+    recursion_depth: Option<u32>,
+    #[serde(default)]
+    without: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -74,7 +105,20 @@ struct RawRun {
 #[serde(deny_unknown_fields)]
 struct RawImage {
     suite: String,
+    on: Option<String>,
+    #[serde(default)]
     packages: Vec<String>,
+    #[serde(default)]
+    steps: Vec<RawStep>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStep {
+    argv: Vec<String>,
+    to: String,
+    #[serde(default)]
+    files: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -107,22 +151,36 @@ pub fn parse(id: &str, file: &str, text: &str) -> Result<Language, LanguageError
         Some(compile) => (Some(compile.argv), compile.artifact),
         None => (None, None),
     };
+    let out_of_memory = raw.out_of_memory.map(|rule| OutOfMemory {
+        exit_code: rule.exit_code,
+        signal: rule.signal,
+        said: rule.said,
+    });
+    let steps = raw.image.steps.into_iter();
     Ok(Language {
         id: id.to_owned(),
         name: raw.name,
         version: raw.version,
         extensions: raw.extensions,
         package_codes: raw.package_codes,
+        variant_of: raw.variant_of,
         entry: raw.entry,
         compile,
         artifact,
         run: raw.run.argv,
         env: raw.env,
         memory_overhead,
+        processes_overhead: raw.processes_overhead,
+        cpu_time_factor: raw.cpu_time_factor.unwrap_or(1.0),
+        out_of_memory,
         profile: raw.seccomp.map_or_else(|| "default".to_owned(), |seccomp| seccomp.profile),
         suite: raw.image.suite,
+        on: raw.image.on,
         packages: raw.image.packages,
+        steps: steps.map(|step| Step { argv: step.argv, to: step.to, files: step.files }).collect(),
         host_needs: raw.host.map(|host| host.needs).unwrap_or_default(),
+        recursion_depth: raw.selftest.recursion_depth.unwrap_or(RECURSION_DEPTH),
+        without: raw.selftest.without,
     })
 }
 
@@ -146,9 +204,10 @@ fn check(id: &str, raw: &Raw) -> Result<(), Finding> {
             "needs at least one extension, lower case and without its dot".to_owned(),
         ));
     }
-    if raw.package_codes.is_empty() || !raw.package_codes.iter().all(|code| word(code)) {
-        return Err(("package_codes", "needs at least one code of the problem package format".to_owned()));
+    if !raw.package_codes.iter().all(|code| word(code)) {
+        return Err(("package_codes", "must be codes in lower case".to_owned()));
     }
+    check_limits(raw)?;
     check_argv("version", &raw.version, true, false)?;
     let artifact = raw.compile.as_ref().and_then(|compile| compile.artifact.as_deref());
     if let Some(compile) = &raw.compile {
@@ -178,12 +237,65 @@ fn check(id: &str, raw: &Raw) -> Result<(), Finding> {
     if !raw.image.packages.iter().all(|package| word(package) && !package.starts_with('-')) {
         return Err(("image.packages", "must be Debian package names".to_owned()));
     }
+    check_image(id, &raw.image)?;
+    check_selftest(&raw.selftest)?;
     let needs = raw.host.as_ref().map_or(&[][..], |host| &host.needs);
     if !needs.iter().all(|path| path.starts_with("/usr/") && plain_path(&path[1..])) {
         return Err((
             "host.needs",
             "must be absolute paths below /usr, the only tree the host image shows".to_owned(),
         ));
+    }
+    Ok(())
+}
+
+fn check_limits(raw: &Raw) -> Result<(), Finding> {
+    if raw.cpu_time_factor.is_some_and(|factor| !(1.0..=FACTOR_MAX).contains(&factor)) {
+        return Err(("cpu_time_factor", format!("must be between 1.0 and {FACTOR_MAX}")));
+    }
+    if raw.processes_overhead > PROCESSES_OVERHEAD_MAX {
+        return Err(("processes_overhead", format!("must be at most {PROCESSES_OVERHEAD_MAX}")));
+    }
+    let Some(rule) = &raw.out_of_memory else { return Ok(()) };
+    if rule.exit_code.is_some() == rule.signal.is_some() {
+        return Err(("out_of_memory", "needs either `exit_code` or `signal`".to_owned()));
+    }
+    if rule.said.trim().is_empty() {
+        return Err(("out_of_memory.said", "must be what the runtime writes when it gives up".to_owned()));
+    }
+    Ok(())
+}
+
+fn check_image(id: &str, image: &RawImage) -> Result<(), Finding> {
+    if image.on.as_deref() == Some(id) {
+        return Err(("image.on", "names the language itself; it must be another one".to_owned()));
+    }
+    for step in &image.steps {
+        check_argv("image.steps.argv", &step.argv, true, false)?;
+        if !step.to.starts_with('/') || !plain_path(&step.to[1..]) {
+            return Err(("image.steps.to", "must be an absolute path of a folder in the image".to_owned()));
+        }
+        if !step.files.iter().all(|name| plain_path(name)) {
+            return Err(("image.steps.files", "must be names of files of the folder `image`".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn check_selftest(selftest: &RawSelfTest) -> Result<(), Finding> {
+    for (name, why) in &selftest.without {
+        if !crate::PROBES.contains(&name.as_str()) {
+            return Err((
+                "selftest.without",
+                format!("names `{name}`; probes are {}", crate::PROBES.join(", ")),
+            ));
+        }
+        if why.trim().is_empty() {
+            return Err(("selftest.without", format!("gives no reason for `{name}`")));
+        }
+    }
+    if selftest.recursion_depth == Some(0) {
+        return Err(("selftest.recursion_depth", "must be at least 1".to_owned()));
     }
     Ok(())
 }

@@ -27,18 +27,72 @@ fn every_embedded_language_parses_and_has_its_programs() {
     let languages = read_all().unwrap_or_else(|error| panic!("{error:?}"));
     assert!(languages.len() >= 2);
     for language in &languages {
-        assert!(!language.hello().1.is_empty(), "{} has no hello program", language.id);
-        let verdicts: Vec<String> = language.self_tests().into_iter().map(|test| test.verdict).collect();
-        for verdict in ["accepted", "wrong_answer", "time_limit_exceeded", "run_time_error"] {
-            assert!(verdicts.iter().any(|v| v == verdict), "{}: no {verdict} self-test", language.id);
+        for name in PROBES {
+            let (there, without) = (language.probe(name).is_some(), language.without.contains_key(name));
+            assert!(there != without, "{}: the probe {name} is there, or has its reason", language.id);
         }
+        for file in language.steps.iter().flat_map(|step| &step.files) {
+            assert!(language.image_file(file).is_some(), "{}: image/{file} is missing", language.id);
+        }
+        for other in language.on.iter().chain(&language.variant_of) {
+            assert!(languages.iter().any(|l| l.id == *other), "{}: no language {other}", language.id);
+        }
+    }
+}
+
+#[test]
+fn every_code_of_others_means_a_language_that_exists() {
+    let known = |id: &str| id.is_empty() || by_id(id).is_some();
+    let mut package = 0;
+    for (code, id) in codes::package() {
+        assert!(known(id), "package code {code} means {id}, which is no folder here");
+        assert_eq!(by_package_code(code).map(|language| language.id.as_str()), Some(id), "{code}");
+        package += 1;
+    }
+    assert!(package >= 2);
+    let mut numbers = std::collections::BTreeSet::new();
+    for row in codes::judge0() {
+        assert!(known(&row.language), "Judge0's {} means {}", row.number, row.language);
+        assert!(numbers.insert(row.number), "{} is there twice", row.number);
+        assert!(!row.name.is_empty());
+    }
+    assert!(numbers.len() >= 40);
+}
+
+#[test]
+fn memory_is_filled_in_as_the_limit_less_the_overhead_and_never_into_a_file_name() {
+    let text = MINIMAL
+        .replace("[run]", "memory_overhead = \"100MiB\"\n[run]")
+        .replace("\"{entry}\"]", "\"-m{memory_mib}m\", \"{entry}\"]");
+    let language = parse("x", "f", &text).unwrap();
+    let argv = language.run_argv(&names(&["{memory_mib}.x"]), &[]);
+    let filled = |mib| argv.iter().map(|word| fill_memory(word, Bytes::mib(mib))).collect::<Vec<_>>();
+    assert_eq!(filled(356)[1..], names(&["-m256m", "{memory_mib}.x"]));
+    assert_eq!(filled(50)[1], "-m1m");
+}
+
+#[test]
+fn a_full_heap_is_told_by_how_the_run_ended_and_what_it_said() {
+    let rule = OutOfMemory { exit_code: Some(3), signal: None, said: "OutOfMemory".to_owned() };
+    assert!(rule.matches(Some(3), None, [b"", b"java.lang.OutOfMemoryError"]));
+    assert!(!rule.matches(Some(1), None, [b"", b"java.lang.OutOfMemoryError"]));
+    assert!(!rule.matches(Some(3), None, [b"", b"something else"]));
+    assert!(!rule.matches(None, None, [b"OutOfMemory", b""]));
+}
+
+#[test]
+fn a_variant_may_stand_in_for_its_language_and_is_never_guessed() {
+    for variant in all().iter().filter(|language| language.variant_of.is_some()) {
+        let main = by_id(variant.variant_of.as_deref().unwrap()).unwrap();
+        assert_eq!(variant.package_codes, main.package_codes, "{}", variant.id);
+        assert!(!by_extension(&variant.extensions[0]).contains(&variant), "{}", variant.id);
     }
 }
 
 #[test]
 fn no_two_languages_share_a_package_code() {
     let mut seen = std::collections::BTreeSet::new();
-    for language in all() {
+    for language in all().iter().filter(|language| language.variant_of.is_none()) {
         for code in &language.package_codes {
             assert!(seen.insert(code), "{code} is taken twice");
             assert_eq!(by_package_code(code).map(|l| &l.id), Some(&language.id));
@@ -107,7 +161,16 @@ fn an_unknown_key_is_named_with_its_file() {
 fn values_that_cannot_be_right_are_refused_with_their_key() {
     let cases = [
         ("extensions = [\"x\"]", "extensions = [\".x\"]", "extensions"),
-        ("package_codes = [\"x\"]", "package_codes = []", "package_codes"),
+        ("package_codes = [\"x\"]", "package_codes = [\"X y\"]", "package_codes"),
+        ("[run]", "cpu_time_factor = 0.5\n[run]", "cpu_time_factor"),
+        ("[run]", "processes_overhead = 1000\n[run]", "processes_overhead"),
+        ("[run]", "out_of_memory = { said = \"full\" }\n[run]", "out_of_memory"),
+        ("[run]", "out_of_memory = { exit_code = 3, said = \"\" }\n[run]", "out_of_memory.said"),
+        ("packages = [\"x\"]", "on = \"x\"", "image.on"),
+        ("packages = [\"x\"]", "steps = [{ argv = [\"/a\"], to = \"b\" }]", "image.steps.to"),
+        ("packages = [\"x\"]", "steps = [{ argv = [\"a\"], to = \"/b\" }]", "image.steps.argv"),
+        ("packages = [\"x\"]", "[selftest]\nwithout = { jump = \"why\" }", "selftest.without"),
+        ("packages = [\"x\"]", "[selftest]\nwithout = { echo = \"\" }", "selftest.without"),
         ("[\"/usr/bin/x\", \"{entry}\"]", "[\"x\"]", "run.argv"),
         ("[\"/usr/bin/x\", \"{entry}\"]", "[\"/usr/bin/x\", \"{output}\"]", "run.argv"),
         ("[\"/usr/bin/x\", \"{entry}\"]", "[\"/usr/bin/x\", \"-f{sources}\"]", "run.argv"),

@@ -40,8 +40,20 @@ pub(crate) struct Bootstrap {
     packages: Vec<String>,
     sources: Vec<String>,
     epoch: u64,
+    start: Start,
     /// Where the plain tar archive goes.
     pub(crate) archive: PathBuf,
+}
+
+/// What a tree grows from.
+#[derive(Debug, Clone)]
+pub(crate) enum Start {
+    /// Nothing: the smallest Debian, with the lists of packages left in it for what grows on it.
+    Nothing,
+    /// The tree in this archive, which lacks the lists.
+    Tree(PathBuf),
+    /// The tree in this archive, lists and all.
+    TreeWithLists(PathBuf),
 }
 
 impl Bootstrap {
@@ -49,6 +61,7 @@ impl Bootstrap {
         image: &str,
         suite: &str,
         packages: &[String],
+        start: Start,
         work: &Path,
         options: &BuildOptions,
     ) -> Self {
@@ -59,6 +72,7 @@ impl Bootstrap {
             packages: packages.to_vec(),
             sources,
             epoch: options.source_date_epoch,
+            start,
             archive: archive_of(work, image),
         }
     }
@@ -66,10 +80,29 @@ impl Bootstrap {
     fn arguments(&self, as_root: bool, proxies: &[String]) -> Vec<String> {
         let mut args = vec![
             format!("--mode={}", if as_root { "root" } else { "unshare" }),
-            "--variant=minbase".to_owned(),
             "--format=tar".to_owned(),
             "--aptopt=Acquire::Languages \"none\"".to_owned(),
+            // A tree that a crash leaves half made is thrown away, so nothing of it has to be on the disk.
+            "--dpkgopt=force-unsafe-io".to_owned(),
         ];
+        let (variant, skip) = match &self.start {
+            Start::Nothing => ("minbase", "cleanup/apt/lists"),
+            Start::Tree(_) => ("custom", "cleanup/apt/lists"),
+            Start::TreeWithLists(_) => ("custom", "update,cleanup/apt/lists"),
+        };
+        args.push(format!("--variant={variant}"));
+        args.push(format!("--skip={skip}"));
+        if let Start::Tree(archive) | Start::TreeWithLists(archive) = &self.start {
+            let archive = archive.display();
+            args.push(if as_root {
+                format!("--setup-hook=tar --numeric-owner -C \"$1\" -xf '{archive}'")
+            } else {
+                // The tool's own hook reads the archive with our rights, whatever user the tree is made as.
+                format!("--setup-hook=tar-in '{archive}' /")
+            });
+        }
+        // Some packages put alternatives of their manuals there and fail without the folder.
+        args.push("--setup-hook=mkdir -p \"$1/usr/share/man/man1\"".to_owned());
         args.extend(proxies.iter().map(|proxy| format!("--aptopt={proxy}")));
         args.extend(EXCLUDED.iter().map(|path| format!("--dpkgopt=path-exclude={path}")));
         if !self.packages.is_empty() {
@@ -302,11 +335,15 @@ mod tests {
             packages: vec!["g++".to_owned(), "libc6-dev".to_owned()],
             sources: vec!["deb http://mirror.example/debian bookworm main".to_owned()],
             epoch: 1,
+            start: Start::TreeWithLists(PathBuf::from("/build/base.tar")),
             archive: PathBuf::from("/build/cpp.tar"),
         };
         let args = plan.arguments(true, &[]);
         assert!(args.iter().all(|arg| !arg.contains("Dir::")), "{args:?}");
         assert!(args.contains(&"--include=g++,libc6-dev".to_owned()));
+        assert!(
+            args.contains(&"--setup-hook=tar --numeric-owner -C \"$1\" -xf '/build/base.tar'".to_owned())
+        );
         assert_eq!(args.last().unwrap(), "deb http://mirror.example/debian bookworm main");
         assert!(plan.arguments(false, &[]).contains(&"--mode=unshare".to_owned()));
     }

@@ -1,33 +1,40 @@
-//! From the data of languages to images: one base layer per Debian suite, one layer per language on top.
+//! From the data of languages to images: one base layer per Debian suite, and on it what each language adds.
 //!
-//! Each tree is bootstrapped whole, the base and the languages side by side, and a language's layer is what
-//! its tree has beyond the base's. So no chroot is entered, and a language costs only itself. Equal packages
-//! give equal digests: times are clamped to one date, documents are written with sorted keys.
+//! ```text
+//! base of the suite <- packages of `on` <- steps of `on` <- own packages <- own steps
+//! ```
+//!
+//! Packages are installed by the bootstrap program into a tree that starts as what lies below, and the layer
+//! is what the tree has beyond that. Steps are commands run in a box over the layers so far; the layer is
+//! what they leave in their work directory. Nothing here starts a box: the caller brings a [`RunStep`].
+//!
+//! Every layer has a key made of its recipe and of the layers below, so what was built before is taken again
+//! and a changed recipe costs only what comes after the change. Equal packages give equal digests: times are
+//! clamped to one date, documents are written with sorted keys.
 
 mod debian;
+mod document;
+mod recipe;
+mod trees;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use language::Language;
-use oci_spec::image::{
-    ConfigBuilder, HistoryBuilder, ImageConfigurationBuilder, ImageManifest, ImageManifestBuilder, MediaType,
-    RootFsBuilder,
-};
 use proto::id::Digest;
 
-use crate::blobs::Written;
 use crate::error::{Doing, ImageError, Result};
-use crate::index::{Named, descriptor};
-use crate::layer::write::{self, Listing, PackedLayer};
+use crate::index::Named;
+use crate::layer::write::{self, Made, PackedLayer};
 use crate::progress::{OnProgress, Progress};
-use crate::rootfs::PATH;
+use crate::rootfs::Rootfs;
 use crate::store::Store;
 
-use debian::Bootstrap;
+use document::{LayerKind, MadeLayer};
+use trees::Trees;
 
 /// Date given to files that a build makes: 2026-01-01. Files of packages older than it keep theirs.
 const EPOCH_DEFAULT: u64 = 1_767_225_600;
@@ -44,7 +51,7 @@ pub struct BuildOptions {
     /// Latest time any file of an image has, in seconds since 1970. Equal values and an equal mirror give
     /// equal digests.
     pub source_date_epoch: u64,
-    /// Whether the base is built anew although the store has one.
+    /// Whether everything is built anew although the store has it, so that newer packages come in.
     pub refresh_base: bool,
     /// How many trees are bootstrapped side by side.
     pub parallel: usize,
@@ -56,6 +63,32 @@ impl Default for BuildOptions {
     }
 }
 
+/// Runs one step of a recipe in a box without network.
+pub trait RunStep: Sync {
+    /// Runs `argv` over `root` with `files` in its work directory, and gives all regular files it leaves
+    /// there, those of `files` among them.
+    ///
+    /// # Errors
+    /// What went wrong, in words: the command failed, or there is no box.
+    fn run(
+        &self,
+        root: &Rootfs,
+        argv: &[String],
+        files: &[StepFile],
+    ) -> std::result::Result<Vec<StepFile>, String>;
+}
+
+/// A file of a step's work directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepFile {
+    /// Path below the work directory.
+    pub path: Vec<u8>,
+    /// Whether it is executable.
+    pub executable: bool,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
 /// An image that was just built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuiltImage {
@@ -63,10 +96,12 @@ pub struct BuiltImage {
     pub name: String,
     /// Digest of its manifest.
     pub digest: Digest,
-    /// Packed size of its own layer.
+    /// Packed size of the layers that are its own.
     pub own_bytes: u64,
-    /// Packed size of the base layer it shares.
+    /// Packed size of the layers it shares.
     pub shared_bytes: u64,
+    /// How many of its layers had to be made.
+    pub layers_made: usize,
     /// From the start of the whole build until this image was ready.
     pub took: Duration,
 }
@@ -77,36 +112,48 @@ fn base_name(suite: &str) -> String {
 }
 
 impl Store {
-    /// Builds and names the images of these languages, and unpacks them for use. An image that exists is
-    /// replaced; one that cannot be built leaves the old one in place.
+    /// Builds and names the images of these languages and of those they are built on, and unpacks them for
+    /// use. An image that exists is replaced; one that cannot be built leaves the old one in place.
     ///
     /// # Errors
-    /// [`ImageError::UnknownLanguage`], [`ImageError::MissingTool`] and [`ImageError::BuildFailed`] before
-    /// anything is changed.
+    /// [`ImageError::UnknownLanguage`] before anything is changed; [`ImageError::MissingTool`] and
+    /// [`ImageError::BuildFailed`], with the images named that were ready by then.
     pub fn build(
         &self,
         ids: &[String],
         options: &BuildOptions,
+        steps: &dyn RunStep,
         progress: OnProgress<'_>,
     ) -> Result<Vec<BuiltImage>> {
         let start = Instant::now();
-        let languages = ids.iter().map(|id| language_of(id)).collect::<Result<Vec<_>>>()?;
+        let levels = recipe::levels(ids)?;
         let _one_build = self.lock_build()?;
         self.sweep()?;
         let work = tempfile::Builder::new()
             .prefix(WORK)
             .tempdir_in(self.path())
             .doing("create a directory in", self.path())?;
-        let mut suites: BTreeMap<&str, Vec<&Language>> = BTreeMap::new();
-        for language in languages {
-            let members = suites.entry(&language.suite).or_default();
-            if !members.iter().any(|other| other.id == language.id) {
-                members.push(language);
-            }
-        }
+        let known = if options.refresh_base { HashMap::new() } else { self.known_layers()? };
+        let mut build = Build {
+            store: self,
+            options,
+            steps,
+            progress,
+            start,
+            known,
+            trees: Trees::new(self, options, work.path(), progress),
+            layers: HashMap::new(),
+            made: HashMap::new(),
+        };
         let mut built = Vec::new();
-        for (suite, members) in suites {
-            built.extend(self.build_suite(suite, &members, options, work.path(), progress, start)?);
+        for (depth, level) in levels.iter().enumerate() {
+            let later = levels.get(depth + 1..).unwrap_or_default().concat();
+            for some in level.chunks(options.parallel.max(1)) {
+                build.packages(some, &later)?;
+                for language in some {
+                    built.push(build.finish(language)?);
+                }
+            }
         }
         Ok(built)
     }
@@ -127,201 +174,167 @@ impl Store {
         }
         Ok(())
     }
+}
 
-    fn build_suite(
-        &self,
-        suite: &str,
-        languages: &[&Language],
-        options: &BuildOptions,
-        work: &Path,
-        progress: OnProgress<'_>,
-        start: Instant,
-    ) -> Result<Vec<BuiltImage>> {
-        let known_base = if options.refresh_base { None } else { self.base_layer(suite)? };
-        let mut plans = Vec::new();
-        if known_base.is_none() {
-            plans.push(Bootstrap::new(&base_name(suite), suite, &[], work, options));
-        }
+/// One build under way.
+struct Build<'a> {
+    store: &'a Store,
+    options: &'a BuildOptions,
+    steps: &'a dyn RunStep,
+    progress: OnProgress<'a>,
+    start: Instant,
+    /// Layers that need not be made, by key.
+    known: HashMap<Digest, PackedLayer>,
+    trees: Trees<'a>,
+    /// Layers of the languages done so far, bottom first.
+    layers: HashMap<String, Vec<MadeLayer>>,
+    /// How many of them were made now.
+    made: HashMap<String, usize>,
+}
+
+impl Build<'_> {
+    /// Makes the package layers of some languages of one level, side by side.
+    fn packages(&mut self, languages: &[&'static Language], later: &[&'static Language]) -> Result<()> {
+        let mut wanted: Vec<(&'static Language, Digest)> = Vec::new();
         for language in languages {
-            plans.push(Bootstrap::new(&language.id, suite, &language.packages, work, options));
+            let layers = match &language.on {
+                Some(on) => self.layers[on.as_str()].clone(),
+                None => vec![self.trees.base(&language.suite)?],
+            };
+            if !language.packages.is_empty() {
+                let key = recipe::packages_key(language, &layers, self.options.source_date_epoch);
+                wanted.push((language, key));
+            }
+            self.layers.insert(language.id.clone(), layers);
         }
-        debian::run_all(&plans, options.parallel, progress)?;
-
-        let base = match known_base {
-            Some(layer) => layer,
-            None => self.pack_base(suite, &plans[0].archive, options, progress)?,
-        };
-        let unpacked = zstd::stream::read::Decoder::new(self.blobs.file(&base.blob.digest)?)
-            .doing("read", self.blobs.path(&base.blob.digest))?;
-        let listing = write::list(unpacked)?;
-        let mut built = Vec::new();
-        for language in languages {
-            let archive = archive_of(work, &language.id);
-            built.push(self.build_language(language, &base, &listing, &archive, options, progress, start)?);
+        let mut missing: Vec<(&'static Language, Digest)> = Vec::new();
+        for (language, key) in &wanted {
+            if self.usable(key).is_none() && !missing.iter().any(|(_, other)| other == key) {
+                missing.push((language, key.clone()));
+            }
         }
-        Ok(built)
+        let grown: Vec<_> = missing.iter().map(|(language, _)| *language).collect();
+        self.trees.grow(&grown, &self.layers)?;
+        for (language, key) in missing {
+            (self.progress)(Progress::Pack { image: language.id.clone() });
+            let packed = self.trees.pack(language)?;
+            self.known.insert(key, packed);
+            *self.made.entry(language.id.clone()).or_default() += 1;
+            if !later.iter().any(|other| other.on.as_deref() == Some(&language.id)) {
+                self.trees.forget(language)?;
+            }
+        }
+        for (language, key) in wanted {
+            if let Some(packed) = self.known.get(&key).cloned() {
+                let (made_by, kind) = (recipe::packages_words(language), LayerKind::Tree);
+                let layer = MadeLayer { made_by, key, kind, packed };
+                self.layers.entry(language.id.clone()).or_default().push(layer);
+            }
+        }
+        Ok(())
     }
 
-    /// The base layer of a suite, when the store has it whole.
-    fn base_layer(&self, suite: &str) -> Result<Option<PackedLayer>> {
-        let Some(named) = self.index.read()?.into_iter().find(|image| image.name == base_name(suite)) else {
-            return Ok(None);
-        };
-        let manifest: ImageManifest = self.blobs.read_json(&named.digest)?;
-        let config: Digest =
-            manifest.config().digest().to_string().parse().map_err(|error| not_a_digest(&error))?;
-        let config: oci_spec::image::ImageConfiguration = self.blobs.read_json(&config)?;
-        let ([layer], [diff_id]) = (&manifest.layers()[..], &config.rootfs().diff_ids()[..]) else {
-            return Ok(None);
-        };
-        let digest: Digest = layer.digest().to_string().parse().map_err(|error| not_a_digest(&error))?;
-        let diff_id = diff_id.parse().map_err(|error| not_a_digest(&error))?;
-        // Languages would be compared with whatever is in it, so a damaged one is built again.
-        let whole = self.blobs.verify(&digest).is_ok();
-        Ok(whole.then(|| PackedLayer { blob: Written { digest, size: layer.size() }, diff_id }))
+    /// The layer of this key, when it is here and whole.
+    fn usable(&self, key: &Digest) -> Option<PackedLayer> {
+        let packed = self.known.get(key)?;
+        self.store.blobs.verify(&packed.blob.digest).is_ok().then(|| packed.clone())
     }
 
-    fn pack_base(
-        &self,
-        suite: &str,
-        archive: &Path,
-        options: &BuildOptions,
-        progress: OnProgress<'_>,
-    ) -> Result<PackedLayer> {
-        let name = base_name(suite);
-        progress(Progress::Pack { image: name.clone() });
-        let none = std::collections::BTreeSet::new();
-        let epoch = options.source_date_epoch;
-        let layer = write::pack(read(archive)?, |_| true, &none, epoch, self.blobs.writer()?)?;
-        let manifest = self.write_image(&[("debian", &layer)], &HashMap::new(), epoch)?;
-        let _lock = self.lock()?;
-        self.index.put(Named {
-            name,
-            digest: manifest.digest,
-            size: manifest.size,
-            languages: Vec::new(),
-        })?;
-        Ok(layer)
-    }
-
-    #[allow(clippy::too_many_arguments)] // one story with one caller; a struct would only rename them
-    fn build_language(
-        &self,
-        language: &Language,
-        base: &PackedLayer,
-        listing: &Listing,
-        archive: &Path,
-        options: &BuildOptions,
-        progress: OnProgress<'_>,
-        start: Instant,
-    ) -> Result<BuiltImage> {
+    /// Runs the steps of a language and gives its image its name.
+    fn finish(&mut self, language: &'static Language) -> Result<BuiltImage> {
         let name = language.id.clone();
-        progress(Progress::Pack { image: name.clone() });
-        let change = write::difference(listing, &write::list(read(archive)?)?);
-        let epoch = options.source_date_epoch;
-        let own = write::pack(
-            read(archive)?,
-            |path| change.written.contains(path),
-            &change.whiteouts,
-            epoch,
-            self.blobs.writer()?,
-        )?;
+        let shared = match &language.on {
+            Some(on) => self.layers[on.as_str()].len(),
+            None => 1,
+        };
+        for (number, step) in language.steps.iter().enumerate() {
+            let layers = &self.layers[&name];
+            let files = step_files(language, step)?;
+            let key = recipe::step_key(step, &files, layers, self.options.source_date_epoch);
+            let packed = if let Some(packed) = self.usable(&key) {
+                packed
+            } else {
+                (self.progress)(Progress::Step { image: name.clone(), number: number + 1 });
+                *self.made.entry(name.clone()).or_default() += 1;
+                self.run(language, step, &files)?
+            };
+            self.known.insert(key.clone(), packed.clone());
+            let layer = MadeLayer { made_by: step.argv.join(" "), key, kind: LayerKind::Step, packed };
+            self.layers.entry(name.clone()).or_default().push(layer);
+        }
+        let layers = &self.layers[&name];
         let labels = HashMap::from([
             ("org.tribunal.language".to_owned(), name.clone()),
             ("org.tribunal.suite".to_owned(), language.suite.clone()),
             ("org.tribunal.packages".to_owned(), language.packages.join(" ")),
             ("org.opencontainers.image.title".to_owned(), language.name.clone()),
         ]);
-        let manifest = self.write_image(&[("debian", base), (&name, &own)], &labels, epoch)?;
-        progress(Progress::Unpack { image: name.clone() });
+        let manifest = self.store.write_image(layers, &labels, self.options.source_date_epoch)?;
+        (self.progress)(Progress::Unpack { image: name.clone() });
         // Unpacked before it gets its name: a name always means an image that works.
-        self.rootfs_of(&manifest.digest, &name)?;
+        self.store.rootfs_of(&manifest.digest, &name)?;
         {
-            let _lock = self.lock()?;
-            self.index.put(Named {
+            let _lock = self.store.lock()?;
+            self.store.index.put(Named {
                 name: name.clone(),
                 digest: manifest.digest.clone(),
                 size: manifest.size,
                 languages: vec![name.clone()],
             })?;
         }
-        progress(Progress::Done { image: name.clone() });
+        (self.progress)(Progress::Done { image: name.clone() });
+        let size = |some: &[MadeLayer]| some.iter().map(|layer| layer.packed.blob.size).sum();
         Ok(BuiltImage {
-            name,
             digest: manifest.digest,
-            own_bytes: own.blob.size,
-            shared_bytes: base.blob.size,
-            took: start.elapsed(),
+            own_bytes: size(&layers[shared.min(layers.len())..]),
+            shared_bytes: size(&layers[..shared.min(layers.len())]),
+            layers_made: self.made.get(&name).copied().unwrap_or_default(),
+            took: self.start.elapsed(),
+            name,
         })
     }
 
-    /// Writes configuration and manifest; layers bottom first, each with what made it.
-    fn write_image(
-        &self,
-        layers: &[(&str, &PackedLayer)],
-        labels: &HashMap<String, String>,
-        epoch: u64,
-    ) -> Result<Written> {
-        let invalid = |error: oci_spec::OciSpecError| ImageError::Unsupported {
-            image: layers.last().map_or("", |(name, _)| name).to_owned(),
-            problem: format!("its description cannot be written: {error}"),
+    /// Runs one step over the layers so far and packs what it left.
+    fn run(&mut self, language: &Language, step: &language::Step, files: &[StepFile]) -> Result<PackedLayer> {
+        let failed = |log: String| ImageError::BuildFailed {
+            image: language.id.clone(),
+            status: format!(
+                "the step `{}` failed",
+                step.argv.join(" ").chars().take(100).collect::<String>()
+            ),
+            log,
         };
-        let created = rfc3339(epoch);
-        let settings = ConfigBuilder::default()
-            .env(vec![format!("PATH={PATH}")])
-            .working_dir("/w")
-            .user("1000:1000")
-            .labels(labels.clone())
-            .build()
-            .map_err(invalid)?;
-        let history = layers
-            .iter()
-            .map(|(name, _)| {
-                HistoryBuilder::default()
-                    .created(created.clone())
-                    .created_by(format!("tribunal images build: {name}"))
-                    .build()
-            })
-            .collect::<std::result::Result<Vec<_>, _>>()
-            .map_err(invalid)?;
-        let diff_ids: Vec<String> = layers.iter().map(|(_, layer)| layer.diff_id.to_string()).collect();
-        let config = ImageConfigurationBuilder::default()
-            .created(created)
-            .architecture(oci_spec::image::Arch::default())
-            .os(oci_spec::image::Os::Linux)
-            .config(settings)
-            .rootfs(RootFsBuilder::default().typ("layers").diff_ids(diff_ids).build().map_err(invalid)?)
-            .history(history)
-            .build()
-            .map_err(invalid)?;
-        let config = self.blobs.write_json(&config)?;
-        let manifest = ImageManifestBuilder::default()
-            .schema_version(2u32)
-            .media_type(MediaType::ImageManifest)
-            .config(descriptor(MediaType::ImageConfig, &config.digest, config.size))
-            .layers(
-                layers
-                    .iter()
-                    .map(|(_, layer)| {
-                        descriptor(MediaType::ImageLayerZstd, &layer.blob.digest, layer.blob.size)
-                    })
-                    .collect::<Vec<_>>(),
-            )
-            .build()
-            .map_err(invalid)?;
-        self.blobs.write_json(&manifest)
+        let layers = &self.layers[&language.id];
+        let so_far = self.store.write_image(layers, &HashMap::new(), self.options.source_date_epoch)?;
+        let root = self.store.rootfs_of(&so_far.digest, &language.id)?;
+        let left = self.steps.run(&root, &step.argv, files).map_err(&failed)?;
+        let made: Vec<Made> = left
+            .into_iter()
+            .filter(|file| !files.iter().any(|given| given.path == file.path))
+            .map(|StepFile { path, executable, bytes }| Made { path, executable, bytes })
+            .collect();
+        if made.is_empty() {
+            return Err(failed("it left no file in its work directory".to_owned()));
+        }
+        let there = self.trees.listing_of(layers)?;
+        let blob = self.store.blobs.writer()?;
+        write::pack_files(&step.to, &made, &there, self.options.source_date_epoch, blob)
     }
 }
 
-fn language_of(id: &str) -> Result<&'static Language> {
-    language::by_id(id).ok_or_else(|| ImageError::UnknownLanguage {
-        wanted: id.chars().take(100).collect(),
-        known: language::all().iter().map(|language| language.id.as_str()).collect::<Vec<_>>().join(", "),
-    })
-}
-
-fn not_a_digest(error: &proto::id::DigestError) -> ImageError {
-    ImageError::Damaged { what: "a base image".to_owned(), problem: error.to_string() }
+fn step_files(language: &Language, step: &language::Step) -> Result<Vec<StepFile>> {
+    let read = |name: &String| {
+        let bytes = language.image_file(name).ok_or_else(|| ImageError::BuildFailed {
+            image: language.id.clone(),
+            status: "its recipe is wrong".to_owned(),
+            log: format!(
+                "image.steps names `{name}`, which is not in images/languages/{}/image",
+                language.id
+            ),
+        })?;
+        Ok(StepFile { path: name.clone().into_bytes(), executable: false, bytes: bytes.into_owned() })
+    };
+    step.files.iter().map(read).collect()
 }
 
 fn archive_of(work: &Path, image: &str) -> PathBuf {
@@ -332,33 +345,21 @@ fn read(archive: &Path) -> Result<impl Read + use<>> {
     Ok(BufReader::with_capacity(1 << 17, File::open(archive).doing("open", archive)?))
 }
 
-/// Seconds since 1970 as RFC 3339 in UTC (days to civil date: H. Hinnant, "chrono-compatible low-level date
-/// algorithms", the shifted-era method).
-fn rfc3339(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn dates_are_written_as_images_want_them() {
-        for (seconds, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_399, "2000-02-28T23:59:59Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (EPOCH_DEFAULT, "2026-01-01T00:00:00Z"),
-        ] {
-            assert_eq!(rfc3339(seconds), text);
+    /// For recipes that get no further.
+    struct NoBoxes;
+
+    impl RunStep for NoBoxes {
+        fn run(
+            &self,
+            _: &Rootfs,
+            _: &[String],
+            _: &[StepFile],
+        ) -> std::result::Result<Vec<StepFile>, String> {
+            Err("there are no boxes in this test".to_owned())
         }
     }
 
@@ -370,7 +371,7 @@ mod tests {
         std::fs::write(store.path().join(".build-killed/cpp.tar"), "half").unwrap();
         std::fs::write(store.blobs.folder().join(".tmp-killed"), "half").unwrap();
         let kept = store.blobs.write_json(&1).unwrap();
-        store.build(&[], &BuildOptions::default(), &|_| ()).unwrap();
+        store.build(&[], &BuildOptions::default(), &NoBoxes, &|_| ()).unwrap();
         assert!(!store.path().join(".build-killed").exists());
         assert_eq!(std::fs::read_dir(store.blobs.folder()).unwrap().count(), 1);
         store.blobs.verify(&kept.digest).unwrap();
@@ -380,8 +381,9 @@ mod tests {
     fn an_unknown_language_is_refused_before_anything_is_made() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let error = store.build(&["cobol".to_owned()], &BuildOptions::default(), &|_| ()).unwrap_err();
-        assert!(error.to_string().contains("`cobol`") && error.to_string().contains("python3"), "{error}");
+        let ids = ["klingon".to_owned()];
+        let error = store.build(&ids, &BuildOptions::default(), &NoBoxes, &|_| ()).unwrap_err();
+        assert!(error.to_string().contains("`klingon`") && error.to_string().contains("python3"), "{error}");
         assert!(store.list().unwrap().is_empty());
     }
 }

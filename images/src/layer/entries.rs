@@ -24,7 +24,7 @@ pub(crate) struct EntryPath(Vec<Vec<u8>>);
 
 impl EntryPath {
     /// Checks a name from an archive.
-    fn parse(name: &[u8]) -> std::result::Result<Self, &'static str> {
+    pub(crate) fn parse(name: &[u8]) -> std::result::Result<Self, &'static str> {
         if name.is_empty() {
             return Err("the name is empty");
         }

@@ -28,6 +28,8 @@ const LEFT_OUT: [&[u8]; 6] = [
 ];
 /// Directories whose content belongs to a running system.
 const EMPTIED: [&[u8]; 5] = [b"dev", b"proc", b"run", b"sys", b"tmp"];
+/// The same deeper down: what a build needs to fetch packages, and no program ever.
+const EMPTIED_BELOW: [&[u8]; 2] = [b"var/lib/apt/lists/", b"var/cache/apt/"];
 
 /// All that decides whether two entries are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,11 +160,91 @@ pub(crate) fn pack(
     Ok(PackedLayer { blob, diff_id })
 }
 
+/// A file of a layer that a step made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Made {
+    pub path: Vec<u8>,
+    pub executable: bool,
+    pub bytes: Vec<u8>,
+}
+
+/// Packs files under the folder `to` of the image, owned by root and dated `mtime`, with the folders above
+/// them that `there` does not have. Equal files give equal bytes.
+pub(crate) fn pack_files(
+    to: &str,
+    files: &[Made],
+    there: &Listing,
+    mtime: u64,
+    blob: BlobWriter,
+) -> Result<PackedLayer> {
+    let mut entries: BTreeMap<EntryPath, (Entry, &[u8])> = BTreeMap::new();
+    for file in files {
+        let name = [to.trim_matches('/').as_bytes(), b"/", &file.path].concat();
+        let path = EntryPath::parse(&name).map_err(|problem| hostile(&name, problem))?;
+        for above in ancestors(&path).into_iter().filter(|above| !above.parts().is_empty()) {
+            let known = there.get(&above);
+            if known.is_some_and(|known| known.kind != Kind::Dir) {
+                return Err(hostile(&name, "lies below what is no folder in the image"));
+            }
+            // Overlayfs takes a merged folder's mode and owner from the topmost layer that has it.
+            let (mode, uid, gid, time) =
+                known.map_or((0o755, 0, 0, mtime), |known| (known.mode, known.uid, known.gid, known.mtime));
+            let entry = Entry { path: above.clone(), kind: Kind::Dir, mode, uid, gid, mtime: time, size: 0 };
+            entries.entry(above).or_insert((entry, &[]));
+        }
+        let mode = if file.executable { 0o755 } else { 0o644 };
+        let size = file.bytes.len() as u64;
+        let entry = Entry { path: path.clone(), kind: Kind::File, mode, uid: 0, gid: 0, mtime, size };
+        entries.insert(path, (entry, &file.bytes));
+    }
+    let packer = zstd::stream::write::Encoder::new(blob, ZSTD_LEVEL).doing("start packing", "a layer")?;
+    let mut tar = tar::Builder::new(Tee { inner: packer, hash: Sha256::new() });
+    for (entry, mut bytes) in entries.into_values() {
+        append(&mut tar, &entry, &mut bytes)?;
+    }
+    let tee = tar.into_inner().doing("finish", "a layer")?;
+    let diff_id = Digest::from_raw(&tee.hash.finalize());
+    let blob = tee.inner.finish().doing("finish packing", "a layer")?.finish()?;
+    Ok(PackedLayer { blob, diff_id })
+}
+
+/// One archive of the tree that layers make, bottom first. `open` gives the plain archive of each.
+pub(crate) fn flatten<R: Read>(
+    layers: usize,
+    open: impl Fn(usize) -> Result<R>,
+    out: impl Write,
+) -> Result<()> {
+    let mut owner: BTreeMap<EntryPath, usize> = BTreeMap::new();
+    for layer in 0..layers {
+        let mut own = Vec::new();
+        let mut gone = Vec::new();
+        entries::for_each(open(layer)?, |entry, _| {
+            match entry.path.split_last() {
+                Some((name, _)) if name.starts_with(b".wh.") => gone.push(entry.path.with_name(&name[4..])),
+                _ => own.push(entry.path.clone()),
+            }
+            Ok(())
+        })?;
+        for path in gone {
+            owner.retain(|known, _| *known != path && !ancestors(known).contains(&path));
+        }
+        owner.extend(own.into_iter().map(|path| (path, layer)));
+    }
+    let mut tar = tar::Builder::new(out);
+    for layer in 0..layers {
+        entries::for_each(open(layer)?, |entry, content| {
+            if owner.get(&entry.path) == Some(&layer) { append(&mut tar, entry, content) } else { Ok(()) }
+        })?;
+    }
+    tar.into_inner().and_then(|mut out| out.flush()).doing("finish", "an archive")
+}
+
 fn kept(entry: &Entry) -> bool {
     let path = entry.path.bytes();
     let first = entry.path.parts().first().map(Vec::as_slice);
     let below_emptied = entry.path.parts().len() > 1 && first.is_some_and(|name| EMPTIED.contains(&name));
-    entry.kind != Kind::Special && !below_emptied && !LEFT_OUT.contains(&path.as_slice())
+    let below_deeper = EMPTIED_BELOW.iter().any(|folder| path.starts_with(folder));
+    entry.kind != Kind::Special && !below_emptied && !below_deeper && !LEFT_OUT.contains(&path.as_slice())
 }
 
 fn append<W: Write>(tar: &mut tar::Builder<W>, entry: &Entry, content: &mut dyn Read) -> Result<()> {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use checker::{Classified, Given, classify};
+use proto::facts::{Exit, LimitEvent, LimitHit};
 use proto::report::TestReport;
 use proto::units::round_ms;
 use proto::verdict::Verdict;
@@ -93,7 +94,7 @@ pub(super) async fn one_pass(
     let spec = spec_of(on, input).await?;
     let beside = spec.files.clone();
     let started = Instant::now();
-    let outcome = match run_with_evidence(on.runner, on.plan, spec).await {
+    let outcome = match run_with_evidence(on.runner, on.plan, on.program, spec).await {
         Ok(outcome) => outcome,
         Err(error) => return unstartable(on, &error, started.elapsed()),
     };
@@ -197,12 +198,14 @@ pub(super) fn read_folder(folder: &Path) -> Result<Vec<BoxFile>, JudgeError> {
 async fn run_with_evidence(
     runner: &dyn Runner,
     plan: &Plan,
+    program: &Program,
     spec: RunSpec,
 ) -> Result<(RunOutcome, Classified, bool), RunError> {
     let mut last = String::new();
     let keep = Keep::Within(plan.limits.cpu_time);
     for _ in 0..2 {
-        let (outcome, cached) = run_or_recall_twice(runner, spec.clone(), keep).await?;
+        let (mut outcome, cached) = run_or_recall_twice(runner, spec.clone(), keep).await?;
+        note_full_heap(&mut outcome, plan, program);
         let classified = classify(&outcome.facts, &plan.limits);
         if classified.verdict != Some(Verdict::SE) {
             return Ok((outcome, classified, cached));
@@ -210,6 +213,26 @@ async fn run_with_evidence(
         last = classified.reason.unwrap_or_default();
     }
     Err(RunError::Box(last))
+}
+
+/// A runtime whose heap is bounded by the memory limit meets it before the kernel does, and says so. That is
+/// kept as a fact, stamped with the end of the run.
+fn note_full_heap(outcome: &mut RunOutcome, plan: &Plan, program: &Program) {
+    let Some(rule) = &program.out_of_memory else { return };
+    let (exit_code, signal) = match outcome.facts.exit {
+        Some(Exit::Code(code)) => (Some(code), None),
+        Some(Exit::Signal(signal)) => (None, Some(signal)),
+        None => return,
+    };
+    if rule.matches(exit_code, signal, [&outcome.stdout.bytes, &outcome.stderr.bytes]) {
+        let facts = &mut outcome.facts;
+        facts.limit_events.push(LimitEvent {
+            limit: LimitHit::Memory,
+            observed_ns: facts.wall_time.as_nanos() as u64,
+            value: facts.memory_bytes.unwrap_or_default(),
+            bound: plan.limits.memory.get(),
+        });
+    }
 }
 
 /// A program of the author's that the kernel will not start is a run-time error; one of the image's is

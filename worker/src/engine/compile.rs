@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use language::Language;
+use language::{Language, OutOfMemory};
 use proto::facts::{Exit, LimitHit};
 use proto::job::SourceFile;
 use proto::limits::Limits;
@@ -30,13 +30,22 @@ pub(crate) struct Program {
     pub env: Vec<(String, String)>,
     pub root: RootSpec,
     pub profile: Profile,
+    /// How its runtime ends when its heap is full.
+    pub out_of_memory: Option<OutOfMemory>,
 }
 
 impl Program {
     /// The program of a submission that is none.
     pub(crate) fn none() -> Self {
         let root = RootSpec { lower: Vec::new(), binds: Vec::new() };
-        Self { files: Vec::new(), argv: Vec::new(), env: Vec::new(), root, profile: Profile::Default }
+        Self {
+            files: Vec::new(),
+            argv: Vec::new(),
+            env: Vec::new(),
+            root,
+            profile: Profile::Default,
+            out_of_memory: None,
+        }
     }
 }
 
@@ -110,6 +119,7 @@ pub(crate) async fn compile(
         env: toolchain.env(),
         root: toolchain.root(),
         profile: toolchain.profile().map_err(|e| JudgeError::hopeless(e.to_string()))?,
+        out_of_memory: language.out_of_memory.clone(),
         files,
     };
     match language.compile_argv(&names) {
@@ -132,6 +142,7 @@ pub(crate) async fn build(
         env: toolchain.env(),
         root: toolchain.root(),
         profile: Profile::Default,
+        out_of_memory: None,
         files,
     };
     compile_with(runner, program, vec!["./build".to_owned()], Some("."), limits, &toolchain.language).await

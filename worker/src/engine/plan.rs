@@ -180,6 +180,10 @@ impl Plan {
                 from_tests(tests, limits)
             }
         };
+        if let Some(toolchain) = toolchain {
+            plan.limits.cpu_time = plan.limits.cpu_time.mul_f64(toolchain.language.cpu_time_factor);
+            plan.limits.wall_time = plan.limits.wall_time.mul_f64(toolchain.language.cpu_time_factor);
+        }
         plan.policy = policy;
         let watched = hard_limit(plan.limits.cpu_time, margin(policy, plan.problem.as_deref()));
         // Where the wall clock would end it sooner there is nothing to watch.
@@ -297,7 +301,11 @@ pub(super) fn run_limits(problem: &Problem) -> Limits {
 /// The same with what the language's runtime needs before the program has anything.
 pub(super) fn with_overhead(limits: Limits, language: &Language) -> Limits {
     let overhead = language.memory_overhead.map_or(0, Bytes::get);
-    Limits { memory: Bytes(limits.memory.get().saturating_add(overhead)), ..limits }
+    Limits {
+        memory: Bytes(limits.memory.get().saturating_add(overhead)),
+        processes: limits.processes.saturating_add(language.processes_overhead),
+        ..limits
+    }
 }
 
 /// The problem's cases in its order; the static validation of a group comes before its cases.

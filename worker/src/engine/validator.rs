@@ -133,11 +133,12 @@ fn language_of(toolchains: &Toolchains, program: &model::Program) -> Result<Stri
     if let Some(code) = &program.language {
         return known
             .iter()
-            .find(|l| l.package_codes.contains(code))
+            .find(|l| l.variant_of.is_none() && l.package_codes.contains(code))
             .map(|l| l.id.clone())
             .ok_or_else(|| format!("is in `{code}`, a language unknown here"));
     }
-    let mut fitting = known.iter().filter(|l| program.files.iter().any(|(name, _)| l.is_source(name)));
+    let own = known.iter().filter(|l| l.variant_of.is_none());
+    let mut fitting = own.filter(|l| program.files.iter().any(|(name, _)| l.is_source(name)));
     match (fitting.next(), fitting.next()) {
         (Some(language), None) => Ok(language.id.clone()),
         (None, _) => Err("has no file of a language known here".to_owned()),
@@ -404,6 +405,7 @@ mod tests {
             env: Vec::new(),
             root: sandbox::spec::RootSpec { lower: Vec::new(), binds: Vec::new() },
             profile: sandbox::spec::Profile::Default,
+            out_of_memory: None,
         }
     }
 

@@ -1,0 +1,2 @@
+BEGIN { RS = "\n"; ORS = "" }
+{ print $0 RT }

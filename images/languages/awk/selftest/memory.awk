@@ -1,0 +1,1 @@
+BEGIN { text = "0123456789abcdef"; for (;;) text = text text }

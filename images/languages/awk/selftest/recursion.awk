@@ -1,0 +1,2 @@
+function depth(n) { return n == 0 ? 0 : depth(n - 1) + 1 }
+{ print depth($1) }

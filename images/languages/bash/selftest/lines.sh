@@ -1,0 +1,1 @@
+for ((i = 1; i <= 1000000; i++)); do echo "$i"; done

@@ -1,0 +1,3 @@
+program fails
+  error stop 1
+end program

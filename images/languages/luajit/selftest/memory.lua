@@ -1,0 +1,2 @@
+local blocks = {}
+while true do blocks[#blocks + 1] = string.rep("x", 1048576) .. #blocks end

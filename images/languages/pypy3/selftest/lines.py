@@ -1,0 +1,2 @@
+for i in range(1, 1_000_001):
+    print(i)

@@ -1,0 +1,1 @@
+raise RuntimeError("as the self-test wants it")

@@ -1,0 +1,1 @@
+STDOUT.binmode.write(STDIN.binmode.read)

@@ -1,0 +1,3 @@
+fn main() {
+    panic!("as the probe wants it");
+}

@@ -1,0 +1,1 @@
+CREATE TABLE written AS SELECT writefile('/dev/stdout', readfile('/dev/stdin'));

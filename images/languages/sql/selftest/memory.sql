@@ -1,0 +1,3 @@
+CREATE TABLE blocks (block);
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+INSERT INTO blocks SELECT randomblob(1000000) FROM n;

@@ -1,0 +1,169 @@
+//! Configuration and manifest of an image, and what a build finds in those of images it made before.
+
+use std::collections::HashMap;
+
+use oci_spec::image::{
+    ConfigBuilder, HistoryBuilder, ImageConfiguration, ImageConfigurationBuilder, ImageManifest,
+    ImageManifestBuilder, MediaType, RootFsBuilder,
+};
+use proto::id::Digest;
+
+use crate::blobs::Written;
+use crate::error::{ImageError, Result};
+use crate::index::descriptor;
+use crate::layer::write::PackedLayer;
+use crate::rootfs::PATH;
+use crate::store::Store;
+
+/// Label with the key of each layer, bottom first.
+const RECIPE: &str = "org.tribunal.recipe";
+
+/// A layer and what it was made from.
+#[derive(Debug, Clone)]
+pub(super) struct MadeLayer {
+    /// For people: the packages or the command.
+    pub made_by: String,
+    /// Equal keys are equal recipes over equal layers.
+    pub key: Digest,
+    pub kind: LayerKind,
+    pub packed: PackedLayer,
+}
+
+/// What made a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LayerKind {
+    /// Packages.
+    Tree,
+    /// A command.
+    Step,
+}
+
+impl Store {
+    /// The layers of earlier builds that are still here, by key.
+    pub(super) fn known_layers(&self) -> Result<HashMap<Digest, PackedLayer>> {
+        let mut known = HashMap::new();
+        for named in self.index.read()? {
+            // An image that cannot be read has nothing to offer; `verify` is what complains about it.
+            if let Ok(layers) = self.layers_of(&named.digest) {
+                known.extend(layers);
+            }
+        }
+        Ok(known)
+    }
+
+    fn layers_of(&self, digest: &Digest) -> Result<Vec<(Digest, PackedLayer)>> {
+        let manifest: ImageManifest = self.blobs.read_json(digest)?;
+        let config: Digest = parse(manifest.config().digest().as_ref())?;
+        let config: ImageConfiguration = self.blobs.read_json(&config)?;
+        let labels = config.config().as_ref().and_then(|config| config.labels().clone()).unwrap_or_default();
+        let keys = labels.get(RECIPE).map(String::as_str).unwrap_or_default().split(' ');
+        let parts = keys.zip(manifest.layers()).zip(config.rootfs().diff_ids());
+        let mut layers = Vec::new();
+        for ((key, layer), diff_id) in parts {
+            let digest = parse(layer.digest().as_ref())?;
+            if let (Ok(key), true) = (key.parse(), self.blobs.path(&digest).is_file()) {
+                let blob = Written { digest, size: layer.size() };
+                layers.push((key, PackedLayer { blob, diff_id: parse(diff_id)? }));
+            }
+        }
+        Ok(layers)
+    }
+
+    /// Writes configuration and manifest; layers bottom first, each with what made it.
+    pub(super) fn write_image(
+        &self,
+        layers: &[MadeLayer],
+        labels: &HashMap<String, String>,
+        epoch: u64,
+    ) -> Result<Written> {
+        let invalid = |error: oci_spec::OciSpecError| ImageError::Unsupported {
+            image: layers.last().map_or("", |layer| &layer.made_by).to_owned(),
+            problem: format!("its description cannot be written: {error}"),
+        };
+        let created = rfc3339(epoch);
+        let mut labels = labels.clone();
+        let keys: Vec<&str> = layers.iter().map(|layer| layer.key.as_str()).collect();
+        labels.insert(RECIPE.to_owned(), keys.join(" "));
+        let settings = ConfigBuilder::default()
+            .env(vec![format!("PATH={PATH}")])
+            .working_dir("/w")
+            .user("1000:1000")
+            .labels(labels)
+            .build()
+            .map_err(invalid)?;
+        let history = layers
+            .iter()
+            .map(|layer| {
+                HistoryBuilder::default()
+                    .created(created.clone())
+                    .created_by(format!("tribunal images build: {}", layer.made_by))
+                    .build()
+            })
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(invalid)?;
+        let diff_ids: Vec<String> = layers.iter().map(|layer| layer.packed.diff_id.to_string()).collect();
+        let config = ImageConfigurationBuilder::default()
+            .created(created)
+            .architecture(oci_spec::image::Arch::default())
+            .os(oci_spec::image::Os::Linux)
+            .config(settings)
+            .rootfs(RootFsBuilder::default().typ("layers").diff_ids(diff_ids).build().map_err(invalid)?)
+            .history(history)
+            .build()
+            .map_err(invalid)?;
+        let config = self.blobs.write_json(&config)?;
+        let manifest = ImageManifestBuilder::default()
+            .schema_version(2u32)
+            .media_type(MediaType::ImageManifest)
+            .config(descriptor(MediaType::ImageConfig, &config.digest, config.size))
+            .layers(
+                layers
+                    .iter()
+                    .map(|MadeLayer { packed: PackedLayer { blob, .. }, .. }| {
+                        descriptor(MediaType::ImageLayerZstd, &blob.digest, blob.size)
+                    })
+                    .collect::<Vec<_>>(),
+            )
+            .build()
+            .map_err(invalid)?;
+        self.blobs.write_json(&manifest)
+    }
+}
+
+fn parse(digest: &str) -> Result<Digest> {
+    digest.parse().map_err(|error: proto::id::DigestError| ImageError::Damaged {
+        what: "an image made here".to_owned(),
+        problem: error.to_string(),
+    })
+}
+
+/// Seconds since 1970 as RFC 3339 in UTC (days to civil date: H. Hinnant, "chrono-compatible low-level date
+/// algorithms", the shifted-era method).
+fn rfc3339(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400 + 719_468, seconds % 86_400);
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_written_as_images_want_them() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_767_225_600, "2026-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(rfc3339(seconds), text);
+        }
+    }
+}
