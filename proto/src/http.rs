@@ -81,6 +81,10 @@ pub struct NewSubmission {
     /// Run every case even after a failure.
     #[serde(default)]
     pub all: bool,
+    /// What a failed case stops and which case decides: `icpc`, `all`, `worst`, `oi` or `analyst`; by default
+    /// `icpc`, or `all` where that is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 /// A judgement as the API shows it: its identity and, once there is one, its content.

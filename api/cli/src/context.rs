@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use images::{Rootfs, RootfsKind, Store};
+use proto::units::Bytes;
 use sandbox::spec::{RootBind, RootSpec};
 use sandbox::{BoxServer, ServerConfig};
 use tokio::runtime::Runtime;
 use worker::boxes::BoxRunner;
+use worker::cache::CachedRunner;
 use worker::engine::Engine;
+use worker::runner::Runner;
 use worker::toolchains::Toolchains;
 
 use crate::config::Config;
@@ -34,7 +37,7 @@ impl Settings {
     /// Opens the image store.
     pub(crate) fn store(&self) -> Result<Arc<Store>, Failure> {
         Store::open(&self.data)
-            .map(Arc::new)
+            .map(|store| Arc::new(store.with_cap(self.config.images_cap.map(Bytes::get))))
             .map_err(|e| Failure::usage(format!("{} (choose another data directory with --data)", chain(&e))))
     }
 
@@ -57,7 +60,28 @@ impl Settings {
         let find =
             move |language: &language::Language| store.rootfs_for_language(language).map_err(|e| chain(&e));
         let toolchains = Toolchains::new(language::all().iter().cloned(), Box::new(find));
-        Engine::new(Arc::new(boxes), Arc::new(toolchains)).with_maxima(self.config.maxima.clone())
+        let runner = self.remembering(Arc::new(boxes));
+        Engine::new(runner, Arc::new(toolchains)).with_maxima(self.config.maxima.clone())
+    }
+
+    /// The same runner with a memory in the data directory, unless there is to be none.
+    fn remembering(&self, runner: Arc<dyn Runner>) -> Arc<dyn Runner> {
+        let Some(most) = self.config.cache else { return runner };
+        match worker::cache::Store::open(&self.data.join("cache/runs"), most) {
+            Ok(store) => Arc::new(CachedRunner::new(runner, Arc::new(store))),
+            Err(e) => {
+                note(&format!("runs are not kept for later: {e}"));
+                runner
+            }
+        }
+    }
+
+    /// These settings without a cache of runs.
+    #[must_use]
+    pub(crate) fn without_cache(&self, off: bool) -> Self {
+        let mut config = self.config.clone();
+        config.cache = config.cache.filter(|_| !off);
+        Self { data: self.data.clone(), config }
     }
 }
 

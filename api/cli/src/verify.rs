@@ -5,6 +5,7 @@
 //! by `verify_text`, `verify_json` and `verify_junit` from one [`Verification`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -55,10 +56,8 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
         return Err(Failure::usage(format!("there is no package at {}", args.problem.display())));
     }
     let scratch = scratch()?;
-    let read = problem::open(&args.problem, scratch.path())
-        .and_then(|loaded| loaded.problem.judgeable().map(|()| loaded));
-    let verification = match read {
-        Ok(loaded) => run(loaded, args.jobs, settings)?,
+    let verification = match problem::open(&args.problem, scratch.path()) {
+        Ok(loaded) => run(loaded, args, settings)?,
         Err(refused) => Verification {
             package: refused.package,
             time_limit_ms: None,
@@ -75,8 +74,8 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
     Ok(verification.status())
 }
 
-fn run(loaded: problem::Loaded, jobs: Option<u32>, settings: &Settings) -> Result<Verification, Failure> {
-    let jobs = jobs.unwrap_or_else(default_slots) as usize;
+fn run(loaded: problem::Loaded, args: &VerifyArgs, settings: &Settings) -> Result<Verification, Failure> {
+    let jobs = args.jobs.unwrap_or_else(default_slots) as usize;
     let boxes = Settings::boxes(0)?;
     let store = settings.store()?;
     for language in language::all() {
@@ -86,17 +85,19 @@ fn run(loaded: problem::Loaded, jobs: Option<u32>, settings: &Settings) -> Resul
         }
     }
     let runner = BoxRunner::new(boxes).with_at_most(jobs);
-    let engine = settings.engine_over(runner, &store).with_parallel_cases(jobs);
+    let engine = settings.without_cache(args.no_cache).engine_over(runner, &store).with_parallel_cases(jobs);
     let problem = Arc::new(loaded.problem);
     let bar = bar();
-    let (validated, submissions) = runtime()?.block_on(async {
+    let (validated, submissions, limit) = runtime()?.block_on(async {
         let validated = engine.validate(&problem, jobs, |done, total| {
             if done == 1 {
                 bar.inc_length(total as u64);
             }
             bar.inc(1);
         });
-        futures::join!(validated, judge_all(&engine, &problem, jobs, &bar))
+        let (validated, submissions) = futures::join!(validated, judge_all(&engine, &problem, jobs, &bar));
+        let limit = time_limit(&engine, &problem, &submissions).await;
+        (validated, submissions, limit)
     });
     bar.finish_and_clear();
     let mut diagnostics = loaded.diagnostics;
@@ -104,7 +105,12 @@ fn run(loaded: problem::Loaded, jobs: Option<u32>, settings: &Settings) -> Resul
         JudgeError::Rejected(why) => Failure::usage(why),
         JudgeError::Failed { cause, .. } => Failure::ours(cause),
     })?);
-    let limit = problem.limits.cpu_time.unwrap_or(Limits::run_defaults().cpu_time);
+    if let Err(why) = &limit {
+        let path = "problem.yaml".to_owned();
+        let message = format!("no time limit can be inferred: {why}");
+        diagnostics.push(Diagnostic { severity: Severity::Error, path, line: None, message });
+    }
+    let limit = limit.unwrap_or(Limits::run_defaults().cpu_time);
     let study = verify_study::study(&problem, limit, &submissions);
     diagnostics.extend(study.warnings.iter().cloned());
     Ok(Verification {
@@ -114,6 +120,23 @@ fn run(loaded: problem::Loaded, jobs: Option<u32>, settings: &Settings) -> Resul
         submissions,
         study,
     })
+}
+
+/// The package's time limit: its own, else the one its submissions lead to, the slow ones looked at as well.
+async fn time_limit(
+    engine: &Engine,
+    problem: &Arc<Problem>,
+    submissions: &[Verified],
+) -> Result<Duration, String> {
+    if problem.submit_answer {
+        return Ok(Limits::run_defaults().cpu_time);
+    }
+    let limit = engine.time_limit(problem).await.map_err(|e| e.to_string())??;
+    let too_slow = submissions.iter().filter_map(|s| s.bounds.too_slow).min();
+    match too_slow.filter(|_| problem.limits.cpu_time.is_none()) {
+        None => Ok(limit),
+        Some(slow) => problem.limits.time_rule.leaves(limit, slow).map(|()| limit).map_err(|e| e.to_string()),
+    }
 }
 
 /// In the package's order, up to `jobs` at once.

@@ -1,22 +1,15 @@
 //! One example submission: judged on all cases, and held against what the package expects of it.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
+use checker::policy::Policy;
 use problem::model::{ExampleSubmission, Problem};
 use problem::rules::{Rule, Seen};
 use problem::score::Score;
-use proto::job::SourceFile;
 use proto::report::{CompileStatus, Judgement, TestReport};
 use proto::verdict::Verdict;
-use worker::engine::Engine;
-use worker::{Against, JudgeError, Progress, Submission};
-
-use crate::sources;
-
-/// Too slow cases run again for a while longer, to see how slow they are; one that is slow enough ends it.
-const LONGER_MAX: usize = 3;
+use worker::engine::{Engine, TimeBounds, example_submission};
+use worker::{Against, JudgeError, Progress};
 
 /// What came of one example submission.
 pub(crate) struct Verified {
@@ -35,6 +28,8 @@ pub(crate) struct Verified {
     pub(crate) tests: Vec<TestReport>,
     /// Processor time it takes where it is too slow, measured beyond the limit.
     pub(crate) too_slow: Option<TooSlow>,
+    /// How it bounds a time limit that the package does not name.
+    pub(crate) bounds: TimeBounds,
     /// Why it is not ok.
     pub(crate) reason: Option<String>,
 }
@@ -94,9 +89,10 @@ pub(crate) async fn verify(
         max_score: None,
         tests: Vec::new(),
         too_slow: None,
+        bounds: TimeBounds::default(),
         reason: None,
     };
-    let submission = match submission(problem, example) {
+    let submission = match example_submission(problem, example) {
         Ok(submission) => submission,
         Err(why) => {
             verified.reason = Some(why);
@@ -109,14 +105,16 @@ pub(crate) async fn verify(
             tested();
         }
     };
-    let judged = engine.judge(&submission, &Against::Problem(Arc::clone(problem)), &mut on_progress).await;
+    let against = Against::Problem(Arc::clone(problem));
+    let judged = engine.judge_under(Policy::Analyst, &submission, &against, &mut on_progress).await;
     match judged {
         Ok(judgement) => {
             verified.verdict = Some(judgement.verdict);
+            verified.bounds.take(problem.version, &example.rules, &judgement);
             verified.reason = unexpected(&judgement, &example.rules);
             verified.ok = verified.reason.is_none();
             if example.rules.iter().any(|rule| rule.bounds().1) {
-                verified.too_slow = too_slow(engine, problem, submission, &judgement).await;
+                verified.too_slow = too_slow(problem, &judgement);
             }
             verified.score = judgement.score;
             verified.max_score = judgement.max_score;
@@ -131,57 +129,18 @@ pub(crate) async fn verify(
     verified
 }
 
-/// How slow the submission is on a case it is too slow for: it is run again with as much time as the package's
-/// margin asks. `None` when it has no such case, or the longer run is not allowed here.
-async fn too_slow(
-    engine: &Engine,
-    problem: &Problem,
-    submission: Submission,
-    judgement: &Judgement,
-) -> Option<TooSlow> {
-    let limit = problem.limits.cpu_time?;
+/// The case that takes longest of those the submission is too slow for. Examples are judged with as much time as
+/// the package's margin asks, so what was stopped there is slow enough.
+fn too_slow(problem: &Problem, judgement: &Judgement) -> Option<TooSlow> {
+    let limit = judgement.limits.as_ref()?.cpu_time.as_secs_f64() * 1e3;
     let margin: f64 = problem.limits.time_rule.limit_to_tle.to_string().parse().ok()?;
-    let longer = Duration::try_from_secs_f64(limit.as_secs_f64() * margin).ok()?;
-    let mut relaxed = problem.clone();
-    relaxed.limits.cpu_time = Some(longer);
-    let against = Against::Problem(Arc::new(relaxed));
-    let slow = judgement.tests.iter().filter(|t| t.verdict == Verdict::TLE).map(|t| t.name.clone());
-    let mut slowest: Option<TooSlow> = None;
-    for case in slow.take(LONGER_MAX) {
-        let again = Submission { only: vec![case.clone()], ..submission.clone() };
-        let judged = engine.judge(&again, &against, &mut |_| {}).await.ok()?;
-        let test = judged.tests.first()?;
-        let at_least = test.verdict == Verdict::TLE;
-        let cpu_time_ms = if at_least { longer.as_secs_f64() * 1e3 } else { test.cpu_time_ms? };
-        if slowest.as_ref().is_none_or(|s| s.cpu_time_ms < cpu_time_ms) {
-            slowest = Some(TooSlow { case, cpu_time_ms, at_least });
-        }
-        if at_least {
-            break;
-        }
-    }
-    slowest
-}
-
-fn submission(problem: &Problem, example: &ExampleSubmission) -> Result<Submission, String> {
-    let mut files = Vec::new();
-    for (name, path) in &example.program.files {
-        let content = problem.constants.apply(&read(path)?).into_owned();
-        files.push(SourceFile { name: name.clone(), content });
-    }
-    let named = match &example.program.language {
-        Some(code) => {
-            let known = language::by_package_code(code);
-            Some(known.ok_or_else(|| format!("is in `{code}`, a language unknown here"))?.id.clone())
-        }
-        None => None,
-    };
-    let language = sources::language_of(named.as_deref(), &files).map_err(|e| e.to_string())?;
-    Ok(Submission { language: language.id.clone(), files, all: true, only: Vec::new() })
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|e| format!("could not read {}: {e}", path.display()))
+    let slow = judgement.tests.iter().filter(|t| t.verdict == Verdict::TLE);
+    let timed = slow.filter_map(|t| {
+        let cpu_time_ms = t.cpu_time_ms?;
+        // A box is stopped at its limit to within a hundredth.
+        Some(TooSlow { case: t.name.clone(), cpu_time_ms, at_least: cpu_time_ms >= 0.99 * limit * margin })
+    });
+    timed.reduce(|a, b| if b.cpu_time_ms > a.cpu_time_ms { b } else { a })
 }
 
 /// Why a judgement is not what the package's rules expect; `None` when it is. Rules are about the set of

@@ -138,7 +138,9 @@ fn thin_margins(margins: &[Margin], limit: Duration, rule: TimeRule) -> Vec<Diag
                 ),
             ));
         }
-        if let Some(near) = margin.fastest_too_slow.as_ref().filter(|n| n.cpu_time_ms < limit_ms * slow) {
+        if let Some(near) =
+            margin.fastest_too_slow.as_ref().filter(|n| !n.at_least && n.cpu_time_ms < limit_ms * slow)
+        {
             found.push(warning(
                 &near.submission,
                 format!(
@@ -187,6 +189,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::verify_one::TooSlow;
+    use worker::engine::TimeBounds;
 
     /// A submission as it came out of the cases `sample/1`, `secret/1`, `secret/2`, each with its time.
     pub(crate) fn judged(
@@ -214,6 +217,7 @@ pub(crate) mod tests {
             max_score: None,
             tests: tests.collect(),
             too_slow: None,
+            bounds: TimeBounds::default(),
             reason: None,
         }
     }

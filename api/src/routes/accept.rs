@@ -4,6 +4,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use checker::policy::{Policy, UnknownPolicy};
 use proto::http::{FileBody, NewSubmission, TestBody};
 use proto::job::{InlineTest, SourceFile};
 use proto::language::LanguageInfo;
@@ -69,7 +70,18 @@ pub(crate) fn content(body: &NewSubmission, maxima: &Limits) -> Result<Content, 
         tests: body.tests.as_deref().map(tests).transpose()?,
         limits,
         all: body.all,
+        policy: policy(body)?,
     })
+}
+
+fn policy(body: &NewSubmission) -> Result<Option<String>, ApiError> {
+    let invalid = |why: String| ApiError::new(Code::InvalidBody, why);
+    let Some(word) = &body.policy else { return Ok(None) };
+    let policy: Policy = word.parse().map_err(|e: UnknownPolicy| invalid(e.to_string()))?;
+    if body.all && !policy.runs_all() {
+        return Err(invalid(format!("`all` and `policy` {policy} contradict each other; leave one out")));
+    }
+    Ok(Some(policy.to_string()))
 }
 
 fn words(body: &NewSubmission) -> Result<(), ApiError> {
@@ -283,6 +295,8 @@ mod tests_of_accept {
             (r#"{"problem":"a","language":"cpp","files":[{"name":"a.c","content":"x","content_base64":"eA=="}]}"#.into(), Code::InvalidContent),
             (r#"{"problem":"a","language":"cpp","files":[{"name":"a.c","content_base64":"*"}]}"#.into(), Code::InvalidContent),
             (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"callback_url":"http://x"}}"#), Code::NotSupported),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"policy":"best"}}"#), Code::InvalidBody),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"policy":"oi","all":true}}"#), Code::InvalidBody),
         ];
         for (json, expected) in table {
             let shown: String = json.chars().take(120).collect();

@@ -26,6 +26,8 @@ pub(crate) struct Content {
     pub(crate) limits: LimitsRequest,
     #[serde(default)]
     pub(crate) all: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<String>,
 }
 
 /// A checked submission, ready to be stored.
@@ -402,6 +404,7 @@ impl Store {
             target,
             limits: content.limits,
             all: content.all,
+            policy: content.policy,
             priority: match row.opt_text(7)? {
                 Some(_) => Priority::Rejudge,
                 None => priority(&row.text(2)?)?,

@@ -103,7 +103,7 @@ pub fn unpack_zip(bytes: &[u8], target: &Path, max_bytes: u64, max_files: usize)
 }
 
 /// A relative path of plain components only; `./` in front is forgiven.
-fn enclosed(name: &str) -> Option<PathBuf> {
+pub(crate) fn enclosed(name: &str) -> Option<PathBuf> {
     if name.is_empty() || name.contains(['\0', '\\']) {
         return None;
     }

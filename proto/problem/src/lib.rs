@@ -2,9 +2,8 @@
 //!
 //! A package is a folder or a zip in the ICPC/Kattis problem package format. One reader per version
 //! (`legacy`, `2023-07-draft`, `2025-09`) takes its `problem.yaml` and test groups apart; everything behind
-//! them sees one [`Problem`]. What a reader does not understand it refuses, and what it understands and the
-//! judge does not do yet stands in [`Problem::unjudged`], because a package judged by half its rules is
-//! judged wrongly. Nothing here runs a program: validators and submissions are only listed.
+//! them sees one [`Problem`]. What a reader does not understand it refuses, because a package judged by half
+//! its rules is judged wrongly. Nothing here runs a program: validators and submissions are only listed.
 //!
 //! Called by `worker` (to judge), `api` (to check an upload) and the command line (`verify`, `problem push`).
 
@@ -12,6 +11,7 @@
 // The format's file names are case-sensitive.
 #![allow(clippy::case_sensitive_file_extension_comparisons)]
 
+pub mod answers;
 mod archive;
 mod constants;
 mod data;
@@ -201,6 +201,5 @@ fn read_tree(tree: &Tree, name: String, findings: &mut Findings) -> Option<Probl
         submissions,
         statement,
         sidecar,
-        unjudged: std::mem::take(&mut findings.unjudged),
     })
 }

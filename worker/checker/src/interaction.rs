@@ -55,14 +55,12 @@ pub fn decide(ended: &Ended) -> (Verdict, By) {
     let Ended { first, submission, validator, whereabouts } = *ended;
     let blameless = submission == Some(Verdict::ILE) && whereabouts == Some(Whereabouts::Elsewhere);
     match (validator, submission) {
-        // Our own failure on either side is never anybody's fault.
-        (Some(Verdict::SE), _) | (_, Some(Verdict::SE)) => (Verdict::SE, By::Validator),
+        // Our own failure on either side is never anybody's fault; two that were ended for each other's sake are none.
+        (Some(Verdict::SE), _) | (_, Some(Verdict::SE)) | (None, None) => (Verdict::SE, By::Validator),
         (Some(no @ (Verdict::WA | Verdict::JE)), _) if first == First::Validator => (no, By::Validator),
         (_, Some(Verdict::ILE)) if blameless => (Verdict::JE, By::Silence),
         (_, Some(verdict)) => (verdict, By::Submission),
         (Some(verdict), None) => (verdict, By::Validator),
-        // Both would have been ended for the other's sake: no evidence at all.
-        (None, None) => (Verdict::SE, By::Validator),
     }
 }
 

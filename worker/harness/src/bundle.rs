@@ -98,7 +98,8 @@ impl Bundle {
             return command(Manifest::of_image(name), Tree::default()).map(Self::sealed);
         }
         let mut tree = Tree::read(path, Caps::HARNESS)?;
-        tree.files.retain(|path, _| path != ".git" && !path.starts_with(".git/"));
+        // What version control and archivers add is no part of a harness.
+        tree.files.retain(|path, _| !path.starts_with(".git/") && !path.starts_with("__MACOSX/"));
         let mut notes = Vec::new();
         let known =
             |tree: &Tree| [MANIFEST, RUN, "info.json"].iter().any(|name| tree.files.contains_key(*name));
@@ -354,7 +355,7 @@ mod tests {
             ("gradescope", &["/autograder".to_owned()][..])
         );
         assert_eq!(bundle.setup.as_deref(), Some("/autograder/source/setup.sh"));
-        let wrapped = read(&[("hw1/run_autograder", "#!/bin/sh\n")]).unwrap();
+        let wrapped = read(&[("hw1/run_autograder", "#!/bin/sh\n"), ("__MACOSX/hw1/._x", "")]).unwrap();
         assert!(
             wrapped.notes[0].contains("`hw1`")
                 && wrapped.files.files.contains_key("autograder/run_autograder")

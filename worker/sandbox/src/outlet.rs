@@ -15,7 +15,7 @@ use crate::pump::CHUNK;
 use crate::spec::{Line, Side, Transcript};
 
 /// Most lines kept of the begin and of the end of a talk.
-const LINES_MAX: usize = 64;
+const LINES_MAX: usize = 32;
 
 /// Most bytes kept of one line.
 const LINE_MAX: usize = 256;

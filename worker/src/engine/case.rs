@@ -20,8 +20,9 @@ use super::decide::{self, Word};
 use super::plan::{CasePlan, Check, Data, Plan};
 use super::validator::{self, Answer};
 use super::{blocking, files, passes};
+use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, Runner, run_twice};
+use crate::runner::{RunError, Runner, run_or_recall_twice};
 
 /// Inputs up to this size are handed over from memory; larger ones as the file itself, which the box copies
 /// inside the kernel: once, and not before its turn.
@@ -94,9 +95,10 @@ pub(super) async fn one_pass(case: Case<'_>, input: &Data, feedback: &[BoxFile])
     };
     let run = started.elapsed();
 
-    let (outcome, mut classified) = outcome;
+    let (outcome, mut classified, cached) = outcome;
     files::look(case.plan, &outcome, &mut classified);
     let mut test = report(case, &outcome, &classified);
+    test.cached = cached;
     let started = Instant::now();
     let spoken = classified.verdict.is_none();
     let Answer { word, feedback, lost } = match classified.verdict {
@@ -136,7 +138,7 @@ pub(super) async fn spec_of(on: Case<'_>, input: &Data) -> Result<RunSpec, Judge
         // All of it: the limit bounds it, and the checker must see every byte.
         keep_stdout: usize::try_from(plan.limits.output.get()).unwrap_or(usize::MAX),
         keep_stderr: plan.keep_stderr,
-        limits: plan.limits.clone(),
+        limits: plan.box_limits(),
         profile: program.profile,
         writable: plan.writable,
         collect: Vec::new(),
@@ -192,13 +194,14 @@ async fn run_with_evidence(
     runner: &dyn Runner,
     plan: &Plan,
     spec: RunSpec,
-) -> Result<(RunOutcome, Classified), RunError> {
+) -> Result<(RunOutcome, Classified, bool), RunError> {
     let mut last = String::new();
+    let keep = Keep::Within(plan.limits.cpu_time);
     for _ in 0..2 {
-        let outcome = run_twice(runner, spec.clone()).await?;
+        let (outcome, cached) = run_or_recall_twice(runner, spec.clone(), keep).await?;
         let classified = classify(&outcome.facts, &plan.limits);
         if classified.verdict != Some(Verdict::SE) {
-            return Ok((outcome, classified));
+            return Ok((outcome, classified, cached));
         }
         last = classified.reason.unwrap_or_default();
     }
@@ -228,7 +231,8 @@ pub(super) fn unstartable(on: Case<'_>, error: &RunError, run: Duration) -> Resu
     }
 }
 
-async fn check(
+/// Holds an output against its case. `beside` is what the submission has in its work directory.
+pub(super) async fn check(
     on: Case<'_>,
     input: &Data,
     output: Arc<[u8]>,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use checker::interaction::{By, Ended, First, Whereabouts, decide};
 use checker::{Classified, classify};
 use proto::facts::{LimitHit, RunFacts};
-use proto::report::{Interaction, Said, Talker};
+use proto::report::{Interaction, Said, Talker, TestReport};
 use proto::units::round_ms;
 use proto::verdict::Verdict;
 use sandbox::spec::{BoxFile, Line, PairOutcome, PairSpec, PartnerState, Side, Stdin};
@@ -29,8 +29,42 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Bytes kept of the begin, and as many of the end, of what was said: a report has one such for each case.
 const TRANSCRIPT: usize = 2 << 10;
 
+/// Bytes of transcripts in one judgement: a report has to fit into one message, however many cases it has.
+const TRANSCRIPTS: usize = 512 << 10;
+
+/// What an entry of a transcript takes in a report beside its text.
+const ENTRY: usize = 80;
+
 /// Exit status of a validator that accepts.
 const ACCEPTS: i32 = 42;
+
+/// What room for transcripts is left in a judgement.
+#[derive(Debug)]
+pub(super) struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(TRANSCRIPTS)
+    }
+}
+
+impl Room {
+    /// Keeps a decided case's transcript while there is room. Nobody looks for what went wrong in an accepted case
+    /// that is no sample.
+    pub(super) fn hold(&mut self, test: &mut TestReport) {
+        let wanted = test.sample || !test.verdict.passes();
+        let Some(interaction) = &mut test.interaction else { return };
+        let size: usize = interaction.transcript.iter().map(|said| said.text.len() + ENTRY).sum();
+        match self.0.checked_sub(size).filter(|_| wanted) {
+            Some(left) => self.0 = left,
+            None => {
+                interaction.omitted += interaction.transcript.len() as u64;
+                interaction.omitted_after = 0;
+                interaction.transcript.clear();
+            }
+        }
+    }
+}
 
 /// Lets the two talk. `input` is the validator's alone; `feedback` is what earlier passes left.
 pub(super) async fn one_pass(on: Case<'_>, input: &Data, feedback: &[BoxFile]) -> Result<Pass, JudgeError> {
@@ -96,8 +130,7 @@ fn not_run(
     let own = validator.argv.first().is_some_and(|command| !command.starts_with("/usr/"));
     match error {
         RunError::Exec { .. } if own => {
-            let mut test =
-                proto::report::TestReport::not_run(&on.case.name, &on.case.group, Verdict::JE, None);
+            let mut test = TestReport::not_run(&on.case.name, &on.case.group, Verdict::JE, None);
             test.sample = on.case.sample;
             let Answer { word, feedback, lost } = Answer::je(format!("output validator {name}: {error}"));
             Ok(Pass { test, word, spoken: true, feedback, lost, run, check: Duration::ZERO })

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use problem::model::Problem;
 use proto::facts::{Exit, LimitEvent, LimitHit};
 use proto::job::SourceFile;
-use proto::report::{Judgement, Talker};
+use proto::report::{Interaction, Judgement, Said, Talker, TestReport};
 use proto::verdict::Verdict::{AC, ILE, JE, RTE, WA};
 use sandbox::spec::{Collected, PairOutcome, PairSpec, PartnerState, RunOutcome, RunSpec, Side, Transcript};
 
-use super::{Against, Engine, Submission};
-use crate::error::JudgeError;
+use super::{Against, Engine, Question, Submission};
+use crate::error::{JudgeError, Rejected};
 use crate::runner::{PairRunError, RunError, Runner};
 use crate::testing::{FakeRunner, compiled, engine, is_compile, problem, ran, stdin_of};
 
@@ -64,6 +64,42 @@ fn the_validators_no_counts_and_the_time_after_it_does_not() {
     let test = &judgement.tests[0];
     assert_eq!((judgement.verdict, test.cpu_time_ms), (WA, Some(1000.0)));
     assert_eq!(test.interaction.as_ref().unwrap().ended_first, Talker::Validator);
+}
+
+#[test]
+fn a_judgement_of_ten_thousand_talks_fits_into_a_message() {
+    let said = Said { from: Talker::Validator, at_ms: 12345.678, text: "x".repeat(256), bytes: 1 << 20 };
+    let mut room = super::interactive::Room::default();
+    let mut kept = 0;
+    for _ in 0..10_000 {
+        let mut test = TestReport::not_run("secret/1", "secret", WA, None);
+        test.interaction = Some(Box::new(Interaction {
+            ended_first: Talker::Validator,
+            validator_waited: None,
+            transcript: vec![said.clone(); 16],
+            omitted_after: 8,
+            omitted: 3,
+            validator_facts: None,
+        }));
+        room.hold(&mut test);
+        let interaction = test.interaction.unwrap();
+        kept += serde_json::to_string(&interaction.transcript).unwrap().len();
+        assert_eq!(interaction.transcript.len() as u64 + interaction.omitted, 19);
+    }
+    assert!((100 << 10..1 << 20).contains(&kept), "{kept} bytes of transcripts");
+}
+
+#[test]
+fn output_alone_of_an_interactive_problem_is_not_checked() {
+    let (_folder, mut problem) = problem(&[("in", "out")], Some("int main() {}"));
+    problem.interactive = true;
+    let nothing: Arc<[u8]> = Arc::from(&b""[..]);
+    let question = Question { input: Arc::clone(&nothing), answer: Arc::clone(&nothing), output: nothing };
+    let engine: Engine = engine(FakeRunner::new(|_| Ok(compiled())));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let refused = runtime.block_on(engine.check(&problem, None, question)).unwrap_err();
+    assert!(matches!(refused, JudgeError::Rejected(Rejected::NothingToCheck(_))), "{refused}");
+    assert!(refused.to_string().contains("tribunal judge"), "{refused}");
 }
 
 #[test]

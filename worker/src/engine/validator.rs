@@ -20,8 +20,9 @@ use super::blocking;
 use super::compile::{self, Compiled, Program};
 use super::decide::{self, Word};
 use super::plan::ValidatorPlan;
+use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, Runner, run_twice};
+use crate::runner::{RunError, Runner, run_or_recall_twice};
 use crate::toolchains::{Toolchain, Toolchains};
 
 /// Packages whose compiled validators are kept; when there are more, all are compiled again.
@@ -110,7 +111,7 @@ async fn compile_one(
     };
     Ok(match compiled {
         Compiled::Ready { program, .. } => Ok(program),
-        Compiled::Refused(report) => Err(did_not_compile(&report.log)),
+        Compiled::Refused(report) | Compiled::Nothing(report) => Err(did_not_compile(&report.log)),
     })
 }
 
@@ -238,8 +239,8 @@ async fn ask(
     let spec = place.spec(plan, program, asked);
     let mut last = String::new();
     for _ in 0..2 {
-        match run_twice(runner, spec.clone()).await {
-            Ok(outcome) => {
+        match run_or_recall_twice(runner, spec.clone(), Keep::Ended).await {
+            Ok((outcome, _)) => {
                 let answer = place.read(name, plan, asked.points, &outcome);
                 if answer.word.verdict != Verdict::SE {
                     return Ok(answer);
@@ -272,11 +273,16 @@ impl Place {
     /// command names every file of it by its whole path. A submission may bring a `validate.py`, an `a.out` or a
     /// `_judge/answer.ans` of its own; nothing here takes them for ours.
     pub(super) fn of(plan: &ValidatorPlan, program: &Program, beside: &[BoxFile]) -> Self {
-        let moves = plan.beside_submission;
+        Self::named(FOLDER, plan.beside_submission, program, beside)
+    }
+
+    /// The same with a name of the caller's choice for the judge's folder; `moves` is whether the program starts
+    /// beside the submission's files.
+    pub(super) fn named(folder: &str, moves: bool, program: &Program, beside: &[BoxFile]) -> Self {
         let others = if moves { beside } else { &program.files };
         let first = |file: &BoxFile| file.path.split('/').next().unwrap_or_default().to_owned();
         let taken: HashSet<String> = others.iter().map(first).collect();
-        let mut judge = FOLDER.to_owned();
+        let mut judge = folder.to_owned();
         // Each name taken is one file's, so this ends.
         while taken.contains(&judge) {
             judge.push('_');
@@ -294,10 +300,7 @@ impl Place {
             executable: false,
         };
         let mut files: Vec<BoxFile> = if plan.beside_submission { asked.beside.to_vec() } else { Vec::new() };
-        files.extend(program.files.iter().map(|file| {
-            let path = format!("{}{}", self.program, file.path);
-            BoxFile { path, ..file.clone() }
-        }));
+        files.extend(self.program_files(program));
         files.push(given("input.in", &asked.input));
         files.push(given("answer.ans", &asked.answer));
         // A box makes folders only on the way to files.
@@ -341,8 +344,16 @@ impl Place {
         }
     }
 
+    /// The program's own files, where they lie.
+    pub(super) fn program_files(&self, program: &Program) -> impl Iterator<Item = BoxFile> {
+        program.files.iter().map(|file| {
+            let path = format!("{}{}", self.program, file.path);
+            BoxFile { path, ..file.clone() }
+        })
+    }
+
     /// A word of the command: what names a file of the program, or its folder, names it wherever it lies.
-    fn moved(&self, word: &str, program: &Program) -> String {
+    pub(super) fn moved(&self, word: &str, program: &Program) -> String {
         let path = word.strip_prefix("./").unwrap_or(word);
         let names = |file: &BoxFile| file.path == path;
         if self.program.is_empty() || !(word == "." || program.files.iter().any(names)) {
@@ -352,7 +363,8 @@ impl Place {
         format!("{WORK_DIR}/{}{path}", self.program).trim_end_matches('/').to_owned()
     }
 
-    fn feedback(&self) -> String {
+    /// The feedback directory, below the work directory.
+    pub(super) fn feedback(&self) -> String {
         format!("{}/{FEEDBACK}", self.judge)
     }
 

@@ -19,34 +19,31 @@ const DIGITS: usize = 15;
 /// a token ended, or at the start of their streams.
 pub(super) fn skip(answer: &[u8], output: &[u8], flags: &Flags) -> (usize, usize) {
     let numeric = flags.numeric();
-    let (mut a, mut o) = (0, 0);
+    // Up to where each side is alike.
+    let mut done = (0, 0);
     loop {
-        let x = a + space(&answer[a..]);
-        let y = o + space(&output[o..]);
-        let (left, right) = (&answer[x..], &output[y..]);
+        let from = (done.0 + space(&answer[done.0..]), done.1 + space(&output[done.1..]));
+        let (left, right) = (&answer[from.0..], &output[from.1..]);
+        let both = |ahead: usize| (from.0 + ahead, from.1 + ahead);
         let shorter = left.len().min(right.len());
         let same = equal_prefix(&left[..shorter], &right[..shorter]);
         if same == shorter {
             // The last token may go on in the next window.
             let keep = boundary(&left[..same]);
-            return if keep == 0 { (a, o) } else { (x + keep, y + keep) };
+            return if keep == 0 { done } else { both(keep) };
         }
         let between = same > 0 && is_space(left[same - 1]);
         if between || (same > 0 && is_space(left[same]) && is_space(right[same])) {
-            (a, o) = (x + same, y + same);
+            done = both(same);
             continue;
         }
         let token = same - left[..same].iter().rev().take_while(|b| !is_space(**b)).count();
         if token > 0 {
-            (a, o) = (x + token, y + token);
+            done = both(token);
         }
-        if !numeric {
-            return (a, o);
-        }
-        match near(&left[token..], &right[token..], flags) {
-            Some((p, q)) => (a, o) = (x + token + p, y + token + q),
-            None => return (a, o),
-        }
+        let lengths = if numeric { near(&left[token..], &right[token..], flags) } else { None };
+        let Some((one, other)) = lengths else { return done };
+        done = (from.0 + token + one, from.1 + token + other);
     }
 }
 
