@@ -41,8 +41,8 @@ fn submission(s: &Verified) -> Value {
 
 /// Rules about all cases drawn together, and those about some of them by their glob.
 fn expected(s: &Verified) -> Value {
-    let whole = s.rules.iter().filter(|rule| rule.cases.is_none());
-    let score = whole.filter_map(|rule| rule.score).next().map(range);
+    let mut whole = s.rules.iter().filter(|rule| rule.cases.is_none());
+    let score = whole.find_map(|rule| rule.score).map(range);
     let mut groups = Map::new();
     for rule in &s.rules {
         if let Some(glob) = &rule.cases {
@@ -114,7 +114,7 @@ mod tests {
         );
         let submission = &document["submissions"][0];
         assert_eq!(submission["path"], "submissions/wrong_answer/x.py");
-        assert_eq!((&submission["language"], &submission["verdict"]), (&json!("python3"), &json!("WA")));
+        assert_eq!((&submission["language"], &submission["verdict"]), (&json!("py"), &json!("WA")));
         assert_eq!((&submission["slowest_ms"], &submission["slowest"]), (&json!(41.0), &json!("secret/1")));
         assert_eq!(submission["failed"], json!(["secret/1"]));
         assert_eq!(

@@ -207,7 +207,7 @@ pub(crate) mod tests {
         });
         Verified {
             path: path.to_owned(),
-            language: Some(if path.ends_with(".py") { "python3" } else { "cpp" }.to_owned()),
+            language: Some(path.rsplit_once('.').map_or("", |(_, extension)| extension).to_owned()),
             rules: Vec::new(),
             permitted: permitted.to_vec(),
             required: required.to_vec(),

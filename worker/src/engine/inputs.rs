@@ -137,7 +137,7 @@ impl Engine {
             match compile_all(&*self.runner, &self.toolchains, &plan).await? {
                 Ok(compiled) => ready.extend(compiled.into_iter().map(|c| (program.path.clone(), c))),
                 Err(why) => {
-                    found.push(error(&program.path, format!("this input validator cannot be used: {why}")))
+                    found.push(error(&program.path, format!("this input validator cannot be used: {why}")));
                 }
             }
         }
