@@ -20,7 +20,8 @@ pub(crate) fn main(args: &CheckArgs, settings: &Settings) -> Result<u8, Failure>
         args.validator_flags.as_ref().map(|line| line.split_ascii_whitespace().map(str::to_owned).collect());
     let checked = match &args.problem {
         None => {
-            read(&args.input)?;
+            // It takes no part in the comparison, and a name that leads nowhere is still a mistake.
+            File::open(&args.input).map_err(|e| unreadable(&args.input, &e))?;
             let compared = match &args.checker {
                 None => by_default(args, &flags.unwrap_or_default())?,
                 Some(name) => by_name(name, args)?,

@@ -57,7 +57,7 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
     }
     let scratch = scratch()?;
     let verification = match problem::open(&args.problem, scratch.path()) {
-        Ok(loaded) => run(loaded, args.jobs, &settings.without_cache(args.no_cache))?,
+        Ok(loaded) => run(loaded, args, settings)?,
         Err(refused) => Verification {
             package: refused.package,
             time_limit_ms: None,
@@ -74,8 +74,8 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
     Ok(verification.status())
 }
 
-fn run(loaded: problem::Loaded, jobs: Option<u32>, settings: &Settings) -> Result<Verification, Failure> {
-    let jobs = jobs.unwrap_or_else(default_slots) as usize;
+fn run(loaded: problem::Loaded, args: &VerifyArgs, settings: &Settings) -> Result<Verification, Failure> {
+    let jobs = args.jobs.unwrap_or_else(default_slots) as usize;
     let boxes = Settings::boxes(0)?;
     let store = settings.store()?;
     for language in language::all().iter().filter(|language| language.variant_of.is_none()) {
@@ -85,7 +85,7 @@ fn run(loaded: problem::Loaded, jobs: Option<u32>, settings: &Settings) -> Resul
         }
     }
     let runner = BoxRunner::new(boxes).with_at_most(jobs);
-    let engine = settings.engine_over(runner, &store).with_parallel_cases(jobs);
+    let engine = settings.without_cache(args.no_cache).engine_over(runner, &store).with_parallel_cases(jobs);
     let problem = Arc::new(loaded.problem);
     let bar = bar();
     let (validated, submissions, limit) = runtime()?.block_on(async {
@@ -105,12 +105,12 @@ fn run(loaded: problem::Loaded, jobs: Option<u32>, settings: &Settings) -> Resul
         JudgeError::Rejected(why) => Failure::usage(why),
         JudgeError::Failed { cause, .. } => Failure::ours(cause),
     })?);
-    let limit = limit.unwrap_or_else(|why| {
+    if let Err(why) = &limit {
         let path = "problem.yaml".to_owned();
         let message = format!("no time limit can be inferred: {why}");
         diagnostics.push(Diagnostic { severity: Severity::Error, path, line: None, message });
-        Limits::run_defaults().cpu_time
-    });
+    }
+    let limit = limit.unwrap_or(Limits::run_defaults().cpu_time);
     let study = verify_study::study(&problem, limit, &submissions);
     diagnostics.extend(study.warnings.iter().cloned());
     Ok(Verification {
@@ -126,24 +126,25 @@ fn run(loaded: problem::Loaded, jobs: Option<u32>, settings: &Settings) -> Resul
 async fn time_limit(
     engine: &Engine,
     problem: &Arc<Problem>,
-    verified: &[Verified],
+    submissions: &[Verified],
 ) -> Result<Duration, String> {
     if problem.submit_answer {
         return Ok(Limits::run_defaults().cpu_time);
     }
     let limit = engine.time_limit(problem).await.map_err(|e| e.to_string())??;
-    let too_slow = verified.iter().filter_map(|v| v.bounds.too_slow).min();
+    let too_slow = submissions.iter().filter_map(|s| s.bounds.too_slow).min();
     match too_slow.filter(|_| problem.limits.cpu_time.is_none()) {
         None => Ok(limit),
         Some(slow) => problem.limits.time_rule.leaves(limit, slow).map(|()| limit).map_err(|e| e.to_string()),
     }
 }
 
-/// In the package's order, up to `jobs` at once.
+/// In the package's order. Twice as many submissions as boxes are under way, so that one that waits for a single
+/// slow case leaves no box without work.
 async fn judge_all(engine: &Engine, problem: &Arc<Problem>, jobs: usize, bar: &ProgressBar) -> Vec<Verified> {
     bar.inc_length((problem.submissions.len() * problem.cases.len()) as u64);
-    stream::iter(&problem.submissions)
-        .map(|example| async move {
+    let mut all: Vec<(usize, Verified)> = stream::iter(problem.submissions.iter().enumerate())
+        .map(|(place, example)| async move {
             let mut left = problem.cases.len() as u64;
             let verified = verify_one::verify(engine, problem, example, || {
                 left = left.saturating_sub(1);
@@ -159,11 +160,13 @@ async fn judge_all(engine: &Engine, problem: &Arc<Problem>, jobs: usize, bar: &P
             } else {
                 bar.set_message(line);
             }
-            verified
+            (place, verified)
         })
-        .buffered(jobs)
+        .buffer_unordered(jobs.saturating_mul(2))
         .collect()
-        .await
+        .await;
+    all.sort_by_key(|(place, _)| *place);
+    all.into_iter().map(|(_, verified)| verified).collect()
 }
 
 /// Progress on stderr when that is a terminal; hidden otherwise.

@@ -31,6 +31,9 @@ const QUOTED: usize = 400;
 /// Most diagnostics of one package; one broken validator rejects every file, and 50 of them say so.
 const FINDINGS_MAX: usize = 50;
 
+/// How the name of a checktestdata specification ends. Debian 12 packages no program that runs one.
+const SPECIFICATION: &str = ".ctd";
+
 /// Room in an input validator's work directory beside its own files and those of the case.
 const DISK_SLACK: u64 = 64 << 20;
 
@@ -119,8 +122,18 @@ impl Engine {
             return Ok(None);
         }
         let mut ready = Vec::new();
-        for program in &problem.input_validators {
-            let plan = ValidatorPlan { programs: vec![program.clone()], ..validator_plan(problem) };
+        let (specified, programs): (Vec<_>, Vec<_>) =
+            problem.input_validators.iter().partition(|program| program.path.ends_with(SPECIFICATION));
+        for specification in specified {
+            let message = "checktestdata specifications are not run: the images have no program for them; the \
+                           inputs are not validated by it";
+            found.push(warning(&specification.path, message.to_owned()));
+        }
+        if programs.is_empty() {
+            return Ok(None);
+        }
+        for program in &programs {
+            let plan = ValidatorPlan { programs: vec![(*program).clone()], ..validator_plan(problem) };
             match compile_all(&*self.runner, &self.toolchains, &plan).await? {
                 Ok(compiled) => ready.extend(compiled.into_iter().map(|c| (program.path.clone(), c))),
                 Err(why) => {
@@ -128,7 +141,7 @@ impl Engine {
                 }
             }
         }
-        Ok((ready.len() == problem.input_validators.len()).then_some(ready))
+        Ok((ready.len() == programs.len()).then_some(ready))
     }
 }
 

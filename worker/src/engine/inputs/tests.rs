@@ -167,6 +167,16 @@ async fn a_validator_that_cannot_be_used_is_named() {
     assert!(found.len() == 1 && found[0].contains("error: input_validators/check.xyz"), "{found:?}");
 }
 
+#[tokio::test]
+async fn a_specification_that_nobody_runs_is_told_and_takes_no_others_place() {
+    let specified = ("input_validators/check.ctd", "INT(1,2) NEWLINE EOF");
+    let (_folder, problem) = package(&[CHECKED, specified, ("data/secret/1.in", "bad")]);
+    let found = validate(&problem).await;
+    assert!(found[0].starts_with("warning: input_validators/check.ctd: "), "{found:?}");
+    assert!(found[1].starts_with("error: data/secret/1.in: input_validators/check.cpp"), "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
 #[test]
 fn a_named_validator_gets_its_own_words_and_others_get_none() {
     let named = InputArgs::Named([("check".to_owned(), vec!["a".to_owned()])].into());
