@@ -11,10 +11,12 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, header};
+use proto::job::Priority;
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::store::Scope;
+use crate::time::now_ms;
 
 /// The tenant of requests without a token.
 pub(crate) const LOCAL: &str = "local";
@@ -27,8 +29,12 @@ const FORWARDING: [&str; 6] =
 /// Who asks.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
+    /// The token's name; `local` without one.
+    name: String,
     tenant: String,
     scopes: Vec<Scope>,
+    /// The most urgent class it may ask for.
+    priority: Priority,
 }
 
 impl Caller {
@@ -44,6 +50,16 @@ impl Caller {
         }
         let name = scope.name();
         Err(ApiError::new(Code::Forbidden, format!("this needs a token with the scope `{name}`")))
+    }
+
+    /// Who it is, for the audit log.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The class it gets: the one asked for, or the most urgent one it may have when that is less urgent.
+    pub(crate) fn capped(&self, asked: Priority) -> Priority {
+        asked.max(self.priority)
     }
 
     /// Whose submissions are made.
@@ -67,12 +83,17 @@ impl FromRequestParts<Arc<App>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         match bearer(&parts.headers)? {
-            Some(token) => match app.store.token(token).await? {
+            Some(token) => match app.store.token(token, now_ms()).await? {
                 Some(row) => {
                     tracing::debug!(token.name = %row.name, "authenticated");
-                    Ok(Self { tenant: row.tenant, scopes: row.scopes })
+                    Ok(Self {
+                        name: row.name,
+                        tenant: row.tenant,
+                        scopes: row.scopes,
+                        priority: row.priority,
+                    })
                 }
-                None => Err(ApiError::new(Code::Unauthorized, "nobody knows this token")),
+                None => Err(ApiError::new(Code::Unauthorized, "this token is not known, or not any more")),
             },
             None => without_token(app.loopback, &parts.headers, parts.uri.authority().map(Authority::as_str)),
         }
@@ -112,7 +133,12 @@ fn without_token(loopback: bool, headers: &HeaderMap, authority: Option<&str>) -
         let detail = "without a token a request from another site's page is refused";
         return Err(ApiError::new(Code::OriginNotAllowed, detail));
     }
-    Ok(Caller { tenant: LOCAL.to_owned(), scopes: LOCAL_SCOPES.to_vec() })
+    Ok(Caller {
+        name: LOCAL.to_owned(),
+        tenant: LOCAL.to_owned(),
+        scopes: LOCAL_SCOPES.to_vec(),
+        priority: Priority::Contest,
+    })
 }
 
 /// Whether a Host header names this machine's loopback: `localhost`, `127.x.y.z` or `[::1]`, any port.
@@ -187,7 +213,7 @@ mod tests {
         let local = ask(true, &[("host", "localhost")]).unwrap();
         assert!(!local.has(Scope::Admin) && !local.has(Scope::Worker));
         assert_eq!(local.sees(), Some(LOCAL));
-        let admin = Caller { tenant: "x".into(), scopes: vec![Scope::Admin] };
+        let admin = Caller { tenant: "x".into(), scopes: vec![Scope::Admin], ..local.clone() };
         assert!(admin.has(Scope::Judge) && admin.has(Scope::Submit) && !admin.has(Scope::Worker));
         assert_eq!(admin.sees(), None);
     }

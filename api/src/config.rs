@@ -42,7 +42,7 @@ pub struct ServiceConfig {
     /// Serves the page from here instead of from the executable.
     pub web_dir: Option<PathBuf>,
     /// How many unfinished judgements the broker holds at a time, at least; twice the living slots if that is
-    /// more.
+    /// more. What is in the broker is not in turn any more, so few keep it fair.
     pub window: u32,
 }
 
@@ -57,7 +57,7 @@ impl ServiceConfig {
             broker: Broker::Embedded,
             maxima: Limits::default_maxima(),
             web_dir: None,
-            window: 64,
+            window: 4,
         }
     }
 }

@@ -84,6 +84,10 @@ codes! {
     InvalidTarget = "invalid_target", UNPROCESSABLE_ENTITY;
     /// The problem package is broken; `diagnostics` says where.
     InvalidPackage = "invalid_package", UNPROCESSABLE_ENTITY;
+    /// The `Idempotency-Key` came with another request before.
+    KeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY;
+    /// The tenant is over a bound; `Retry-After` says when to come back.
+    TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS;
     /// Understood, and not built yet.
     NotSupported = "not_supported", UNPROCESSABLE_ENTITY;
     /// We are at fault; the log has the cause.
@@ -98,17 +102,25 @@ pub(crate) struct ApiError {
     pub(crate) code: Code,
     pub(crate) detail: String,
     more: Map<String, Value>,
+    retry_after: Option<u64>,
 }
 
 impl ApiError {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), more: Map::new() }
+        Self { code, detail: detail.into(), more: Map::new(), retry_after: None }
     }
 
     /// Adds a member to the document.
     pub(crate) fn with(mut self, key: &str, value: Value) -> Self {
         self.more.insert(key.to_owned(), value);
         self
+    }
+
+    /// Says when to come back: at least a second from now.
+    fn after_ms(mut self, ms: i64) -> Self {
+        let seconds = u64::try_from(ms).unwrap_or(0).div_ceil(1000).max(1);
+        self.retry_after = Some(seconds);
+        self.with("retry_after_s", seconds.into())
     }
 
     /// There is no such thing.
@@ -121,7 +133,12 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Missing(what) => Self::missing(&what),
-            StoreError::Moved { .. } => Self::new(Code::Conflict, error.to_string()),
+            StoreError::Moved { .. } | StoreError::Rejudge { .. } => {
+                Self::new(Code::Conflict, error.to_string())
+            }
+            StoreError::TooMany { .. } => Self::new(Code::InvalidBody, error.to_string()),
+            StoreError::KeyReused => Self::new(Code::KeyReused, error.to_string()),
+            StoreError::Quota { what, retry_ms } => Self::new(Code::TooManyRequests, what).after_ms(retry_ms),
             StoreError::Digest { .. } | StoreError::Corrupt(_) => {
                 tracing::error!(error = %error, "the store is damaged");
                 Self::new(Code::Internal, "the service failed; its log has the cause")
@@ -153,6 +170,9 @@ impl IntoResponse for ApiError {
         let mut response = (status, document.to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

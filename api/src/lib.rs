@@ -32,7 +32,7 @@ mod service;
 mod store;
 #[cfg(test)]
 mod testing;
-mod time;
+pub mod time;
 mod ui;
 mod watch;
 

@@ -293,7 +293,7 @@ async fn first_tokens(store: &Store, data: &Path) -> Result<(Option<String>, Pat
     };
     let path = data.join("worker.token");
     let known = match std::fs::read_to_string(&path) {
-        Ok(text) => store.token(text.trim()).await?.is_some_and(|t| t.scopes.contains(&Scope::Worker)),
+        Ok(text) => store.token(text.trim(), now).await?.is_some_and(|t| t.scopes.contains(&Scope::Worker)),
         Err(_) => false,
     };
     if !known {
@@ -374,7 +374,7 @@ mod tests {
         let service = Service::start(config).await.unwrap();
         assert!(service.first_token().is_none());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
-        assert!(service.store().token(&site.admin).await.unwrap().is_some());
+        assert!(service.store().token(&site.admin, now_ms()).await.unwrap().is_some());
     }
 
     #[tokio::test]

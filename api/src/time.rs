@@ -9,7 +9,7 @@ pub(crate) fn now_ms() -> i64 {
 
 /// `2026-11-24T14:02:03.004Z`. Days are turned into a date by the usual era arithmetic (400-year eras of
 /// 146,097 days, years that begin in March so that the leap day is last).
-pub(crate) fn rfc3339(ms: i64) -> String {
+pub fn rfc3339(ms: i64) -> String {
     let (days, in_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::event::{EventKind, State};
-use proto::http::SubmissionView;
+use proto::http::{JudgementView, SubmissionView};
 use proto::id::SubmissionId;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -33,11 +33,17 @@ pub(crate) struct Sent {
 
 /// The view a caller may have of a submission (decision 12).
 pub(crate) fn view_for(mut view: SubmissionView, judge: bool) -> SubmissionView {
-    if !judge && let Some(judgement) = view.judgement.take() {
-        let result = judgement.result.clone().for_contestant();
-        view.judgement = Some(proto::http::JudgementView { result, ..judgement });
-    }
+    view.judgement = view.judgement.map(|judgement| judgement_for(judgement, judge));
     view
+}
+
+/// The view a caller may have of a judgement (decision 12).
+pub(crate) fn judgement_for(judgement: JudgementView, judge: bool) -> JudgementView {
+    if judge {
+        return judgement;
+    }
+    let result = judgement.result.clone().for_contestant();
+    JudgementView { result, ..judgement }
 }
 
 /// Waits until the submission is final or the time is over; returns it as it is then.

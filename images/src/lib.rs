@@ -23,5 +23,5 @@ pub mod store;
 pub use build::{BuildOptions, BuiltImage};
 pub use error::ImageError;
 pub use progress::{OnProgress, Progress};
-pub use rootfs::{Rootfs, RootfsKind};
+pub use rootfs::{Rootfs, RootfsKind, RunConfig};
 pub use store::{HOST, ImageInfo, Store, Verified};

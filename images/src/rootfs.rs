@@ -39,5 +39,14 @@ pub struct Rootfs {
     pub env: Vec<(String, String)>,
 }
 
+/// What an image's configuration says about running it. All of it may be empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunConfig {
+    /// Entrypoint, then Cmd: what a container of it would run.
+    pub argv: Vec<String>,
+    /// WorkingDir.
+    pub working_dir: String,
+}
+
 /// `PATH` where an image names none, and in the host image.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -25,7 +25,7 @@ use crate::host::{self, HostPlan};
 use crate::index::{IndexFile, Named};
 use crate::layer::unpack::{Expected, Packing};
 use crate::layers::Layers;
-use crate::rootfs::{PATH, Rootfs, RootfsKind};
+use crate::rootfs::{PATH, Rootfs, RootfsKind, RunConfig};
 use crate::skeleton;
 
 /// Most layers an image may have; overlayfs takes 500.
@@ -171,6 +171,23 @@ impl Store {
         }
         let image = self.find(wanted)?;
         self.rootfs_of(&image.digest, &image.name)
+    }
+
+    /// What an image by name or digest would run; nothing for `host`.
+    ///
+    /// # Errors
+    /// [`ImageError::UnknownImage`] when there is none of that name or digest.
+    pub fn run_config(&self, wanted: &str) -> Result<RunConfig> {
+        if wanted == HOST {
+            return Ok(RunConfig::default());
+        }
+        let image = self.load(&self.find(wanted)?.digest)?;
+        let Some(config) = image.config.config() else { return Ok(RunConfig::default()) };
+        let words = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+        Ok(RunConfig {
+            argv: [words(config.entrypoint()), words(config.cmd())].concat(),
+            working_dir: config.working_dir().clone().unwrap_or_default(),
+        })
     }
 
     /// All named images in order of their names, without `host`.

@@ -38,7 +38,7 @@ pub enum LimitHit {
     WallTime,
     /// Wall-clock time, with the cpu busy under 10 % of it.
     Idle,
-    /// Memory of the whole tree: the kernel's OOM killer ran.
+    /// Memory of the whole tree: the kernel's OOM killer ran. Where figures are sampled: one process was seen beyond it.
     Memory,
     /// Bytes written to stdout and stderr together.
     Output,

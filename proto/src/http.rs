@@ -81,6 +81,10 @@ pub struct NewSubmission {
     /// Run every case even after a failure.
     #[serde(default)]
     pub all: bool,
+    /// What a failed case stops and which case decides: `icpc`, `all`, `worst`, `oi` or `analyst`; by default
+    /// `icpc`, or `all` where that is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 /// A judgement as the API shows it: its identity and, once there is one, its content.
@@ -132,8 +136,34 @@ pub struct SubmissionView {
     pub verdict: Option<Verdict>,
     /// Its score.
     pub score: Option<String>,
+    /// Where it stands while it waits; only when it is asked for alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueuePlace>,
     /// The current judgement once done, else null.
     pub judgement: Option<JudgementView>,
+}
+
+/// Where a waiting submission stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct QueuePlace {
+    /// How many are handed out before it, those being judged among them.
+    pub ahead: u64,
+    /// How long until it is done, at the pace of the last ten minutes; null when nothing tells.
+    pub estimate_ms: Option<u64>,
+}
+
+/// A judgement in the history of its submission.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PastJudgementView {
+    /// Whether it is the one that counts.
+    pub current: bool,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339.
+    pub done_at: Option<String>,
+    /// The judgement.
+    #[serde(flatten)]
+    pub judgement: JudgementView,
 }
 
 /// One installed problem.

@@ -123,6 +123,9 @@ pub struct Job {
     /// Run every case even after a failure.
     #[serde(default)]
     pub all: bool,
+    /// The policy's word; without it `icpc`, or `all` where that is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// Its class.
     #[serde(default)]
     pub priority: Priority,

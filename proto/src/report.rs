@@ -14,8 +14,9 @@ use crate::limits::Limits;
 use crate::units::ms;
 use crate::verdict::Verdict;
 
-/// Version of the pure verdict function; stored with each judgement.
-pub const POLICY_VERSION: u32 = 1;
+/// Version of the pure verdict function; stored with each judgement. 2: a run may go on past its time limit,
+/// and what it meets there comes after it.
+pub const POLICY_VERSION: u32 = 2;
 
 /// Whether compiling worked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -326,6 +327,9 @@ pub struct Judgement {
     pub image_kind: Option<String>,
     /// Version of the verdict function.
     pub policy_version: u32,
+    /// What a failed case stopped and which case decided: `icpc`, `all`, `worst`, `oi` or `analyst`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// Where the time went.
     #[serde(default)]
     pub timing: Timing,
@@ -350,6 +354,7 @@ impl Judgement {
             image: None,
             image_kind: None,
             policy_version: POLICY_VERSION,
+            policy: None,
             timing: Timing::default(),
             notes: Vec::new(),
         }

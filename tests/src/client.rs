@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
@@ -64,7 +66,10 @@ impl Api {
         let files: Vec<Value> = example
             .files
             .iter()
-            .map(|(name, content)| json!({ "name": name, "content": String::from_utf8_lossy(content) }))
+            .map(|(name, content)| match std::str::from_utf8(content) {
+                Ok(text) => json!({ "name": name, "content": text }),
+                Err(_) => json!({ "name": name, "content_base64": STANDARD.encode(content) }),
+            })
             .collect();
         let body = json!({ "problem": example.problem, "language": example.language, "files": files });
         let (status, answer) = self.post("/api/v1/submissions", &body).await;

@@ -6,7 +6,7 @@ use selftest::Case;
 use selftest::catalogue::CATALOGUE;
 use serde_json::Value;
 use tests::corpus::checkout;
-use tests::hostile::{MISSING, folder, missing};
+use tests::hostile::{MISSING, MODES, folder, missing, modes};
 use tests::process::{finish, json, share_images, tribunal};
 
 fn read(name: &str) -> String {
@@ -29,6 +29,14 @@ fn every_number_of_the_catalogue_has_a_case_or_stands_in_missing() {
         listed == computed,
         "tests/hostile/{MISSING}: without a case and not listed {not_listed:?}; listed but there (or not in the \
          words and order of the catalogue) {stale:?}; `cargo test -p tests --test hostile -- --missing` prints it"
+    );
+}
+
+#[test]
+fn the_table_of_cases_that_do_not_apply_everywhere_is_current() {
+    assert!(
+        read(MODES) == modes(&cases()),
+        "tests/hostile/{MODES} is not what `cargo test -p tests --test hostile -- --modes` prints"
     );
 }
 

@@ -5,7 +5,8 @@
 //! Arguments: a part of a name or a number to select; `--parallel N` for N at once (default: one by one, then eight
 //! at once); `--repeat N` for N times; `--rootless` for everything as a user without rights; `--shipped` for those of
 //! `tribunal selftest` only; `--stretch N` for N times the limits of time; `--mode v1|v2|rootless|delegated` fails on a
-//! host in another mode; `--missing` prints which numbers of the catalogue have no case; `--build DIR` only compiles
+//! host in another mode; `--set-clock` lets a case set this machine's clock (for the VM); `--missing` prints which numbers
+//! of the catalogue have no case, `--modes` which cases do not apply in which mode; `--build DIR` only compiles
 //! the programs into DIR, `--built DIR` takes them from there (for a machine without a compiler).
 
 #![forbid(unsafe_code)]

@@ -1,6 +1,9 @@
 //! Does `tribunal judge` give every example submission the verdict of its folder?
 
-use tests::corpus::{Example, examples};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tests::corpus::{Example, examples, problems_folder};
 use tests::process::{finish, json, share_images, tribunal};
 
 /// Two at once: idle ones wait, and cpu time is counted per box.
@@ -91,4 +94,91 @@ fn the_document_has_every_key_of_the_contract() {
     assert!(document["image"].as_str().unwrap().starts_with("sha256:"));
     let last = document["tests"].as_array().unwrap().last().unwrap();
     assert!(last["verdict"] == "SK" || last["verdict"] == "WA");
+}
+
+/// A package of ours in a folder of its own, to be changed.
+fn copy_of(problem: &str, to: &Path) -> PathBuf {
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().flatten() {
+            let (from, to) = (entry.path(), to.join(entry.file_name()));
+            if from.is_dir() {
+                copy(&from, &to);
+            } else {
+                std::fs::copy(from, to).unwrap();
+            }
+        }
+    }
+    let package = to.join(problem);
+    copy(&problems_folder().join(problem), &package);
+    package
+}
+
+fn judge_with_cache(data: &Path, package: &Path, source: &str, more: &[&str]) -> Value {
+    let mut command = tribunal(data);
+    command.env("TRIBUNAL__CACHE__MAX", "64MiB");
+    command.arg("judge").arg(package).arg(package.join(source)).arg("--json").args(more);
+    json(&finish(&mut command))
+}
+
+fn cached(document: &Value) -> Vec<bool> {
+    let tests = document["tests"].as_array().unwrap().iter().map(|t| t["cached"].as_bool().unwrap());
+    std::iter::once(document["compile"]["cached"].as_bool().unwrap()).chain(tests).collect()
+}
+
+#[test]
+fn an_equal_run_is_recalled_and_a_changed_checker_is_asked_about_it() {
+    if std::env::var_os("TRIBUNAL_TEST_DATA").is_none() {
+        println!("skipped: recalling runs, because nothing that ran in the host image is kept");
+        return;
+    }
+    let data = tempfile::tempdir().unwrap();
+    share_images(data.path());
+    let package = copy_of("nosort", data.path());
+    let source = "submissions/accepted/least.py";
+    let [first, second, anew] =
+        [&[][..], &[], &["--no-cache"]].map(|more| judge_with_cache(data.path(), &package, source, more));
+    for (document, want) in [(&first, [false; 3]), (&second, [true, false, true]), (&anew, [false; 3])] {
+        assert_eq!(document["verdict"], "AC", "{document}");
+        assert_eq!(cached(document), want, "compile, static validation, case: {document}");
+    }
+    assert_eq!(first["tests"][1]["cpu_time_ms"], second["tests"][1]["cpu_time_ms"], "what was measured");
+
+    std::fs::create_dir(package.join("output_validator")).unwrap();
+    std::fs::write(package.join("output_validator/never.py"), "import sys\nsys.exit(43)\n").unwrap();
+    let checked = judge_with_cache(data.path(), &package, source, &[]);
+    assert_eq!((&checked["verdict"], cached(&checked)), (&"WA".into(), vec![true, false, true]));
+}
+
+#[test]
+fn an_earlier_judgement_is_made_again_without_a_run() {
+    let data = tempfile::tempdir().unwrap();
+    share_images(data.path());
+    let package = copy_of("nosort", data.path());
+    let judged = judge_with_cache(data.path(), &package, "submissions/accepted/least.py", &["--all"]);
+    let stored = data.path().join("judged.json");
+    std::fs::write(&stored, judged.to_string()).unwrap();
+    let again = || {
+        let mut command = tribunal(data.path());
+        command.arg("judge").arg(&package).arg("--from").arg(&stored).arg("--json");
+        let output = finish(&mut command);
+        (output.status.code(), json(&output))
+    };
+    let (status, same) = again();
+    assert_eq!((status, &same["verdict"], &same["changes"]), (Some(0), &"AC".into(), &serde_json::json!([])));
+
+    let manifest = std::fs::read_to_string(package.join("problem.yaml")).unwrap();
+    let limit = |seconds: &str| manifest.replace("time_limit: 1\n", &format!("time_limit: {seconds}\n"));
+    std::fs::write(package.join("problem.yaml"), limit("0.001")).unwrap();
+    let (status, slow) = again();
+    assert_eq!((status, &slow["verdict"]), (Some(0), &"TLE".into()), "{slow}");
+    assert_eq!(slow["changes"][0]["test"], "secret/1");
+    assert_eq!((&slow["changes"][1]["from"], &slow["changes"][1]["to"]), (&"AC".into(), &"TLE".into()));
+
+    // A stored TLE cannot become anything else without a run.
+    std::fs::write(&stored, slow.to_string()).unwrap();
+    std::fs::write(package.join("problem.yaml"), &manifest).unwrap();
+    let (status, open) = again();
+    assert_eq!((status, &open["verdict"]), (Some(1), &Value::Null));
+    assert_eq!(open["needs_run"], serde_json::json!(["secret/1"]));
 }

@@ -18,10 +18,12 @@
 #![forbid(unsafe_code)]
 
 pub mod boxes;
+pub mod cache;
 pub mod consume;
 pub mod coordinator_http;
 pub mod engine;
 pub mod error;
+pub mod floor;
 pub mod packages;
 pub mod runner;
 #[cfg(test)]

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec, Side};
 
+use crate::cache::Keep;
+
 /// Why there are no facts. Never a verdict: whether one follows is decided in `engine`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
@@ -66,6 +68,16 @@ pub trait Runner: Send + Sync {
     /// See [`RunError`]; a program that ran, however badly, is never an error.
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError>;
 
+    /// The same, or what an equal run left earlier where that may be used again; the flag tells which. Only a
+    /// runner with a memory recalls anything.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    async fn run_or_recall(&self, spec: RunSpec, keep: Keep) -> Result<(RunOutcome, bool), RunError> {
+        let _ = keep;
+        Ok((self.run(spec).await?, false))
+    }
+
     /// Runs two programs that talk with each other, each in a box of its own. Returns once both are gone. Dropping
     /// the future kills both.
     ///
@@ -93,6 +105,24 @@ pub async fn run_twice(runner: &dyn Runner, spec: RunSpec) -> Result<RunOutcome,
     }
 }
 
+/// Runs `spec` or recalls an equal run, once more when the box itself failed.
+///
+/// # Errors
+/// As [`run_twice`].
+pub async fn run_or_recall_twice(
+    runner: &dyn Runner,
+    spec: RunSpec,
+    keep: Keep,
+) -> Result<(RunOutcome, bool), RunError> {
+    match runner.run_or_recall(spec.clone(), keep).await {
+        Err(first) if first.is_transient() => {
+            tracing::warn!(error = %first, "a box failed; trying once more");
+            Ok((runner.run(spec).await?, false))
+        }
+        other => other,
+    }
+}
+
 /// The same for a pair.
 ///
 /// # Errors
@@ -111,6 +141,10 @@ pub async fn run_pair_twice(runner: &dyn Runner, spec: PairSpec) -> Result<PairO
 impl<R: Runner + ?Sized> Runner for Arc<R> {
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError> {
         (**self).run(spec).await
+    }
+
+    async fn run_or_recall(&self, spec: RunSpec, keep: Keep) -> Result<(RunOutcome, bool), RunError> {
+        (**self).run_or_recall(spec, keep).await
     }
 
     async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError> {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use checker::policy::Policy;
 use clap::{Args, Parser, Subcommand};
 use proto::units::{Bytes, parse_duration};
 use proto::verdict::Verdict;
@@ -64,6 +65,10 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Check a problem package and judge all its example submissions
     Verify(VerifyArgs),
+    /// Work on problem packages themselves
+    Problem(ProblemArgs),
+    /// Grade many submissions with a course's autograder
+    Grade(GradeArgs),
     /// API, web page, store, queue and a worker in one process
     Serve(ServeArgs),
     /// The API alone; jobs go through a broker
@@ -96,14 +101,22 @@ pub(crate) struct JudgeArgs {
     /// Package directory or zip
     pub(crate) problem: PathBuf,
     /// Source files, or directories of them; together they are one program
-    #[arg(required = true, value_name = "SOURCE")]
+    #[arg(required_unless_present = "from", value_name = "SOURCE")]
     pub(crate) sources: Vec<PathBuf>,
+    /// Judge again what this judgement (the JSON of an earlier `judge --json`) says was observed, under the
+    /// package's limits and scoring of today, without a run; shows what changes
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sources", "language", "only"])]
+    pub(crate) from: Option<PathBuf>,
     /// Language id; guessed from the extension when that is unambiguous
     #[arg(long, value_name = "ID")]
     pub(crate) language: Option<String>,
     /// Run every test case even after a failure
     #[arg(long)]
     pub(crate) all: bool,
+    /// What a failed case stops and which case decides: icpc (the first failure ends it), all, worst, oi (a
+    /// failure ends its group), analyst (all, and slow ones are watched past the limit) [default: icpc]
+    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    pub(crate) policy: Option<Policy>,
     /// Run only this test case, or those below this folder; may be repeated
     #[arg(long, value_name = "TEST")]
     pub(crate) only: Vec<String>,
@@ -113,6 +126,9 @@ pub(crate) struct JudgeArgs {
     /// Exit 1 unless the verdict is one of these
     #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = verdict)]
     pub(crate) expect: Vec<Verdict>,
+    /// Make every run anew and keep none for later
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// Print exactly one JSON document on stdout
     #[arg(long)]
     pub(crate) json: bool,
@@ -201,6 +217,71 @@ pub(crate) struct VerifyArgs {
     /// Submissions at once
     #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
     pub(crate) jobs: u32,
+    /// Make every run anew and keep none for later
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Print exactly one JSON document on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProblemArgs {
+    #[command(subcommand)]
+    pub(crate) command: ProblemCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProblemCommand {
+    /// Make a small complete package to start from
+    New {
+        /// The folder to make; its last part is the package's name
+        #[arg(value_name = "NAME")]
+        folder: PathBuf,
+        /// What kind of package
+        #[arg(long = "type", value_name = "TYPE", value_enum, default_value = "pass-fail")]
+        kind: crate::problem_new::Kind,
+        /// Title for people [default: made from the name]
+        #[arg(long, value_name = "TEXT")]
+        title: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GradeArgs {
+    /// Gradescope autograder (zip or folder), PrairieLearn question folder, folder with a harness.toml, or image:NAME
+    #[arg(value_name = "HARNESS")]
+    pub(crate) harness: PathBuf,
+    /// Folder with a folder, file or zip for each student, or a CSV file with the columns id and path
+    #[arg(value_name = "DIR|LIST.csv")]
+    pub(crate) submissions: PathBuf,
+    /// Submissions at once
+    #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
+    pub(crate) jobs: u32,
+    /// Keep records, results.csv and results.json there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Go on with the records in --out: grade what is missing, and what changed
+    #[arg(long, requires = "out")]
+    pub(crate) resume: bool,
+    /// Wall-clock time of one submission [default: the harness's own, else 2m; 30s for PrairieLearn]
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub(crate) time: Option<Duration>,
+    /// Memory of one submission [default: the harness's own, else 1GiB]
+    #[arg(long, value_name = "S", value_parser = size)]
+    pub(crate) memory: Option<Bytes>,
+    /// Image by name or digest [default: the harness's own, else `host`]
+    #[arg(long, value_name = "NAME|DIGEST")]
+    pub(crate) image: Option<String>,
+    /// The image has what setup.sh would install
+    #[arg(long)]
+    pub(crate) installed: bool,
+    /// Whose view to print and to write: staff or student
+    #[arg(long = "as", value_name = "WHO", default_value = "staff", value_parser = ["staff", "student"])]
+    pub(crate) view: String,
+    /// What a student may see by now: before-due-date, after-due-date, published
+    #[arg(long, value_name = "STAGE", default_value = "before-due-date")]
+    pub(crate) stage: harness::Stage,
     /// Print exactly one JSON document on stdout
     #[arg(long)]
     pub(crate) json: bool,

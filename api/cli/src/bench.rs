@@ -64,7 +64,8 @@ fn bench_judge(settings: &Settings, rounds: u32, jobs: u32, id: &str, json: bool
     let boxes = Settings::boxes(jobs as usize)?;
     let store = settings.store()?;
     tell_host_image(&store, language);
-    let engine = settings.engine(boxes, &store);
+    // What is measured is judging, not remembering.
+    let engine = settings.without_cache(true).engine(boxes, &store);
     let submission = Submission {
         language: id.to_owned(),
         files: vec![SourceFile { name: program.name, content: program.source.into_owned() }],

@@ -20,6 +20,7 @@ struct Raw {
     server: RawServer,
     worker: RawWorker,
     limits: RawLimits,
+    cache: RawCache,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -37,6 +38,13 @@ struct RawServer {
 struct RawWorker {
     slots: Option<u32>,
     drain_timeout: Option<String>,
+}
+
+/// What runs leave for equal runs after them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawCache {
+    max: Option<String>,
 }
 
 /// The operator's maxima for limits of requests.
@@ -65,7 +73,12 @@ pub(crate) struct Config {
     pub(crate) slots: Option<u32>,
     pub(crate) drain_timeout: Option<Duration>,
     pub(crate) maxima: Limits,
+    /// Bytes of the cache of runs; `None` is no cache.
+    pub(crate) cache: Option<Bytes>,
 }
+
+/// Bytes of the cache unless the configuration says otherwise.
+const CACHE_MAX: Bytes = Bytes::gib(2);
 
 /// Reads the file, if there is one, and the environment.
 pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
@@ -132,6 +145,14 @@ fn resolve(raw: Raw) -> Result<Config, String> {
     count("limits.processes", limits.processes, &mut maxima.processes)?;
     count("limits.open_files", limits.open_files, &mut maxima.open_files)?;
     count("limits.inodes", limits.inodes, &mut maxima.inodes)?;
+    let cache = match raw.cache.max.as_deref() {
+        None => Some(CACHE_MAX),
+        Some("off") => None,
+        Some(text) => {
+            let size = text.parse().map_err(|e: UnitError| format!("`cache.max`: {e}, or `off`"))?;
+            Some(size)
+        }
+    };
     if raw.worker.slots == Some(0) {
         return Err("`worker.slots` is zero; at least 1 is needed".to_owned());
     }
@@ -149,6 +170,7 @@ fn resolve(raw: Raw) -> Result<Config, String> {
         slots: raw.worker.slots,
         drain_timeout,
         maxima,
+        cache,
     })
 }
 
@@ -202,7 +224,11 @@ mod tests {
 
     #[test]
     fn unknown_keys_zero_and_missing_units_stop_the_start_by_name() {
+        assert_eq!(read("", &[]).unwrap().cache, Some(CACHE_MAX));
+        assert_eq!(read("", &[("TRIBUNAL__CACHE__MAX", "off")]).unwrap().cache, None);
+        assert_eq!(read("[cache]\nmax = \"1MiB\"", &[]).unwrap().cache, Some(Bytes::mib(1)));
         for (toml, named) in [
+            ("[cache]\nmax = \"1\"", "cache.max"),
             ("[limits]\ncpu = \"1s\"", "cpu"),
             ("[limit]\n", "limit"),
             ("[limits]\ncpu_time = \"1\"", "limits.cpu_time"),

@@ -8,7 +8,9 @@ use sandbox::spec::{RootBind, RootSpec};
 use sandbox::{BoxServer, ServerConfig};
 use tokio::runtime::Runtime;
 use worker::boxes::BoxRunner;
+use worker::cache::CachedRunner;
 use worker::engine::Engine;
+use worker::runner::Runner;
 use worker::toolchains::Toolchains;
 
 use crate::config::Config;
@@ -52,8 +54,28 @@ impl Settings {
         let find =
             move |language: &language::Language| store.rootfs_for_language(language).map_err(|e| chain(&e));
         let toolchains = Toolchains::new(language::all().iter().cloned(), Box::new(find));
-        Engine::new(Arc::new(BoxRunner::new(boxes)), Arc::new(toolchains))
-            .with_maxima(self.config.maxima.clone())
+        let runner = self.remembering(Arc::new(BoxRunner::new(boxes)));
+        Engine::new(runner, Arc::new(toolchains)).with_maxima(self.config.maxima.clone())
+    }
+
+    /// The same runner with a memory in the data directory, unless there is to be none.
+    fn remembering(&self, runner: Arc<dyn Runner>) -> Arc<dyn Runner> {
+        let Some(most) = self.config.cache else { return runner };
+        match worker::cache::Store::open(&self.data.join("cache/runs"), most) {
+            Ok(store) => Arc::new(CachedRunner::new(runner, Arc::new(store))),
+            Err(e) => {
+                note(&format!("runs are not kept for later: {e}"));
+                runner
+            }
+        }
+    }
+
+    /// These settings without a cache of runs.
+    #[must_use]
+    pub(crate) fn without_cache(&self, off: bool) -> Self {
+        let mut config = self.config.clone();
+        config.cache = config.cache.filter(|_| !off);
+        Self { data: self.data.clone(), config }
     }
 }
 

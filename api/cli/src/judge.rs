@@ -1,9 +1,13 @@
 //! `tribunal judge`: one submission against one package, in this process.
 
+mod again;
+
 use std::sync::Arc;
 
+use checker::policy::Policy;
 use proto::report::Judgement;
 use proto::verdict::Verdict;
+use worker::engine::ANSWERS;
 use worker::{Against, JudgeError, Submission};
 
 use crate::args::JudgeArgs;
@@ -12,23 +16,33 @@ use crate::output::{Failure, note, print_json, print_line};
 use crate::{report, sources};
 
 pub(crate) fn main(args: &JudgeArgs, settings: &Settings) -> Result<u8, Failure> {
+    if let Some(from) = &args.from {
+        return again::main(args, from, settings);
+    }
     let files = sources::load(&args.sources)?;
-    let language = sources::language_of(args.language.as_deref(), &files)?;
     let scratch = scratch()?;
     let loaded = open_problem(&args.problem, scratch.path())?;
+    let language = match loaded.problem.submit_answer {
+        true => None,
+        false => Some(sources::language_of(args.language.as_deref(), &files)?),
+    };
     let boxes = Settings::boxes(0)?;
     let store = settings.store()?;
-    tell_host_image(&store, language);
+    if let Some(language) = language {
+        tell_host_image(&store, language);
+    }
 
-    let submission =
-        Submission { language: language.id.clone(), files, all: args.all, only: args.only.clone() };
+    let language = language.map_or(ANSWERS, |l| l.id.as_str()).to_owned();
+    let submission = Submission { language, files, all: args.all, only: args.only.clone() };
+    let policy = policy(args);
     let against = Against::Problem(Arc::new(loaded.problem));
-    let engine = settings.engine(boxes, &store).with_parallel_cases(args.jobs as usize);
-    let judged = runtime()?.block_on(engine.judge(&submission, &against, &mut |_| {}));
+    let engine =
+        settings.without_cache(args.no_cache).engine(boxes, &store).with_parallel_cases(args.jobs as usize);
+    let judged = runtime()?.block_on(engine.judge_under(policy, &submission, &against, &mut |_| {}));
     let judgement = match judged {
         Ok(judgement) => judgement,
         Err(JudgeError::Rejected(why)) => return Err(Failure::usage(why)),
-        Err(JudgeError::Failed { cause, .. }) => Judgement::system_error(&language.id, cause),
+        Err(JudgeError::Failed { cause, .. }) => Judgement::system_error(&submission.language, cause),
     };
     if args.json {
         print_json(&judgement)?;
@@ -36,6 +50,10 @@ pub(crate) fn main(args: &JudgeArgs, settings: &Settings) -> Result<u8, Failure>
         print_line(&report::text(&judgement))?;
     }
     Ok(status(&judgement, &args.expect))
+}
+
+fn policy(args: &JudgeArgs) -> Policy {
+    args.policy.unwrap_or(if args.all { Policy::All } else { Policy::Icpc })
 }
 
 fn status(judgement: &Judgement, expect: &[Verdict]) -> u8 {

@@ -14,11 +14,16 @@ mod check;
 mod config;
 mod context;
 mod doctor;
+mod grade;
+mod grade_list;
+mod grade_records;
 mod images_cmd;
 mod judge;
 mod languages;
 mod openapi;
 mod output;
+mod problem_cmd;
+mod problem_new;
 mod report;
 mod run;
 mod selftest_cmd;
@@ -60,6 +65,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Run(args) => run::main(&args, &settings),
         Command::Check(args) => check::main(&args, &settings),
         Command::Verify(args) => verify::main(&args, &settings),
+        Command::Problem(args) => problem_cmd::main(&args.command),
+        Command::Grade(args) => grade::main(&args, &settings),
         Command::Serve(args) => serve::serve(args, &settings),
         Command::Api(args) => serve::api(args, &settings),
         Command::Worker(args) => worker_cmd::main(args, &settings),

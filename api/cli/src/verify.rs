@@ -1,25 +1,26 @@
 //! `tribunal verify`: the package against its own word. Every example submission is judged on all cases.
 
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use checker::policy::Policy;
 use futures::stream::{self, StreamExt as _};
-use problem::Severity;
 use problem::model::{ExampleSubmission, Problem, Rule};
 use problem::rules::Seen;
 use problem::score::Score;
-use proto::job::SourceFile;
+use problem::{Diagnostic, Severity};
+use proto::limits::Limits;
 use proto::report::{CompileStatus, Judgement};
 use proto::units::round_ms;
 use proto::verdict::Verdict;
 use serde_json::{Value, json};
-use worker::engine::Engine;
-use worker::{Against, JudgeError, Submission};
+use worker::engine::{Engine, TimeBounds, example_submission};
+use worker::{Against, JudgeError};
 
 use crate::args::VerifyArgs;
 use crate::context::{Settings, runtime, scratch, tell_host_image};
 use crate::output::{Failure, note, print_json, print_line};
-use crate::{report, sources};
+use crate::report;
 
 /// What came of one example submission.
 struct Verified {
@@ -32,6 +33,7 @@ struct Verified {
     score: Option<String>,
     slowest_ms: Option<f64>,
     reason: Option<String>,
+    bounds: TimeBounds,
 }
 
 pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure> {
@@ -39,7 +41,7 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
         return Err(Failure::usage(format!("there is no package at {}", args.problem.display())));
     }
     let scratch = scratch()?;
-    let loaded = match problem::open(&args.problem, scratch.path()) {
+    let mut loaded = match problem::open(&args.problem, scratch.path()) {
         Ok(loaded) => loaded,
         Err(refused) => return refuse(args, &refused),
     };
@@ -54,12 +56,21 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
             tell_host_image(&store, language);
         }
     }
-    let engine = settings.engine(boxes, &store);
+    let engine = settings.without_cache(args.no_cache).engine(boxes, &store);
     let problem = Arc::new(loaded.problem);
-    let verified = runtime()?.block_on(verify_all(&engine, &problem, args.jobs as usize));
+    let (verified, limit) = runtime()?.block_on(async {
+        let verified = verify_all(&engine, &problem, args.jobs as usize).await;
+        let limit = time_limit(&engine, &problem, &verified).await;
+        (verified, limit)
+    });
+    if let Err(why) = &limit {
+        let path = "problem.yaml".to_owned();
+        let message = format!("no time limit can be inferred: {why}");
+        loaded.diagnostics.push(Diagnostic { severity: Severity::Error, path, line: None, message });
+    }
 
-    let ok = verified.iter().all(|v| v.ok);
-    let time_limit = problem.limits.cpu_time.unwrap_or(proto::limits::Limits::run_defaults().cpu_time);
+    let ok = limit.is_ok() && verified.iter().all(|v| v.ok);
+    let time_limit = limit.unwrap_or(Limits::run_defaults().cpu_time);
     if args.json {
         print_json(&json!({
             "ok": ok,
@@ -75,6 +86,23 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
         print_line(if ok { "all expectations hold" } else { "some expectations do not hold" })?;
     }
     Ok(status(ok, &verified))
+}
+
+/// The package's time limit: its own, else the one its submissions lead to, the slow ones looked at as well.
+async fn time_limit(
+    engine: &Engine,
+    problem: &Arc<Problem>,
+    verified: &[Verified],
+) -> Result<Duration, String> {
+    if problem.submit_answer {
+        return Ok(Limits::run_defaults().cpu_time);
+    }
+    let limit = engine.time_limit(problem).await.map_err(|e| e.to_string())??;
+    let too_slow = verified.iter().filter_map(|v| v.bounds.too_slow).min();
+    match too_slow.filter(|_| problem.limits.cpu_time.is_none()) {
+        None => Ok(limit),
+        Some(slow) => problem.limits.time_rule.leaves(limit, slow).map(|()| limit).map_err(|e| e.to_string()),
+    }
 }
 
 /// A system error of ours is no answer about the package.
@@ -141,8 +169,9 @@ async fn verify_one(engine: &Engine, problem: &Arc<Problem>, example: &ExampleSu
         score: None,
         slowest_ms: None,
         reason: None,
+        bounds: TimeBounds::default(),
     };
-    let submission = match submission(problem, example) {
+    let submission = match example_submission(problem, example) {
         Ok(submission) => submission,
         Err(why) => {
             verified.reason = Some(why);
@@ -150,10 +179,12 @@ async fn verify_one(engine: &Engine, problem: &Arc<Problem>, example: &ExampleSu
         }
     };
     verified.language = Some(submission.language.clone());
-    let judged = engine.judge(&submission, &Against::Problem(Arc::clone(problem)), &mut |_| {}).await;
+    let against = Against::Problem(Arc::clone(problem));
+    let judged = engine.judge_under(Policy::Analyst, &submission, &against, &mut |_| {}).await;
     match judged {
         Ok(judgement) => {
             verified.slowest_ms = slowest(&judgement);
+            verified.bounds.take(problem.version, &example.rules, &judgement);
             verified.verdict = Some(judgement.verdict);
             verified.score.clone_from(&judgement.score);
             verified.reason = unexpected(&judgement, &example.rules);
@@ -166,27 +197,6 @@ async fn verify_one(engine: &Engine, problem: &Arc<Problem>, example: &ExampleSu
         }
     }
     verified
-}
-
-fn submission(problem: &Problem, example: &ExampleSubmission) -> Result<Submission, String> {
-    let mut files = Vec::new();
-    for (name, path) in &example.program.files {
-        let content = problem.constants.apply(&read(path)?).into_owned();
-        files.push(SourceFile { name: name.clone(), content });
-    }
-    let named = match &example.program.language {
-        Some(code) => {
-            let known = language::by_package_code(code);
-            Some(known.ok_or_else(|| format!("is in `{code}`, a language unknown here"))?.id.clone())
-        }
-        None => None,
-    };
-    let language = sources::language_of(named.as_deref(), &files).map_err(|e| e.to_string())?;
-    Ok(Submission { language: language.id.clone(), files, all: true, only: Vec::new() })
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|e| format!("could not read {}: {e}", path.display()))
 }
 
 fn slowest(judgement: &Judgement) -> Option<f64> {

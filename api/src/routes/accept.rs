@@ -4,8 +4,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use checker::policy::{Policy, UnknownPolicy};
 use proto::http::{FileBody, NewSubmission, TestBody};
-use proto::job::{InlineTest, Priority, SourceFile};
+use proto::job::{InlineTest, SourceFile};
 use proto::language::LanguageInfo;
 use proto::limits::Limits;
 use serde_json::Value;
@@ -30,9 +31,13 @@ const WORD_MAX: usize = 256;
 /// How many labels.
 const LABELS_MAX: usize = 32;
 
-/// Reads the JSON body. `limits` is read on its own, so that what is wrong with it is `invalid_limit`.
+/// Reads the JSON body.
 pub(crate) fn read_json(bytes: &[u8]) -> Result<NewSubmission, ApiError> {
-    let value: Value = super::parse(bytes)?;
+    read_value(super::parse(bytes)?)
+}
+
+/// Reads one submission. `limits` is read on its own, so that what is wrong with it is `invalid_limit`.
+pub(crate) fn read_value(value: Value) -> Result<NewSubmission, ApiError> {
     if let Some(limits) = value.get("limits").filter(|l| !l.is_null()) {
         serde_json::from_value::<proto::limits::LimitsRequest>(limits.clone()).map_err(|e| {
             let text = format!("limits: {e}");
@@ -65,7 +70,18 @@ pub(crate) fn content(body: &NewSubmission, maxima: &Limits) -> Result<Content, 
         tests: body.tests.as_deref().map(tests).transpose()?,
         limits,
         all: body.all,
+        policy: policy(body)?,
     })
+}
+
+fn policy(body: &NewSubmission) -> Result<Option<String>, ApiError> {
+    let invalid = |why: String| ApiError::new(Code::InvalidBody, why);
+    let Some(word) = &body.policy else { return Ok(None) };
+    let policy: Policy = word.parse().map_err(|e: UnknownPolicy| invalid(e.to_string()))?;
+    if body.all && !policy.runs_all() {
+        return Err(invalid(format!("`all` and `policy` {policy} contradict each other; leave one out")));
+    }
+    Ok(Some(policy.to_string()))
 }
 
 fn words(body: &NewSubmission) -> Result<(), ApiError> {
@@ -231,11 +247,6 @@ pub(crate) fn language(
     Ok(())
 }
 
-/// The class asked for. Every tenant may have every class until tokens carry a cap.
-pub(crate) fn priority(asked: Option<Priority>) -> Priority {
-    asked.unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests_of_accept {
     use super::*;
@@ -284,6 +295,8 @@ mod tests_of_accept {
             (r#"{"problem":"a","language":"cpp","files":[{"name":"a.c","content":"x","content_base64":"eA=="}]}"#.into(), Code::InvalidContent),
             (r#"{"problem":"a","language":"cpp","files":[{"name":"a.c","content_base64":"*"}]}"#.into(), Code::InvalidContent),
             (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"callback_url":"http://x"}}"#), Code::NotSupported),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"policy":"best"}}"#), Code::InvalidBody),
+            (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"policy":"oi","all":true}}"#), Code::InvalidBody),
         ];
         for (json, expected) in table {
             let shown: String = json.chars().take(120).collect();

@@ -1,12 +1,18 @@
 //! The HTTP surface: one row per route, collected with its OpenAPI description.
 
 mod accept;
+mod audit;
+mod batch;
 mod catalog;
 mod health;
 mod internal;
 mod multipart;
+mod once;
 mod problems;
+mod rejudges;
 mod submissions;
+mod tenants;
+mod tokens;
 
 #[cfg(test)]
 mod tests;
@@ -50,7 +56,9 @@ struct ApiDoc;
 fn described() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(ApiDoc::openapi())
         .routes(routes!(submissions::create, submissions::list))
-        .routes(routes!(submissions::get))
+        .routes(routes!(submissions::create_many))
+        .routes(routes!(submissions::get, submissions::erase))
+        .routes(routes!(submissions::judgements))
         .routes(routes!(submissions::events))
         .routes(routes!(submissions::cancel))
         .routes(routes!(problems::upload, problems::list))
@@ -60,6 +68,15 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(catalog::workers))
         .routes(routes!(catalog::queue))
         .routes(routes!(catalog::openapi))
+        .routes(routes!(rejudges::create, rejudges::list))
+        .routes(routes!(rejudges::get))
+        .routes(routes!(rejudges::apply))
+        .routes(routes!(rejudges::cancel))
+        .routes(routes!(tokens::create, tokens::list))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(tenants::list))
+        .routes(routes!(tenants::set))
+        .routes(routes!(audit::list))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
@@ -145,6 +162,16 @@ pub(crate) fn json_error(error: &serde_json::Error) -> ApiError {
         serde_json::error::Category::Data => ApiError::new(Code::InvalidBody, text),
         _ => ApiError::new(Code::InvalidJson, format!("the body is not JSON: {text}")),
     }
+}
+
+/// A name for people: not empty, short, without control characters.
+pub(crate) fn word(key: &str, text: &str) -> Result<(), ApiError> {
+    const MAX: usize = 100;
+    if !text.trim().is_empty() && text.len() <= MAX && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let detail = format!("`{key}` must have 1 to {MAX} bytes and no control characters");
+    Err(ApiError::new(Code::InvalidBody, detail))
 }
 
 /// Query parameters whose refusals are problem documents.

@@ -10,7 +10,7 @@ use proto::http::{ProblemDocument, ProblemView};
 use proto::id::Digest;
 use serde::Deserialize;
 
-use super::{Params, body, json};
+use super::{Params, audit, body, json};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{ApiError, Code};
@@ -51,7 +51,9 @@ pub(crate) async fn upload(
     let (zip, file_name) = if form { part(request, &app).await? } else { (body(request, &app).await?, None) };
     let naming = package::Naming { asked: query.name.as_deref(), file: file_name.as_deref() };
     let (view, new) = package::install(&app.store, zip, naming).await?;
-    tracing::info!(problem.name = %view.name, problem.digest = %view.digest, new, "a problem was installed");
+    let subject = format!("{}@{}", view.name, view.digest);
+    audit::note(&app, &caller, "problem.upload", &subject, if new { "new revision" } else { "known" })
+        .await?;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, axum::Json(view)).into_response())
 }
@@ -138,7 +140,7 @@ pub(crate) async fn activate(
         Err(StoreError::Missing(_)) => return Err(ApiError::missing("such revision of this problem")),
         Err(e) => return Err(e.into()),
     }
-    tracing::info!(problem.name = %name, problem.digest = %body.digest, "a revision was activated");
+    audit::note(&app, &caller, "problem.activate", &format!("{name}@{}", body.digest), "").await?;
     let row = app.store.problem(&name, None).await?;
     row.map(|p| axum::Json(p.view)).ok_or_else(|| ApiError::missing("such problem"))
 }

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt};
-use proto::http::{NewSubmission, ProblemDocument, SubmissionView};
+use proto::http::{NewSubmission, PastJudgementView, ProblemDocument, QueuePlace, SubmissionView};
 use proto::id::{Digest, SubmissionId};
 use serde::Deserialize;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{Id, Params, accept, body, multipart};
+use super::{Id, Params, accept, audit, batch, body, multipart, once};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{ApiError, Code};
-use crate::store::{Filter, NewRow, ProblemRow, Scope, SubmissionRow};
+use crate::store::{Accepted, Filter, NewRow, Once, ProblemRow, Scope, SubmissionRow};
 use crate::time::now_ms;
 use crate::watch;
 
@@ -84,31 +84,98 @@ pub(crate) async fn create(
         return Err(ApiError::new(Code::UnsupportedMediaType, detail));
     }
     DefaultBodyLimit::max(BODY_MAX).apply(&mut request);
+    let key = once::key(request.headers())?;
     let sent = if form {
         multipart::read(request, &app).await?
     } else {
         accept::read_json(&body(request, &app).await?)?
     };
+    let once = key.map(|key| once::of(key, &sent)).transpose()?;
     let new = checked(&app, &caller, sent).await?;
-    let id = app.store.submit(&new, now_ms()).await?;
-    app.metrics.submitted();
-    app.wake.notify_one();
-    tracing::info!(
-        submission.id = %id, language.id = %new.language, files = new.content.files.len(),
-        priority = new.priority.name(), "accepted"
-    );
+    let Accepted { ids, replayed } = store_all(&app, std::slice::from_ref(&new), once.as_ref()).await?;
+    let id = *ids.first().ok_or_else(|| ApiError::missing("such submission"))?;
     let location = format!("/api/v1/submissions/{id}");
     let row = match patience {
         Some(patience) => watch::wait(&app, id, None, patience).await?,
         None => app.store.submission(id, None).await?,
     };
-    let row = row.ok_or_else(|| ApiError::missing("such submission"))?;
+    let row = row.ok_or_else(|| ApiError::missing("such submission: it was erased since"))?;
     let status = if patience.is_some() && !row.view.state.is_final() {
         StatusCode::ACCEPTED
     } else {
         StatusCode::CREATED
     };
-    Ok((status, [(header::LOCATION, location)], shown(row, &caller)).into_response())
+    let replayed = once::replayed(replayed);
+    Ok((status, replayed, [(header::LOCATION, location)], shown(row, &caller)).into_response())
+}
+
+/// Sends many submissions at once, as a JSON array or one JSON document a line: all are stored or none. A
+/// refusal names every refused one by its place from 0.
+#[utoipa::path(post, path = "/api/v1/submissions/batch", tag = "submissions",
+    request_body(content(
+        (Vec<NewSubmission> = "application/json"),
+        (String = "application/x-ndjson"),
+    )),
+    responses(
+        (status = 201, description = "Stored, in the order in which they were sent", body = Vec<SubmissionView>),
+        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+#[axum::debug_handler(state = Arc<App>)]
+pub(crate) async fn create_many(
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    mut request: Request,
+) -> Result<Response, ApiError> {
+    caller.need(Scope::Submit)?;
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let lines = content_type.is_some_and(batch::is_lines);
+    if !lines && !content_type.is_some_and(is_json) {
+        let detail = "send `application/json` (an array) or `application/x-ndjson`";
+        return Err(ApiError::new(Code::UnsupportedMediaType, detail));
+    }
+    DefaultBodyLimit::max(batch::BODY_MAX).apply(&mut request);
+    let key = once::key(request.headers())?;
+    let sent = batch::read(&body(request, &app).await?, lines)?;
+    let once = key.map(|key| once::of(key, &sent)).transpose()?;
+    let mut new = Vec::with_capacity(sent.len());
+    let mut refused = Vec::new();
+    for (index, one) in sent.into_iter().enumerate() {
+        let read = match accept::read_value(one) {
+            Ok(body) => checked(&app, &caller, body).await,
+            Err(refusal) => Err(refusal),
+        };
+        match read {
+            Ok(row) => new.push(row),
+            Err(refusal) => refused.push((index, refusal)),
+        }
+    }
+    batch::none_refused(refused)?;
+    let Accepted { ids, replayed } = store_all(&app, &new, once.as_ref()).await?;
+    let mut views = Vec::with_capacity(ids.len());
+    for id in ids {
+        let row = app.store.submission(id, None).await?;
+        let row = row.ok_or_else(|| ApiError::missing("such submission: it was erased since"))?;
+        views.push(shown(row, &caller).0);
+    }
+    Ok((StatusCode::CREATED, once::replayed(replayed), axum::Json(views)).into_response())
+}
+
+/// Stores and rings the bell.
+async fn store_all(app: &App, new: &[NewRow], once: Option<&Once>) -> Result<Accepted, ApiError> {
+    let accepted = app.store.submit_all(new, once, now_ms()).await?;
+    if accepted.replayed {
+        tracing::info!(count = accepted.ids.len(), "an Idempotency-Key was seen again");
+        return Ok(accepted);
+    }
+    app.wake.notify_one();
+    for (id, new) in accepted.ids.iter().zip(new) {
+        app.metrics.submitted();
+        tracing::info!(
+            submission.id = %id, language.id = %new.language, files = new.content.files.len(),
+            priority = new.priority.name(), "accepted"
+        );
+    }
+    Ok(accepted)
 }
 
 fn is_json(content_type: &str) -> bool {
@@ -131,7 +198,7 @@ async fn checked(app: &App, caller: &Caller, sent: NewSubmission) -> Result<NewR
         tenant: caller.tenant().to_owned(),
         problem: problem.map(|p| (p.view.name, p.view.digest, p.blob)),
         language: sent.language,
-        priority: accept::priority(sent.priority),
+        priority: caller.capped(sent.priority.unwrap_or_default()),
         capability: crate::CAPABILITY.to_owned(),
         external_id: sent.external_id,
         participant: sent.participant,
@@ -175,10 +242,23 @@ pub(crate) async fn get(
         Some(patience) => watch::wait(&app, id, caller.sees(), patience).await?,
         None => app.store.submission(id, caller.sees()).await?,
     };
-    let row = row.ok_or_else(|| ApiError::missing("such submission"))?;
+    let mut row = row.ok_or_else(|| ApiError::missing("such submission"))?;
+    if row.view.state == proto::event::State::Queued {
+        row.view.queue = place(&app, id).await;
+    }
     let late = patience.is_some() && !row.view.state.is_final();
     let status = if late { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok((status, shown(row, &caller)).into_response())
+}
+
+/// Where it stands; a hint, so an answer is not refused for want of it (the store may be closing).
+async fn place(app: &App, id: SubmissionId) -> Option<QueuePlace> {
+    let slots = app.store.slots_alive(now_ms()).await;
+    let place = match slots {
+        Ok(slots) => app.store.place_in_queue(id, slots, now_ms()).await,
+        Err(e) => Err(e),
+    };
+    place.inspect_err(|e| tracing::debug!(error = %e, "the place in the queue is not known")).ok().flatten()
 }
 
 /// Which submissions to list.
@@ -192,13 +272,21 @@ pub(crate) struct ListQuery {
     before: Option<SubmissionId>,
     /// Only those of this problem.
     problem: Option<String>,
+    /// Only those in this language.
+    language: Option<String>,
+    /// Only those in this state.
+    state: Option<proto::event::State>,
+    /// Only those with this verdict.
+    verdict: Option<proto::verdict::Verdict>,
     /// Only those with this `external_id`.
     external_id: Option<String>,
     /// Only those of this participant.
     participant: Option<String>,
+    /// Only those with this label among theirs.
+    label: Option<String>,
 }
 
-/// Submissions, newest first.
+/// Submissions, newest first. A full page has a `Link` header with `rel="next"`.
 #[utoipa::path(get, path = "/api/v1/submissions", tag = "submissions", params(ListQuery),
     responses(
         (status = 200, body = Vec<SubmissionView>),
@@ -207,8 +295,9 @@ pub(crate) struct ListQuery {
 pub(crate) async fn list(
     caller: Caller,
     State(app): State<Arc<App>>,
+    uri: Uri,
     Params(query): Params<ListQuery>,
-) -> Result<axum::Json<Vec<SubmissionView>>, ApiError> {
+) -> Result<Response, ApiError> {
     caller.need(Scope::Read)?;
     let limit = query.limit.unwrap_or(LIST.0);
     if limit == 0 || limit > LIST.1 {
@@ -219,13 +308,77 @@ pub(crate) async fn list(
         tenant: caller.sees().map(str::to_owned),
         before: query.before,
         problem: query.problem,
+        language: query.language,
+        state: query.state,
+        verdict: query.verdict,
         external_id: query.external_id,
         participant: query.participant,
+        label: query.label,
         limit,
     };
     let rows = app.store.list_submissions(&filter).await?;
     let judge = caller.is_judge();
-    Ok(axum::Json(rows.into_iter().map(|r| watch::view_for(r.view, judge)).collect()))
+    let full = rows.len() == limit as usize;
+    let views: Vec<SubmissionView> = rows.into_iter().map(|r| watch::view_for(r.view, judge)).collect();
+    let next = views.last().filter(|_| full).map(|last| [(header::LINK, next_page(&uri, last.id))]);
+    Ok((next, axum::Json(views)).into_response())
+}
+
+/// The same question about what is older than `last` (RFC 8288).
+fn next_page(uri: &Uri, last: SubmissionId) -> String {
+    let asked = uri.query().unwrap_or_default().split('&');
+    let rest = asked.filter(|pair| !pair.is_empty() && !pair.starts_with("before="));
+    let query: Vec<String> = rest.map(str::to_owned).chain([format!("before={last}")]).collect();
+    format!("<{}?{}>; rel=\"next\"", uri.path(), query.join("&"))
+}
+
+/// Every judgement of a submission that is done, the first one first.
+#[utoipa::path(get, path = "/api/v1/submissions/{id}/judgements", tag = "submissions",
+    params(("id" = SubmissionId, Path, description = "Its id")),
+    responses(
+        (status = 200, body = Vec<PastJudgementView>),
+        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn judgements(
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    Id(id): Id<SubmissionId>,
+) -> Result<axum::Json<Vec<PastJudgementView>>, ApiError> {
+    caller.need(Scope::Read)?;
+    if app.store.submission(id, caller.sees()).await?.is_none() {
+        return Err(ApiError::missing("such submission"));
+    }
+    let past = app.store.judgements(id).await?;
+    let judge = caller.is_judge();
+    let shown = past.into_iter().map(|p| PastJudgementView {
+        current: p.current,
+        created_at: p.created_at,
+        done_at: p.done_at,
+        judgement: watch::judgement_for(p.view, judge),
+    });
+    Ok(axum::Json(shown.collect()))
+}
+
+/// Erases a submission for good: its sources, its judgements, everything. A run that has begun is stopped.
+#[utoipa::path(delete, path = "/api/v1/submissions/{id}", tag = "submissions",
+    params(("id" = SubmissionId, Path, description = "Its id")),
+    responses(
+        (status = 204, description = "Nothing of it is left"),
+        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn erase(
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    Id(id): Id<SubmissionId>,
+) -> Result<StatusCode, ApiError> {
+    caller.need(Scope::Submit)?;
+    if app.store.submission(id, caller.sees()).await?.is_none() || !app.store.erase(id).await? {
+        return Err(ApiError::missing("such submission"));
+    }
+    app.hub.finished(id);
+    audit::note(&app, &caller, "submission.erase", &id.to_string(), "").await?;
+    tracing::info!(submission.id = %id, "erased");
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Server-sent events `state`, `compile`, `test`, `done`. The stream ends after `done`; `Last-Event-ID`

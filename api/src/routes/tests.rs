@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::store::Scope;
 use crate::testing::{Answer, SECRET, Site, judge_with};
 
+mod service;
+
 const SUBMISSIONS: &str = "/api/v1/submissions";
 
 fn body() -> Value {
@@ -83,21 +85,57 @@ async fn watchers_hear_the_same_story_early_late_and_after_a_break() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         judge_with(link.unwrap()).await;
     });
-    let early = events(&early.text);
-    let told = ["state", "state", "state", "compile", "test", "test", "done"];
+    // How many cases there are is told while it is judged only, and this worker is faster than some watchers.
+    let total = |e: &(i64, String, Value)| e.2.get("tests_total").is_some();
+    let early: Vec<_> = events(&early.text).into_iter().filter(|e| !total(e)).collect();
+    let told = ["state", "state", "compile", "test", "test", "done"];
     assert_eq!(names(&early), told);
     assert!(early.windows(2).all(|pair| pair[0].0 < pair[1].0), "ids increase");
     assert_eq!(early[0].2["state"], "queued");
-    assert_eq!(early[2].2, json!({"state": "running", "attempt": 1, "tests_total": 2}));
-    assert_eq!((&early[4].2["index"], &early[4].2["verdict"]), (&json!(0), &json!("WA")));
-    assert_eq!(early[6].2["judgement"]["tests"].as_array().unwrap().len(), 2);
+    assert_eq!((&early[3].2["index"], &early[3].2["verdict"]), (&json!(0), &json!("WA")));
+    assert_eq!(early[5].2["judgement"]["tests"].as_array().unwrap().len(), 2);
     let late = events(&site.ask("GET", &path, None, None).await.text);
-    let without_total: Vec<_> = early.iter().filter(|e| e.2.get("tests_total").is_none()).cloned().collect();
-    assert_eq!(late, without_total, "the replay tells the same with the same ids");
+    assert_eq!(late, early, "the replay tells the same with the same ids");
     let resume =
-        Request::get(&path).header("host", "localhost").header("last-event-id", early[4].0.to_string());
+        Request::get(&path).header("host", "localhost").header("last-event-id", early[3].0.to_string());
     let rest = events(&site.send(resume.body(Body::empty()).unwrap()).await.text);
-    assert_eq!(rest, early[5..]);
+    assert_eq!(rest, early[4..]);
+}
+
+#[tokio::test]
+async fn a_watcher_hears_how_many_cases_there_are_while_it_is_judged() {
+    let mut site = Site::start(false).await;
+    let id = submit(&site).await.parse().unwrap();
+    let mut heard = crate::watch::follow(site.app.clone(), id, None, true, -1);
+    let me = crate::testing::registration("host", &["cpp"]);
+    let queue::WorkerLink { mut jobs, events, coordinator, .. } = site.link.take().unwrap();
+    coordinator.register(&me).await.unwrap();
+    let delivery = jobs.next().await.unwrap();
+    let judgement_id = delivery.message.judgement_id;
+    let request = proto::http::ClaimRequest { worker_id: me.id, redelivered: false };
+    let reply = coordinator.claim(judgement_id, &request).await.unwrap();
+    let proto::http::ClaimReply::Granted { attempt, fence, .. } = reply else { panic!("{reply:?}") };
+    let event = proto::event::EventKind::State { state: proto::event::State::Running, tests_total: Some(2) };
+    let message = proto::event::EventMessage {
+        schema: 1,
+        judgement_id,
+        submission_id: id,
+        attempt,
+        fence,
+        seq: 0,
+        event,
+    };
+    events.publish(&message).await;
+    let told = async {
+        loop {
+            let sent = heard.recv().await.expect("the story goes on");
+            if sent.data.get("tests_total").is_some() {
+                return sent;
+            }
+        }
+    };
+    let told = tokio::time::timeout(std::time::Duration::from_secs(60), told).await.unwrap();
+    assert_eq!(told.data, json!({"state": "running", "attempt": 1, "tests_total": 2}));
 }
 
 #[tokio::test]
@@ -195,7 +233,7 @@ async fn elsewhere_than_on_loopback_every_route_but_health_and_the_page_needs_a_
             seen += 1;
         }
     }
-    assert!(seen >= 17, "{seen} routes were tried");
+    assert!(seen >= 30, "{seen} routes were tried");
     assert_eq!(site.ask("GET", "/api/v1/queue", Some(&site.admin), None).await.status, StatusCode::OK);
 }
 
@@ -250,11 +288,21 @@ async fn a_contestants_token_never_sees_what_is_for_judges_on_any_route() {
             continue;
         }
         let path = path.replace("{id}", &id);
-        hidden(&site.ask("GET", &path, Some(&contestant), None).await, &path);
+        let answer = site.ask("GET", &path, Some(&contestant), None).await;
+        if ["/api/v1/tokens", "/api/v1/tenants", "/api/v1/audit", "/api/v1/rejudges"].contains(&path.as_str())
+            || path.starts_with("/api/v1/rejudges/")
+        {
+            assert_eq!(answer.code(), "forbidden", "{path}");
+            continue;
+        }
+        hidden(&answer, &path);
         let seen = site.ask("GET", &path, Some(&judge), None).await;
         shown_to_judges += usize::from(seen.text.contains(SECRET));
     }
-    assert_eq!(shown_to_judges, 3, "one, list and events show it to judges, or this test proves nothing");
+    assert_eq!(
+        shown_to_judges, 4,
+        "one, list, judgements and events show it to judges, or this test proves nothing"
+    );
     let live = submit_with(&site, &contestant).await;
     hidden(
         &site.ask("GET", &format!("{SUBMISSIONS}/{live}/events"), Some(&contestant), None).await,
@@ -273,7 +321,9 @@ async fn another_tenants_submission_is_not_there() {
     let id = submit(&site).await;
     let scopes = [Scope::Submit, Scope::Read, Scope::Judge];
     let other = site.app.store.create_token("o", "other", &scopes, 0).await.unwrap();
-    for (method, path) in [("GET", ""), ("GET", "/events"), ("POST", "/cancel")] {
+    for (method, path) in
+        [("GET", ""), ("GET", "/events"), ("GET", "/judgements"), ("POST", "/cancel"), ("DELETE", "")]
+    {
         let answer = site.ask(method, &format!("{SUBMISSIONS}/{id}{path}"), Some(&other), None).await;
         assert_eq!(answer.code(), "not_found", "{method} {path}");
     }

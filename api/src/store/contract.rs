@@ -26,7 +26,15 @@ macro_rules! on_every_store {
     };
 }
 
+mod rejudges;
+mod tenancy;
+
 const NOW: Millis = 1_000_000;
+
+async fn submit_as(store: &Store, tenant: &str, count: usize, now: Millis) -> Vec<SubmissionId> {
+    let row = NewRow { tenant: tenant.into(), ..new_row(Priority::Normal) };
+    store.submit_all(&vec![row; count], None, now).await.unwrap().ids
+}
 
 async fn submit(store: &Store) -> (SubmissionId, JudgementId) {
     let id = store.submit(&new_row(Priority::Normal), NOW).await.unwrap();
@@ -256,7 +264,7 @@ on_every_store!(a_cancelled_submission_is_judged_by_nobody, |store| {
 on_every_store!(jobs_are_leased_by_class_then_age_and_only_once, |store| {
     let mut ids = Vec::new();
     for (priority, at) in
-        [(Priority::Bulk, 1), (Priority::Normal, 3), (Priority::Normal, 2), (Priority::Contest, 9)]
+        [(Priority::Bulk, 1), (Priority::Normal, 2), (Priority::Normal, 3), (Priority::Contest, 9)]
     {
         ids.push(store.submit(&new_row(priority), NOW + at).await.unwrap());
     }
@@ -265,7 +273,7 @@ on_every_store!(jobs_are_leased_by_class_then_age_and_only_once, |store| {
     for job in &leased {
         order.push(store.job(job.judgement).await.unwrap().unwrap().submission_id);
     }
-    assert_eq!(order, [ids[3], ids[2], ids[1], ids[0]]);
+    assert_eq!(order, [ids[3], ids[1], ids[2], ids[0]]);
     assert!(store.lease_jobs(None, 9, 1000, NOW + 10).await.unwrap().is_empty(), "all are in hand");
     assert_eq!(store.lease_jobs(None, 9, 1000, NOW + 5000).await.unwrap().len(), 4, "leases run out");
     assert!(store.lease_jobs(Some("riscv64"), 9, 1000, NOW + 50_000).await.unwrap().is_empty());
@@ -293,9 +301,9 @@ on_every_store!(published_jobs_are_counted_and_lost_ones_come_back, |store| {
 on_every_store!(tokens_are_found_by_their_text_and_kept_as_hashes, |store| {
     let token = store.create_token("ci", "team", &[Scope::Submit, Scope::Read], NOW).await.unwrap();
     assert!(token.starts_with("trb_") && token.len() > 40);
-    let row = store.token(&token).await.unwrap().unwrap();
+    let row = store.token(&token, NOW).await.unwrap().unwrap();
     assert_eq!((row.tenant.as_str(), row.scopes.as_slice()), ("team", &[Scope::Submit, Scope::Read][..]));
-    assert!(store.token("trb_wrong").await.unwrap().is_none());
+    assert!(store.token("trb_wrong", NOW).await.unwrap().is_none());
     assert!(!store.has_token(Scope::Admin).await.unwrap());
     let stored = store.db.row("SELECT id, name, lookup, hash FROM tokens", args![]).await.unwrap().unwrap();
     for column in 0..4 {

@@ -12,7 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
 
 use super::StoreError;
 use crate::redact::redact;
@@ -183,7 +183,12 @@ impl Db {
             .synchronous(SqliteSynchronous::Full) // what was answered with 201 survives a power cut
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
-        let pool = |n| SqlitePoolOptions::new().max_connections(n).acquire_timeout(ACQUIRE_TIMEOUT);
+        let pool = |n| {
+            let pool = SqlitePoolOptions::new().max_connections(n).acquire_timeout(ACQUIRE_TIMEOUT);
+            // SQLite rolls back by itself when the disk is full; sqlx's own ROLLBACK then finds nothing to roll back, and
+            // it counts the connection as in a transaction for ever. Such a one is closed, and another is opened.
+            pool.before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+        };
         let write = pool(1).connect_with(options.clone()).await.map_err(failed)?;
         MIGRATIONS.run(&write).await.map_err(|e| failed(e.into()))?;
         let read = pool(READERS).connect_with(options).await.map_err(failed)?;
@@ -235,12 +240,31 @@ impl Db {
         })
     }
 
+    /// Reads with conditions put together from fixed pieces; every value is bound.
+    pub(crate) async fn rows_where(
+        &self,
+        select: &'static str,
+        conditions: String,
+        args: Vec<Arg>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!("{select}{conditions}"));
+        Ok(match self {
+            Db::Sqlite { read, .. } => {
+                bind!(sql, args).fetch_all(read).await?.into_iter().map(Row::Sqlite).collect()
+            }
+            Db::Postgres(pool) => {
+                bind!(sql, args).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
     /// Reads at most one row.
     pub(crate) async fn row(&self, sql: &'static str, args: Vec<Arg>) -> Result<Option<Row>, StoreError> {
         Ok(self.rows(sql, args).await?.into_iter().next())
     }
 
     /// A writing statement with `RETURNING`.
+    #[cfg(test)]
     pub(crate) async fn returning(&self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
         Ok(match self {
             Db::Sqlite { write, .. } => {

@@ -1,7 +1,9 @@
 //! Waiting jobs: a leased queue for the worker in the same process, an outbox for the broker's dispatcher.
 //!
 //! A row lives from acceptance until its judgement is done. Whoever takes one gets a lease; a lease that ran
-//! out hands the row to the next.
+//! out hands the row to the next. Within a class tenants take turns (start-time fair queueing: a job's turn is
+//! one after its tenant's last, and not before the turn the class has come to), so that somebody's ten thousand
+//! jobs delay somebody else's one by a run and not by ten thousand.
 
 use proto::id::JudgementId;
 use proto::job::Priority;
@@ -44,8 +46,15 @@ pub(super) async fn enqueue(
     visible_ms: Millis,
 ) -> Result<(), StoreError> {
     tx.exec(
-        "INSERT INTO jobs (judgement_id, priority, capability, created_ms, visible_ms, deliveries, lease_until_ms) \
-         VALUES ($1, $2, $3, $4, $5, 0, 0) ON CONFLICT (judgement_id) DO UPDATE SET \
+        "INSERT INTO jobs (judgement_id, priority, capability, created_ms, visible_ms, deliveries, \
+         lease_until_ms, tenant, turn) \
+         SELECT $1, $2, $3, $4, $5, 0, 0, t.tenant, CASE WHEN t.own >= t.now THEN t.own ELSE t.now END FROM \
+         (SELECT s.tenant AS tenant, \
+         COALESCE((SELECT MAX(q.turn) + 1 FROM jobs q WHERE q.tenant = s.tenant AND q.priority = $2), 0) AS own, \
+         COALESCE((SELECT q.turn FROM jobs q WHERE q.priority = $2 AND q.lease_owner IS NULL \
+         AND q.published_ms IS NULL ORDER BY q.turn LIMIT 1), 0) AS now \
+         FROM judgements j JOIN submissions s ON s.id = j.submission_id WHERE j.id = $1) t WHERE 1 = 1 \
+         ON CONFLICT (judgement_id) DO UPDATE SET \
          visible_ms = excluded.visible_ms, lease_owner = NULL, lease_until_ms = 0, published_ms = NULL",
         args![judgement, rank(priority), capability, created_ms, visible_ms],
     )
@@ -59,9 +68,43 @@ pub(super) async fn remove(tx: &mut Tx, judgement: JudgementId) -> Result<(), St
     Ok(())
 }
 
+/// A taken row with its place in the order and its tenant.
+type Taken = ((i64, i64, Millis, JudgementId), String, LeasedJob);
+
+/// Gives back what takes a tenant over its bound: rows that are taken together did not see each other.
+async fn give_back_too_many(tx: &mut Tx, taken: &mut Vec<Taken>, now: Millis) -> Result<(), StoreError> {
+    if taken.len() < 2 {
+        return Ok(());
+    }
+    let bounds = tx
+        .rows(
+            "SELECT t.name, t.running_max - (SELECT COUNT(*) FROM jobs r WHERE r.tenant = t.name \
+             AND (r.lease_until_ms > $1 OR r.published_ms IS NOT NULL)) FROM tenants t \
+             WHERE t.running_max IS NOT NULL",
+            args![now],
+        )
+        .await?;
+    for bound in bounds {
+        let (tenant, mut over) = (bound.text(0)?, -bound.int(1)?);
+        while over > 0
+            && let Some(at) = taken.iter().rposition(|(_, owner, _)| *owner == tenant)
+        {
+            let (.., job) = taken.remove(at);
+            tx.exec(
+                "UPDATE jobs SET lease_owner = NULL, lease_until_ms = 0, deliveries = deliveries - 1 \
+                 WHERE judgement_id = $1",
+                args![job.judgement],
+            )
+            .await?;
+            over -= 1;
+        }
+    }
+    Ok(())
+}
+
 impl Store {
-    /// Leases up to `count` visible rows that no broker holds, most urgent and then oldest first.
-    /// `capability` is `None` for any.
+    /// Leases up to `count` visible rows that no broker holds: most urgent first, then by turn, then oldest
+    /// first; none of a tenant that has as many in hand as it may. `capability` is `None` for any.
     pub(crate) async fn lease_jobs(
         &self,
         capability: Option<&str>,
@@ -70,15 +113,18 @@ impl Store {
         now: Millis,
     ) -> Result<Vec<LeasedJob>, StoreError> {
         let lease = uuid::Uuid::new_v4().to_string();
+        let mut tx = self.db.begin().await?;
         // The condition stands twice: a second process may take a row between choice and change.
-        let rows = self
-            .db
-            .returning(
+        let rows = tx
+            .rows(
                 "UPDATE jobs SET lease_owner = $1, lease_until_ms = $2, deliveries = deliveries + 1 \
-                 WHERE judgement_id IN (SELECT judgement_id FROM jobs WHERE lease_until_ms <= $3 \
-                 AND visible_ms <= $3 AND published_ms IS NULL AND ($4 IS NULL OR capability = $4) \
-                 ORDER BY priority, created_ms, judgement_id LIMIT $5) AND lease_until_ms <= $3 \
-                 RETURNING judgement_id, capability, deliveries, priority, created_ms",
+                 WHERE judgement_id IN (SELECT q.judgement_id FROM jobs q WHERE q.lease_until_ms <= $3 \
+                 AND q.visible_ms <= $3 AND q.published_ms IS NULL AND ($4 IS NULL OR q.capability = $4) \
+                 AND q.tenant NOT IN (SELECT t.name FROM tenants t WHERE t.running_max IS NOT NULL \
+                 AND (SELECT COUNT(*) FROM jobs r WHERE r.tenant = t.name \
+                 AND (r.lease_until_ms > $3 OR r.published_ms IS NOT NULL)) >= t.running_max) \
+                 ORDER BY q.priority, q.turn, q.created_ms, q.judgement_id LIMIT $5) AND lease_until_ms <= $3 \
+                 RETURNING judgement_id, capability, deliveries, priority, turn, created_ms, tenant",
                 args![lease.as_str(), now + lease_ms, now, capability.map(str::to_owned), count],
             )
             .await?;
@@ -90,10 +136,12 @@ impl Store {
                 deliveries: row.int(2)?,
                 lease: lease.clone(),
             };
-            taken.push(((row.int(3)?, row.int(4)?, job.judgement), job));
+            taken.push(((row.int(3)?, row.int(4)?, row.int(5)?, job.judgement), row.text(6)?, job));
         }
-        taken.sort_by_key(|(key, _)| *key);
-        Ok(taken.into_iter().map(|(_, job)| job).collect())
+        taken.sort_by_key(|(key, ..)| *key);
+        give_back_too_many(&mut tx, &mut taken, now).await?;
+        tx.commit().await?;
+        Ok(taken.into_iter().map(|(.., job)| job).collect())
     }
 
     /// When the next row that nobody holds becomes visible, if one will.
@@ -213,9 +261,9 @@ impl Store {
         let rows = self
             .db
             .rows(
-                "SELECT s.priority, j.state, COUNT(*), MIN(s.created_ms) FROM judgements j \
-                 JOIN submissions s ON s.id = j.submission_id \
-                 WHERE j.state IN ('queued', 'running') GROUP BY s.priority, j.state",
+                "SELECT CASE WHEN j.rejudge_id IS NULL THEN s.priority ELSE 'rejudge' END, j.state, COUNT(*), \
+                 MIN(j.created_ms) FROM judgements j JOIN submissions s ON s.id = j.submission_id \
+                 WHERE j.state IN ('queued', 'running') GROUP BY 1, 2",
                 args![],
             )
             .await?;

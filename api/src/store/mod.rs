@@ -1,15 +1,20 @@
-//! The truth: tokens, problems, submissions, judgements, attempts, waiting jobs, workers and blobs.
+//! The truth: tokens, tenants, problems, submissions, judgements, attempts, waiting jobs, workers, blobs and the
+//! audit log.
 //!
 //! Only this folder writes SQL. Functions take the current time as an argument; they hold no clock. States
 //! move in [`transition`] alone, which names from and to. Bytes of blobs lie on disk beside the database.
 
+mod audit;
 mod blobs;
 pub(crate) mod db;
+mod idempotency;
 mod jobs;
 mod judging;
 mod moves;
 mod problems;
+mod rejudges;
 mod submissions;
+mod tenants;
 mod tokens;
 mod workers;
 
@@ -21,12 +26,17 @@ use std::path::Path;
 use proto::event::State;
 use proto::id::SubmissionId;
 
+pub(crate) use audit::AuditRow;
 pub(crate) use blobs::BlobDir;
+pub(crate) use idempotency::Once;
 pub(crate) use jobs::{LeasedJob, QueueCount};
 pub(crate) use judging::Ingest;
 pub(crate) use problems::{NewProblem, ProblemRow};
-pub(crate) use submissions::{Content, Filter, NewRow, SubmissionRow};
+pub(crate) use rejudges::{Change, NewRejudge, RejudgeRow, RejudgeState, Revision, Selection};
+pub(crate) use submissions::{Accepted, Content, Filter, NewRow, SubmissionRow};
+pub(crate) use tenants::TenantRow;
 pub use tokens::Scope;
+pub(crate) use tokens::{NewToken, TokenRow};
 pub(crate) use workers::WorkerRow;
 
 use db::{Db, Tx, args};
@@ -81,6 +91,31 @@ pub enum StoreError {
         /// The state it is in.
         found: String,
     },
+    /// The tenant may not send that many now.
+    #[error("{what}")]
+    Quota {
+        /// Which bound, and how much of it is used.
+        what: String,
+        /// When it is worth trying again, in milliseconds.
+        retry_ms: Millis,
+    },
+    /// More submissions are chosen than one transaction should hold.
+    #[error("more than {most} submissions are chosen; choose fewer, for example by time")]
+    TooMany {
+        /// How many may be.
+        most: usize,
+    },
+    /// The rejudge is in another state.
+    #[error("the rejudge is {found}, not {expected}")]
+    Rejudge {
+        /// The state it had to be in.
+        expected: &'static str,
+        /// The state it is in.
+        found: String,
+    },
+    /// An idempotency key came with a request that is not the one it came with first.
+    #[error("this Idempotency-Key came with another request before")]
+    KeyReused,
 }
 
 impl StoreError {

@@ -14,6 +14,8 @@ use super::{Millis, StoreError, jobs, priority, state, to_json, transition};
 pub(super) struct Open {
     pub(super) judgement: JudgementId,
     pub(super) submission: SubmissionId,
+    /// Whether it is the one that counts; the submission's own state moves with no other.
+    pub(super) current: bool,
     pub(super) state: State,
     pub(super) attempt: Attempt,
     pub(super) fence: Fence,
@@ -29,7 +31,7 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
     let row = tx
         .row(
             "SELECT j.submission_id, j.state, j.attempt, j.fence, j.worker_id, j.lease_until_ms, s.language, \
-             s.priority, j.created_ms FROM judgements j JOIN submissions s ON s.id = j.submission_id \
+             s.priority, j.created_ms, j.current, j.rejudge_id FROM judgements j JOIN submissions s ON s.id = j.submission_id \
              WHERE j.id = $1",
             args![id],
         )
@@ -38,6 +40,7 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
     Ok(Some(Open {
         judgement: id,
         submission: row.parse(0, "judgements.submission_id")?,
+        current: row.int(9)? == 1,
         state: state(&row.text(1)?)?,
         attempt: row.int(2)? as Attempt,
         fence: row.int(3)?,
@@ -47,7 +50,10 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
         },
         lease_until: row.opt_int(5)?.unwrap_or(0),
         language: row.text(6)?,
-        priority: priority(&row.text(7)?)?,
+        priority: match row.opt_text(10)? {
+            Some(_) => Priority::Rejudge,
+            None => priority(&row.text(7)?)?,
+        },
         accepted: row.int(8)?,
     }))
 }
@@ -87,7 +93,7 @@ pub(super) async fn grant(
         args![now + LEASE_MS, open.judgement],
     )
     .await?;
-    if open.state == State::Queued {
+    if open.current && open.state == State::Queued {
         transition(tx, open.submission, &[State::Queued], State::Running).await?;
     }
     Ok(true)
@@ -129,7 +135,7 @@ pub(super) async fn requeue(
         return Ok(false);
     }
     end_attempt(tx, open, outcome, Some(cause), now).await?;
-    if open.state == State::Running {
+    if open.current && open.state == State::Running {
         transition(tx, open.submission, &[State::Running], State::Queued).await?;
     }
     put_back(tx, open, now + delay).await?;
@@ -177,7 +183,9 @@ pub(super) async fn finish(
     if changed == 0 {
         return Ok(false);
     }
-    transition(tx, open.submission, &[State::Running, State::Queued], State::Done).await?;
+    if open.current {
+        transition(tx, open.submission, &[State::Running, State::Queued], State::Done).await?;
+    }
     jobs::remove(tx, open.judgement).await?;
     Ok(true)
 }

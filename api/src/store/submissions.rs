@@ -1,15 +1,20 @@
 //! Submissions as sent, with their current judgement.
 
 use proto::event::State;
-use proto::http::{JudgementView, SubmissionView};
+use proto::http::{JudgementView, QueuePlace, SubmissionView};
 use proto::id::{Digest, JudgementId, SubmissionId};
 use proto::job::{InlineTest, Job, Priority, SourceFile, Target};
 use proto::limits::LimitsRequest;
+use proto::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
-use super::db::{Row, args};
-use super::{Millis, Store, StoreError, jobs, priority, state, to_json, transition};
+use super::db::{Arg, Row, Tx, args};
+use super::idempotency::{self, Once};
+use super::{Millis, Store, StoreError, jobs, priority, state, tenants, to_json, transition};
 use crate::time::rfc3339;
+
+/// How far back judgements tell how long one takes.
+const PACE_MS: Millis = 600_000;
 
 /// What was sent to be judged.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -21,6 +26,8 @@ pub(crate) struct Content {
     pub(crate) limits: LimitsRequest,
     #[serde(default)]
     pub(crate) all: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<String>,
 }
 
 /// A checked submission, ready to be stored.
@@ -48,6 +55,24 @@ pub(crate) struct SubmissionRow {
     pub(crate) attempt: u32,
 }
 
+/// What became of submissions that were sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    /// Their ids, in the order in which they were sent.
+    pub(crate) ids: Vec<SubmissionId>,
+    /// Whether they were made by an earlier request with the same key.
+    pub(crate) replayed: bool,
+}
+
+/// A judgement that is done, and whether it counts.
+#[derive(Debug, Clone)]
+pub(crate) struct PastJudgement {
+    pub(crate) current: bool,
+    pub(crate) created_at: String,
+    pub(crate) done_at: Option<String>,
+    pub(crate) view: JudgementView,
+}
+
 /// Which submissions to list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
@@ -56,9 +81,80 @@ pub(crate) struct Filter {
     /// Only older ones than this.
     pub(crate) before: Option<SubmissionId>,
     pub(crate) problem: Option<String>,
+    pub(crate) language: Option<String>,
+    pub(crate) state: Option<State>,
+    pub(crate) verdict: Option<Verdict>,
     pub(crate) external_id: Option<String>,
     pub(crate) participant: Option<String>,
+    pub(crate) label: Option<String>,
     pub(crate) limit: u32,
+}
+
+impl Filter {
+    /// The conditions that are asked for, and no others, so that the database can use the index of each.
+    fn conditions(&self) -> (String, Vec<Arg>) {
+        let (mut sql, mut values) = (String::new(), Vec::new());
+        let mut hold = |text: &str, value: Option<Arg>| {
+            let Some(value) = value else { return };
+            values.push(value);
+            sql.push_str(if values.len() == 1 { "WHERE " } else { " AND " });
+            sql.push_str(&text.replace("$?", &format!("${}", values.len())));
+        };
+        let word = |text: &Option<String>| text.clone().map(Arg::from);
+        hold("s.tenant = $?", word(&self.tenant));
+        hold("s.id < $?", self.before.map(Arg::from));
+        hold("s.problem = $?", word(&self.problem));
+        hold("s.language = $?", word(&self.language));
+        hold("s.state = $?", self.state.map(|s| Arg::from(s.name())));
+        hold("j.verdict = $?", self.verdict.map(|v| Arg::from(v.code())));
+        hold("s.external_id = $?", word(&self.external_id));
+        hold("s.participant = $?", word(&self.participant));
+        hold("s.id IN (SELECT submission_id FROM labels WHERE label = $?)", word(&self.label));
+        values.push(Arg::from(self.limit));
+        let end = format!(" ORDER BY s.id DESC LIMIT ${}", values.len());
+        (sql + &end, values)
+    }
+}
+
+async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Result<(), StoreError> {
+    let judgement = JudgementId::new();
+    let (name, digest, blob) = match &new.problem {
+        Some((name, digest, blob)) => (Some(name.clone()), Some(digest.to_string()), Some(blob.to_string())),
+        None => (None, None, None),
+    };
+    tx.exec(
+        "INSERT INTO submissions (id, tenant, state, created_ms, problem, language, priority, external_id, \
+         participant, labels, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        args![
+            id,
+            new.tenant.as_str(),
+            State::Queued.name(),
+            now,
+            name.clone(),
+            new.language.as_str(),
+            new.priority.name(),
+            new.external_id.clone(),
+            new.participant.clone(),
+            to_json(&new.labels)?,
+            to_json(&new.content)?
+        ],
+    )
+    .await?;
+    for label in &new.labels {
+        tx.exec(
+            "INSERT INTO labels (label, submission_id) VALUES ($1, $2) ON CONFLICT (label, submission_id) DO NOTHING",
+            args![label.as_str(), id],
+        )
+        .await?;
+    }
+    tx.exec(
+        "INSERT INTO judgements (id, submission_id, number, cause, current, state, problem_name, \
+         problem_digest, problem_blob, attempt, fence, created_ms) \
+         VALUES ($1, $2, 1, 'submitted', 1, 'queued', $3, $4, $5, 0, 0, $6)",
+        args![judgement, id, name, digest, blob, now],
+    )
+    .await?;
+    jobs::enqueue(tx, judgement, new.priority, &new.capability, now, now).await
 }
 
 macro_rules! select_submissions {
@@ -73,27 +169,29 @@ macro_rules! select_submissions {
     };
 }
 
+/// Reads a judgement that is done from eight columns, its id first and its result last.
+fn judgement(row: &Row, at: usize) -> Result<JudgementView, StoreError> {
+    Ok(JudgementView {
+        id: row.parse(at, "judgements.id")?,
+        number: row.int(at + 1)? as u32,
+        cause: row.text(at + 2)?,
+        problem: match (row.opt_text(at + 3)?, row.opt_text(at + 4)?) {
+            (Some(name), Some(digest)) => Some(format!("{name}@{digest}")),
+            _ => None,
+        },
+        attempt: row.int(at + 5)? as u32,
+        worker: match row.opt_text(at + 6)? {
+            Some(_) => Some(row.parse(at + 6, "judgements.worker_id")?),
+            None => None,
+        },
+        result: row.json(at + 7, "judgements.result")?,
+    })
+}
+
 fn submission(row: &Row) -> Result<SubmissionRow, StoreError> {
     let number = row.int(10)? as u32;
     let attempt = row.int(14)? as u32;
-    let judgement = match row.opt_text(16)? {
-        None => None,
-        Some(_) => Some(JudgementView {
-            id: row.parse(9, "judgements.id")?,
-            number,
-            cause: row.text(11)?,
-            problem: match (row.opt_text(12)?, row.opt_text(13)?) {
-                (Some(name), Some(digest)) => Some(format!("{name}@{digest}")),
-                _ => None,
-            },
-            attempt,
-            worker: match row.opt_text(15)? {
-                Some(_) => Some(row.parse(15, "judgements.worker_id")?),
-                None => None,
-            },
-            result: row.json(16, "judgements.result")?,
-        }),
-    };
+    let judgement = row.opt_text(16)?.map(|_| judgement(row, 9)).transpose()?;
     let view = SubmissionView {
         id: row.parse(0, "submissions.id")?,
         state: state(&row.text(1)?)?,
@@ -106,6 +204,7 @@ fn submission(row: &Row) -> Result<SubmissionRow, StoreError> {
         labels: row.json(8, "submissions.labels")?,
         verdict: judgement.as_ref().map(|j| j.result.verdict),
         score: judgement.as_ref().and_then(|j| j.result.score.clone()),
+        queue: None,
         judgement,
     };
     Ok(SubmissionRow { view, number, attempt })
@@ -114,43 +213,78 @@ fn submission(row: &Row) -> Result<SubmissionRow, StoreError> {
 impl Store {
     /// Stores a submission, its first judgement and its waiting job in one transaction. Once this returns the
     /// submission survives a crash.
+    #[cfg(test)]
     pub(crate) async fn submit(&self, new: &NewRow, now: Millis) -> Result<SubmissionId, StoreError> {
-        let (id, judgement) = (SubmissionId::new(), JudgementId::new());
-        let (name, digest, blob) = match &new.problem {
-            Some((name, digest, blob)) => {
-                (Some(name.clone()), Some(digest.to_string()), Some(blob.to_string()))
-            }
-            None => (None, None, None),
-        };
+        let accepted = self.submit_all(std::slice::from_ref(new), None, now).await?;
+        accepted.ids.into_iter().next().ok_or_else(|| StoreError::corrupt("a submission without an id"))
+    }
+
+    /// The same for any number of submissions of one tenant: all of them or none. A request with a key that was
+    /// seen before makes nothing and gets the ids it got then.
+    ///
+    /// # Errors
+    /// `Quota` when the tenant may not send that many now, `KeyReused` when the key came with another request.
+    pub(crate) async fn submit_all(
+        &self,
+        new: &[NewRow],
+        key: Option<&Once>,
+        now: Millis,
+    ) -> Result<Accepted, StoreError> {
+        let Some(first) = new.first() else { return Ok(Accepted { ids: Vec::new(), replayed: false }) };
+        let ids: Vec<SubmissionId> = new.iter().map(|_| SubmissionId::new()).collect();
         let mut tx = self.db.begin().await?;
-        tx.exec(
-            "INSERT INTO submissions (id, tenant, state, created_ms, problem, language, priority, external_id, \
-             participant, labels, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-            args![
-                id,
-                new.tenant.as_str(),
-                State::Queued.name(),
-                now,
-                name.clone(),
-                new.language.as_str(),
-                new.priority.name(),
-                new.external_id.clone(),
-                new.participant.clone(),
-                to_json(&new.labels)?,
-                to_json(&new.content)?
-            ],
-        )
-        .await?;
-        tx.exec(
-            "INSERT INTO judgements (id, submission_id, number, cause, current, state, problem_name, \
-             problem_digest, problem_blob, attempt, fence, created_ms) \
-             VALUES ($1, $2, 1, 'submitted', 1, 'queued', $3, $4, $5, 0, 0, $6)",
-            args![judgement, id, name, digest, blob, now],
-        )
-        .await?;
-        jobs::enqueue(&mut tx, judgement, new.priority, &new.capability, now, now).await?;
+        if let Some(key) = key
+            && let Some(ids) = idempotency::seen(&mut tx, &first.tenant, key, &ids, now).await?
+        {
+            return Ok(Accepted { ids, replayed: true });
+        }
+        tenants::hold_quota(&mut tx, &first.tenant, new.len() as i64, now).await?;
+        for (id, row) in ids.iter().zip(new) {
+            insert(&mut tx, *id, row, now).await?;
+        }
         tx.commit().await?;
-        Ok(id)
+        Ok(Accepted { ids, replayed: false })
+    }
+
+    /// Erases a submission with all that was stored of it, whatever its state; a worker that is judging it is
+    /// told to stop. False when it is not there.
+    pub(crate) async fn erase(&self, id: SubmissionId) -> Result<bool, StoreError> {
+        let mut tx = self.db.begin().await?;
+        // In the order in which a report locks them.
+        for sql in [
+            "DELETE FROM attempts WHERE judgement_id IN (SELECT id FROM judgements WHERE submission_id = $1)",
+            "DELETE FROM jobs WHERE judgement_id IN (SELECT id FROM judgements WHERE submission_id = $1)",
+            "DELETE FROM judgements WHERE submission_id = $1",
+            "DELETE FROM labels WHERE submission_id = $1",
+        ] {
+            tx.exec(sql, args![id]).await?;
+        }
+        let gone = tx.exec("DELETE FROM submissions WHERE id = $1", args![id]).await?;
+        tx.commit().await?;
+        Ok(gone == 1)
+    }
+
+    /// Every judgement of a submission that is done, the first one first.
+    pub(crate) async fn judgements(&self, id: SubmissionId) -> Result<Vec<PastJudgement>, StoreError> {
+        let rows = self
+            .db
+            .rows(
+                "SELECT id, number, cause, problem_name, problem_digest, attempt, worker_id, result, current, \
+                 created_ms, done_ms FROM judgements WHERE submission_id = $1 AND result IS NOT NULL \
+                 ORDER BY number",
+                args![id],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(PastJudgement {
+                    current: row.int(8)? == 1,
+                    created_at: rfc3339(row.int(9)?),
+                    done_at: row.opt_int(10)?.map(rfc3339),
+                    view: judgement(row, 0)?,
+                })
+            })
+            .collect()
     }
 
     /// One submission; `tenant` is `None` for those who may see every tenant's.
@@ -171,25 +305,43 @@ impl Store {
 
     /// Submissions, newest first.
     pub(crate) async fn list_submissions(&self, filter: &Filter) -> Result<Vec<SubmissionRow>, StoreError> {
-        let rows = self
+        let (conditions, values) = filter.conditions();
+        let rows = self.db.rows_where(select_submissions!(""), conditions, values).await?;
+        rows.iter().map(submission).collect()
+    }
+
+    /// Where a waiting submission stands: how many are handed out before it, and how long that takes at the
+    /// pace of the last ten minutes with `slots` at work. `None` when it does not wait.
+    pub(crate) async fn place_in_queue(
+        &self,
+        id: SubmissionId,
+        slots: i64,
+        now: Millis,
+    ) -> Result<Option<QueuePlace>, StoreError> {
+        let row = self
             .db
-            .rows(
-                select_submissions!(
-                    "WHERE ($1 IS NULL OR s.tenant = $1) AND ($2 IS NULL OR s.id < $2) \
-                     AND ($3 IS NULL OR s.problem = $3) AND ($4 IS NULL OR s.external_id = $4) \
-                     AND ($5 IS NULL OR s.participant = $5) ORDER BY s.id DESC LIMIT $6"
-                ),
-                args![
-                    filter.tenant.clone(),
-                    filter.before.map(|id| id.to_string()),
-                    filter.problem.clone(),
-                    filter.external_id.clone(),
-                    filter.participant.clone(),
-                    filter.limit
-                ],
+            .row(
+                "SELECT (SELECT COUNT(*) FROM jobs q WHERE q.priority < w.priority OR (q.priority = w.priority \
+                 AND (q.turn < w.turn OR (q.turn = w.turn AND (q.created_ms < w.created_ms OR \
+                 (q.created_ms = w.created_ms AND q.judgement_id < w.judgement_id)))))) FROM jobs w \
+                 JOIN judgements j ON j.id = w.judgement_id \
+                 WHERE j.submission_id = $1 AND j.current = 1 AND j.state = 'queued'",
+                args![id],
             )
             .await?;
-        rows.iter().map(submission).collect()
+        let Some(row) = row else { return Ok(None) };
+        let ahead = row.int(0)?;
+        let pace = self
+            .db
+            .row(
+                "SELECT COUNT(*), CAST(COALESCE(SUM(ended_ms - started_ms), 0) AS BIGINT) FROM attempts \
+                 WHERE outcome = 'judged' AND ended_ms > $1",
+                args![now - PACE_MS],
+            )
+            .await?;
+        let (count, total) = pace.map_or(Ok((0, 0)), |r| Ok::<_, StoreError>((r.int(0)?, r.int(1)?)))?;
+        let estimate = (count > 0 && slots > 0).then(|| (ahead + 1) * total / count / slots);
+        Ok(Some(QueuePlace { ahead: ahead as u64, estimate_ms: estimate.map(|ms| ms.max(0) as u64) }))
     }
 
     /// Takes a submission back. A worker that is judging it is told to stop by its next heartbeat.
@@ -226,7 +378,8 @@ impl Store {
         let row = self
             .db
             .row(
-                "SELECT s.id, s.language, s.priority, s.content, j.problem_name, j.problem_digest, j.problem_blob \
+                "SELECT s.id, s.language, s.priority, s.content, j.problem_name, j.problem_digest, j.problem_blob, \
+                 j.rejudge_id \
                  FROM judgements j JOIN submissions s ON s.id = j.submission_id \
                  WHERE j.id = $1 AND j.state IN ('queued', 'running')",
                 args![judgement],
@@ -251,7 +404,11 @@ impl Store {
             target,
             limits: content.limits,
             all: content.all,
-            priority: priority(&row.text(2)?)?,
+            policy: content.policy,
+            priority: match row.opt_text(7)? {
+                Some(_) => Priority::Rejudge,
+                None => priority(&row.text(2)?)?,
+            },
         }))
     }
 }

@@ -4,10 +4,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proto::id::Digest;
+use proto::job::Priority;
 use rand::TryRngCore;
 use subtle::ConstantTimeEq;
 
-use super::db::args;
+use super::db::{Row, args};
 use super::{Millis, Store, StoreError};
 
 /// What a token may do.
@@ -45,19 +46,72 @@ impl Scope {
     }
 }
 
-/// A token that was found.
+impl std::str::FromStr for Scope {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let known = Scope::ALL.into_iter().find(|scope| scope.name() == word);
+        known.ok_or_else(|| {
+            let word: String = word.chars().take(40).collect();
+            let names = Scope::ALL.map(Scope::name).join(", ");
+            format!("`{}` is no scope; there are {names}", word.escape_debug())
+        })
+    }
+}
+
+/// A token to make.
 #[derive(Debug, Clone)]
-pub(crate) struct TokenRow {
+pub(crate) struct NewToken {
     pub(crate) name: String,
     pub(crate) tenant: String,
     pub(crate) scopes: Vec<Scope>,
+    /// The most urgent class it may ask for.
+    pub(crate) priority: Priority,
+    /// When it ends by itself.
+    pub(crate) expires: Option<Millis>,
+}
+
+/// A token that was found; never its text.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenRow {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) tenant: String,
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) priority: Priority,
+    pub(crate) created: Millis,
+    pub(crate) expires: Option<Millis>,
+    pub(crate) revoked: Option<Millis>,
+}
+
+macro_rules! select_tokens {
+    ($rest:literal) => {
+        concat!(
+            "SELECT hash, id, name, tenant, scopes, priority, created_ms, expires_ms, revoked_ms FROM tokens ",
+            $rest
+        )
+    };
+}
+
+fn token(row: &Row, at: usize) -> Result<TokenRow, StoreError> {
+    let names = row.text(at + 3)?;
+    Ok(TokenRow {
+        id: row.text(at)?,
+        name: row.text(at + 1)?,
+        tenant: row.text(at + 2)?,
+        scopes: Scope::ALL.into_iter().filter(|s| names.split(' ').any(|n| n == s.name())).collect(),
+        priority: super::priority(&row.text(at + 4)?)?,
+        created: row.int(at + 5)?,
+        expires: row.opt_int(at + 6)?,
+        revoked: row.opt_int(at + 7)?,
+    })
 }
 
 /// Digits of the hash that find a row; the rest is compared in constant time.
 const LOOKUP_DIGITS: usize = 12;
 
 impl Store {
-    /// Makes a token and returns it: the only time its text is seen.
+    /// Makes a token for as long as nobody takes it back, and returns its text: the only time it is seen.
     pub async fn create_token(
         &self,
         name: &str,
@@ -65,58 +119,82 @@ impl Store {
         scopes: &[Scope],
         now: Millis,
     ) -> Result<String, StoreError> {
+        let (name, tenant) = (name.to_owned(), tenant.to_owned());
+        let (scopes, priority) = (scopes.to_vec(), Priority::Contest);
+        let new = NewToken { name, tenant, scopes, priority, expires: None };
+        self.new_token(&new, now).await.map(|(_, text)| text)
+    }
+
+    /// Makes a token; returns its id and its text: the only time the text is seen.
+    pub(crate) async fn new_token(
+        &self,
+        new: &NewToken,
+        now: Millis,
+    ) -> Result<(String, String), StoreError> {
         let mut secret = [0u8; 32];
         rand::rngs::OsRng
             .try_fill_bytes(&mut secret)
             .map_err(|e| StoreError::corrupt(format!("no random bytes: {e}")))?;
-        let token = format!("trb_{}", URL_SAFE_NO_PAD.encode(secret));
-        let hash = Digest::of(token.as_bytes());
-        let scopes = scopes.iter().map(|s| s.name()).collect::<Vec<_>>().join(" ");
+        let text = format!("trb_{}", URL_SAFE_NO_PAD.encode(secret));
+        let hash = Digest::of(text.as_bytes());
+        let scopes = new.scopes.iter().map(|s| s.name()).collect::<Vec<_>>().join(" ");
+        let id = uuid::Uuid::now_v7().to_string();
         self.db
             .exec(
-                "INSERT INTO tokens (id, name, tenant, scopes, lookup, hash, created_ms) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                "INSERT INTO tokens (id, name, tenant, scopes, lookup, hash, created_ms, priority, expires_ms) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                 args![
-                    uuid::Uuid::new_v4().to_string(),
-                    name,
-                    tenant,
+                    id.as_str(),
+                    new.name.as_str(),
+                    new.tenant.as_str(),
                     scopes,
                     &hash.hex()[..LOOKUP_DIGITS],
                     hash.hex(),
-                    now
+                    now,
+                    new.priority.name(),
+                    new.expires
                 ],
             )
             .await?;
-        Ok(token)
+        Ok((id, text))
     }
 
-    /// Finds who a token belongs to.
-    pub(crate) async fn token(&self, text: &str) -> Result<Option<TokenRow>, StoreError> {
+    /// Finds who a token belongs to; nobody when it was taken back or has ended.
+    pub(crate) async fn token(&self, text: &str, now: Millis) -> Result<Option<TokenRow>, StoreError> {
         let hash = Digest::of(text.as_bytes());
-        let rows = self
-            .db
-            .rows(
-                "SELECT hash, name, tenant, scopes FROM tokens WHERE lookup = $1",
-                args![&hash.hex()[..LOOKUP_DIGITS]],
-            )
-            .await?;
+        let rows =
+            self.db.rows(select_tokens!("WHERE lookup = $1"), args![&hash.hex()[..LOOKUP_DIGITS]]).await?;
         for row in rows {
             if bool::from(row.text(0)?.as_bytes().ct_eq(hash.hex().as_bytes())) {
-                let names = row.text(3)?;
-                let scopes = Scope::ALL.into_iter().filter(|s| names.split(' ').any(|n| n == s.name()));
-                return Ok(Some(TokenRow {
-                    name: row.text(1)?,
-                    tenant: row.text(2)?,
-                    scopes: scopes.collect(),
-                }));
+                let found = token(&row, 1)?;
+                let over = found.revoked.is_some() || found.expires.is_some_and(|at| at <= now);
+                return Ok((!over).then_some(found));
             }
         }
         Ok(None)
     }
 
+    /// Every token, the newest first.
+    pub(crate) async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
+        let rows = self.db.rows(select_tokens!("ORDER BY created_ms DESC, id DESC"), args![]);
+        rows.await?.iter().map(|row| token(row, 1)).collect()
+    }
+
+    /// Takes a token back for good; the row stays, so that the audit log keeps its name.
+    ///
+    /// # Errors
+    /// `Missing` when there is no such token.
+    pub(crate) async fn revoke_token(&self, id: &str, now: Millis) -> Result<TokenRow, StoreError> {
+        self.db
+            .exec("UPDATE tokens SET revoked_ms = $1 WHERE id = $2 AND revoked_ms IS NULL", args![now, id])
+            .await?;
+        let row = self.db.row(select_tokens!("WHERE id = $1"), args![id]).await?;
+        row.map_or_else(|| Err(StoreError::Missing("such token".to_owned())), |row| token(&row, 1))
+    }
+
     /// Whether a token with this scope exists.
     pub(crate) async fn has_token(&self, scope: Scope) -> Result<bool, StoreError> {
-        let rows = self.db.rows("SELECT scopes FROM tokens", args![]).await?;
+        let rows = self.db.rows("SELECT scopes FROM tokens WHERE revoked_ms IS NULL", args![]).await?;
         for row in rows {
             if row.text(0)?.split(' ').any(|n| n == scope.name()) {
                 return Ok(true);

@@ -206,3 +206,69 @@ fn a_broken_index_is_told_as_damage() {
     std::fs::write(store.path().join("index.json"), "{\"schemaVersion\":2}").unwrap();
     assert!(matches!(store.list(), Err(ImageError::Damaged { .. })));
 }
+
+/// Runs the test `name` of this file again in a mount namespace of its own, on a file system of 2 MiB, whose place it
+/// finds in [`SMALL_DISK`]; returns that place inside, `None` outside.
+fn on_a_small_disk(name: &str) -> Option<std::path::PathBuf> {
+    const SMALL_DISK: &str = "STORE_TEST_SMALL_DISK";
+    if let Some(place) = std::env::var_os(SMALL_DISK) {
+        return Some(place.into());
+    }
+    let unshare = |args: &[&str]| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--mount", "sh", "-c"]).args(args);
+        command
+    };
+    if !unshare(&["true"]).status().is_ok_and(|status| status.success()) {
+        println!("skipped: {name}: `unshare --mount` does not work here");
+        return None;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let mount = "mount -t tmpfs -o size=2m none \"$STORE_TEST_SMALL_DISK\" && exec \"$0\" \"$@\"";
+    let output = unshare(&[mount])
+        .arg(std::env::current_exe().unwrap())
+        .args([&format!("store::tests::{name}"), "--exact", "--nocapture"])
+        .env(SMALL_DISK, place.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    None
+}
+
+#[test]
+fn a_full_disk_takes_no_layer_and_leaves_no_half_of_one() {
+    let Some(place) = on_a_small_disk("a_full_disk_takes_no_layer_and_leaves_no_half_of_one") else { return };
+    std::fs::create_dir_all(place.join("host/usr/bin")).unwrap();
+    let store = Store::open_with_host(&place.join("data"), &place.join("host")).unwrap();
+    let content = "x".repeat(600_000);
+    image(&store, "x", "cpp", &[layer_of(&[("big", &content)])], None);
+    let layers = store.path().join("layers");
+    let left = |at: &Path| std::fs::read_dir(at).unwrap().count();
+    let blobs = |store: &Store| left(&store.path().join("blobs/sha256"));
+    let before = blobs(&store);
+    // All but a little: the layer begins to be written and does not fit.
+    let filler = place.join("filler");
+    let mut file = std::fs::File::create(&filler).unwrap();
+    let written = (0..1024).take_while(|_| file.write_all(&[0; 4096]).is_ok()).count();
+    assert!(written < 1024, "the disk is full");
+    file.set_len((written as u64).saturating_sub(50) * 4096).unwrap();
+
+    let error = format!("{:?}", store.rootfs("x").unwrap_err());
+    assert!(error.contains("StorageFull"), "{error}");
+    assert_eq!(left(&layers), 0, "nothing half is left");
+    let write = |mut writer: crate::blobs::BlobWriter| {
+        writer.write_all(content.as_bytes()).is_ok() && writer.finish().is_ok()
+    };
+    assert!(!write(store.blobs.writer().unwrap()), "a blob that does not fit");
+    assert_eq!(blobs(&store), before, "nothing of it is kept");
+
+    drop(file);
+    std::fs::remove_file(&filler).unwrap();
+    let root = store.rootfs("x").unwrap();
+    assert_eq!(std::fs::read_to_string(root.layers[1].join("big")).unwrap(), content);
+}

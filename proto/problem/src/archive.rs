@@ -51,13 +51,23 @@ fn write_zip(tree: &Tree, name: &str) -> io::Result<Vec<u8>> {
 /// Unpacks `bytes` below `target`, an empty folder, and gives the package's folder: `target` itself, or
 /// its only folder when everything lies in one and that one has the `problem.yaml`.
 pub(crate) fn unpack(bytes: &[u8], target: &Path) -> Result<PathBuf, String> {
+    unpack_zip(bytes, target, MAX_TOTAL_BYTES, MAX_FILES)?;
+    Ok(package_folder(target))
+}
+
+/// Unpacks anybody's zip below `target`, an empty folder: at most `max_bytes` unpacked bytes in at most
+/// `max_files` entries.
+///
+/// # Errors
+/// What is wrong with the archive, with the entry's name. What was unpacked before stays in `target`.
+pub fn unpack_zip(bytes: &[u8], target: &Path, max_bytes: u64, max_files: usize) -> Result<(), String> {
     if bytes.len() as u64 > MAX_ZIP_BYTES {
         return Err(format!("the archive has {} bytes; the maximum is {MAX_ZIP_BYTES}", bytes.len()));
     }
     let unreadable = |e: zip::result::ZipError| format!("this is not a zip archive that can be read: {e}");
     let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
-    if zip.len() > MAX_FILES {
-        return Err(format!("the archive has {} entries; the maximum is {MAX_FILES}", zip.len()));
+    if zip.len() > max_files {
+        return Err(format!("the archive has {} entries; the maximum is {max_files}", zip.len()));
     }
     if zip.has_overlapping_files().map_err(unreadable)? {
         return Err("entries of the archive overlap; pack it again".to_owned());
@@ -83,17 +93,17 @@ pub(crate) fn unpack(bytes: &[u8], target: &Path) -> Result<PathBuf, String> {
             return Err(format!("`{shown}` is packed twice"));
         }
         let budget =
-            MAX_FILE_BYTES.min(MAX_TOTAL_BYTES - total).min((1 << 20) + file.compressed_size() * MAX_RATIO);
+            MAX_FILE_BYTES.min(max_bytes - total).min((1 << 20) + file.compressed_size() * MAX_RATIO);
         let executable = file.unix_mode().is_some_and(|m| m & 0o100 != 0);
         let written =
             write_file(&mut file, &at, executable, budget).map_err(|e| format!("`{shown}`: {e}"))?;
         total += written;
     }
-    Ok(package_folder(target))
+    Ok(())
 }
 
 /// A relative path of plain components only; `./` in front is forgiven.
-fn enclosed(name: &str) -> Option<PathBuf> {
+pub(crate) fn enclosed(name: &str) -> Option<PathBuf> {
     if name.is_empty() || name.contains(['\0', '\\']) {
         return None;
     }

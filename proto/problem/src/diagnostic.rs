@@ -80,8 +80,9 @@ const MAX_FINDINGS: usize = 200;
 
 /// The findings so far.
 #[derive(Debug, Default)]
-pub(crate) struct Findings {
-    pub(crate) list: Vec<Diagnostic>,
+pub struct Findings {
+    /// What was found, in the order it was found in.
+    pub list: Vec<Diagnostic>,
     /// Parts of the format that are read and not obeyed yet.
     pub(crate) unjudged: Vec<Diagnostic>,
     failed: bool,
@@ -89,13 +90,13 @@ pub(crate) struct Findings {
 
 impl Findings {
     /// Records something that refuses the package.
-    pub(crate) fn error(&mut self, path: &str, line: Option<u32>, message: impl Into<String>) {
+    pub fn error(&mut self, path: &str, line: Option<u32>, message: impl Into<String>) {
         self.failed = true;
         self.push(Severity::Error, path, line, message.into());
     }
 
     /// Records something worth a look.
-    pub(crate) fn warning(&mut self, path: &str, line: Option<u32>, message: impl Into<String>) {
+    pub fn warning(&mut self, path: &str, line: Option<u32>, message: impl Into<String>) {
         self.push(Severity::Warning, path, line, message.into());
     }
 
@@ -124,7 +125,7 @@ impl Findings {
     }
 
     /// Whether the package is refused.
-    pub(crate) fn failed(&self) -> bool {
+    pub fn failed(&self) -> bool {
         self.failed
     }
 }

@@ -188,7 +188,6 @@ pub(crate) fn grader(
             "default" => grader.custom = false,
             "custom" => {
                 grader.custom = true;
-                findings.unsupported(file, Some(line), "`grading: custom`");
                 if folders.others.graders.is_empty() {
                     findings.error(file, Some(line), "`grading: custom` needs a program in graders/");
                 }

@@ -12,6 +12,7 @@
 // The format's file names are case-sensitive.
 #![allow(clippy::case_sensitive_file_extension_comparisons)]
 
+pub mod answers;
 mod archive;
 mod constants;
 mod data;
@@ -30,21 +31,21 @@ mod programs;
 pub mod rules;
 pub mod score;
 mod settings;
+pub mod sidecar;
 mod statement;
 mod submissions;
 pub mod timing;
-mod tree;
-mod yaml;
+pub mod tree;
+pub mod yaml;
 
 use std::fs;
 use std::path::Path;
 
-pub use archive::{MAX_ZIP_BYTES, pack_zip};
-pub use diagnostic::{Diagnostic, PackageError, Severity};
+pub use archive::{MAX_ZIP_BYTES, pack_zip, unpack_zip};
+pub use diagnostic::{Diagnostic, Findings, PackageError, Severity};
 pub use model::Problem;
 pub use tree::{MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
 
-use diagnostic::Findings;
 use proto::id::Digest;
 use tree::Tree;
 
@@ -143,7 +144,8 @@ fn package_name(path: &Path) -> (String, Option<String>) {
     short_name(&real.file_name().unwrap_or_default().to_string_lossy())
 }
 
-fn short_name(folder: &str) -> (String, Option<String>) {
+/// The short name made of a folder's or another system's name, and that name when it is no short name.
+pub fn short_name(folder: &str) -> (String, Option<String>) {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let name: String = folder.chars().map(|c| if plain(c) { c } else { '-' }).take(64).collect();
     let name = match name.trim_start_matches(['.', '-']) {
@@ -159,6 +161,7 @@ fn read_tree(tree: &Tree, name: String, findings: &mut Findings) -> Option<Probl
     let validator = programs::validator(tree, &manifest, findings);
     let others = programs::others(tree, &manifest, findings);
     let data = data::read(tree, &manifest, &validator, &others, findings);
+    let sidecar = sidecar::read(tree, &manifest, &validator, findings);
     let submissions = submissions::read(tree, &manifest, findings);
     let statement = statement::read(tree, findings).map(|text| manifest.constants.apply_text(text));
     let digest = match tree.digest() {
@@ -198,6 +201,7 @@ fn read_tree(tree: &Tree, name: String, findings: &mut Findings) -> Option<Probl
         allow_file_writing: manifest.allow_file_writing,
         submissions,
         statement,
+        sidecar,
         unjudged: std::mem::take(&mut findings.unjudged),
     })
 }

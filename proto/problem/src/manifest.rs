@@ -95,16 +95,10 @@ pub(crate) fn read(tree: &Tree, findings: &mut Findings) -> Option<Manifest> {
             v2025(&mut manifest, tree, top, findings);
         }
     }
-    if manifest.kind.submit_answer {
-        findings.unsupported(FILE, None, "submit-answer problems");
-    }
-    if manifest.limits.cpu_time.is_none() && !findings.failed() {
-        let key = "`limits.time_limit`";
-        findings.warning(
-            FILE,
-            None,
-            format!("no time limit is given; the judge's default is used until {key} says one"),
-        );
+    if manifest.limits.cpu_time.is_none() && !manifest.kind.submit_answer && !findings.failed() {
+        let message = "no time limit is given (`limits.time_limit`); each judge infers its own from how long \
+                       the accepted submissions take there";
+        findings.warning(FILE, None, message);
     }
     Some(manifest)
 }

@@ -94,6 +94,30 @@ pub enum Validator {
     Custom(Vec<Program>),
 }
 
+/// How the package's output validator is called and understood.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// As the package format has it: exit status 42 or 43, the output on stdin.
+    #[default]
+    Format,
+    /// As checkers over `testlib.h` have it: `program input output answer`, exit status 0 to 8 and the
+    /// first words on stderr. Only a case of a `sum` or `min` group can have points.
+    Testlib,
+}
+
+/// What `tribunal.yaml` says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sidecar {
+    /// How the output validator is called.
+    pub protocol: Protocol,
+    /// The judge's checker that decides in place of the default validator, by name.
+    pub checker: Option<String>,
+    /// Name under which a case's input lies in the work directory; stdin is empty then.
+    pub input_file: Option<String>,
+    /// File of the work directory that is the output, in place of stdout.
+    pub output_file: Option<String>,
+}
+
 /// Arguments of input validators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputArgs {
@@ -256,6 +280,8 @@ pub struct Problem {
     pub submissions: Vec<ExampleSubmission>,
     /// Statement in Markdown or plain text, when there is one.
     pub statement: Option<String>,
+    /// What `tribunal.yaml` adds to the format.
+    pub sidecar: Sidecar,
     /// What the package uses and this judge does not do yet; such a package is read but never judged.
     pub unjudged: Vec<Diagnostic>,
 }
@@ -305,6 +331,11 @@ impl Problem {
             return Err(PackageError { package: self.name.clone(), diagnostics: findings.list });
         }
         Ok(())
+    }
+
+    /// Groups with a static validation of their own, as indices into [`groups`](Self::groups).
+    pub fn static_groups(&self) -> impl Iterator<Item = usize> {
+        (0..self.groups.len()).filter(|at| self.groups[*at].static_check.is_some())
     }
 
     /// The cases a contestant may see, in judging order.

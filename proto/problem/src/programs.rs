@@ -121,12 +121,16 @@ pub(crate) fn others(tree: &Tree, manifest: &Manifest, findings: &mut Findings) 
     }
     others.input_validators.retain(|p| !p.path.ends_with(".viva"));
     match manifest.version {
-        FormatVersion::Legacy => others.graders = in_folder(tree, "graders", findings),
+        FormatVersion::Legacy => {
+            others.graders = in_folder(tree, "graders", findings);
+            if let Some(second) = others.graders.get(1) {
+                findings.warning(&second.path, None, "there is one grader at most; the first one is used");
+            }
+        }
         FormatVersion::Draft2023_07 | FormatVersion::V2025_09 => {
             const STATIC: &str = "static_validator";
             if tree.has_folder(STATIC) {
                 others.static_validator = Some(program(tree, STATIC, findings));
-                findings.unsupported(STATIC, None, "static validators");
                 if manifest.kind.submit_answer {
                     findings.error(STATIC, None, "a `submit-answer` problem has no sources to validate");
                 }

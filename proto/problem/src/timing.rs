@@ -57,6 +57,13 @@ impl TimeRule {
         Self { resolution: Score::ONE, ac_to_limit: Score::whole(5), limit_to_tle: Score::whole(2) }
     }
 
+    /// How many hundredths of the limit a run that is too slow must use at least, rounded up; at most ten times
+    /// the limit.
+    pub fn margin_percent(&self) -> u32 {
+        let percent = self.limit_to_tle.times(Score::whole(100)).and_then(Score::ceiling);
+        percent.and_then(|p| u32::try_from(p).ok()).unwrap_or(u32::MAX).min(1000)
+    }
+
     /// The time limit for the slowest run that bounds it from below and the fastest of the slowest runs that
     /// bound it from above.
     ///
@@ -74,13 +81,25 @@ impl TimeRule {
             .and_then(|steps| Score::parse(&steps.max(1).to_string())?.times(self.resolution))
             .ok_or_else(large)?;
         if let Some(slow) = too_slow {
-            let most = seconds(slow).and_then(|t| t.over(self.limit_to_tle)).ok_or_else(large)?;
-            if least > most {
-                return Err(TimingError::NoneFits { least, most });
-            }
+            self.below(least, slow)?;
         }
         let text = least.to_string();
         text.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok()).ok_or_else(large)
+    }
+}
+
+impl TimeRule {
+    /// Whether the fastest run that is too slow is slow enough for this limit.
+    ///
+    /// # Errors
+    /// See [`TimingError`].
+    pub fn leaves(&self, limit: Duration, too_slow: Duration) -> Result<(), TimingError> {
+        self.below(seconds(limit).ok_or(TimingError::TooLarge)?, too_slow)
+    }
+
+    fn below(&self, limit: Score, too_slow: Duration) -> Result<(), TimingError> {
+        let most = seconds(too_slow).and_then(|t| t.over(self.limit_to_tle)).ok_or(TimingError::TooLarge)?;
+        if limit > most { Err(TimingError::NoneFits { least: limit, most }) } else { Ok(()) }
     }
 }
 
@@ -112,6 +131,9 @@ mod tests {
             let got = rule.infer(Some(ms(accepted)), slow.map(ms));
             assert_eq!(got.clone().ok(), want.map(ms), "{accepted} {slow:?}: {got:?}");
         }
+        assert_eq!(TimeRule::legacy().leaves(ms(1000), ms(2000)), Ok(()));
+        assert!(TimeRule::legacy().leaves(ms(1000), ms(1999)).is_err());
+        assert_eq!((TimeRule::v2025().margin_percent(), TimeRule::legacy().margin_percent()), (150, 200));
         assert_eq!(TimeRule::legacy().infer(None, Some(ms(1))), Err(TimingError::NoAccepted));
         let none = TimeRule::v2025().infer(Some(ms(700)), Some(ms(2700))).unwrap_err().to_string();
         assert!(none.contains("at least 2 s") && none.contains("at most 1.8 s"), "{none}");

@@ -26,27 +26,27 @@ const MAX_DEPTH: usize = 24;
 
 /// One file of the package.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// Where its bytes are, links resolved.
-    pub(crate) disk: PathBuf,
+    pub disk: PathBuf,
     /// Whether its owner may execute it.
-    pub(crate) executable: bool,
+    pub executable: bool,
     /// Its length in bytes.
-    pub(crate) size: u64,
+    pub size: u64,
 }
 
 /// Every file of a package by its path below it, `/` between components, in byte order.
 #[derive(Debug)]
-pub(crate) struct Tree {
+pub struct Tree {
     /// The package's folder, links resolved.
-    pub(crate) root: PathBuf,
-    pub(crate) files: BTreeMap<String, Entry>,
+    pub root: PathBuf,
+    pub files: BTreeMap<String, Entry>,
 }
 
 impl Tree {
     /// Lists the package at `root`. What does not belong there is reported and left out. A folder named
     /// `.git` is no part of a package.
-    pub(crate) fn list(root: &Path, findings: &mut Findings) -> Self {
+    pub fn list(root: &Path, findings: &mut Findings) -> Self {
         let mut tree = Self { root: root.to_owned(), files: BTreeMap::new() };
         match root.canonicalize() {
             Ok(real) => {
@@ -61,7 +61,7 @@ impl Tree {
     }
 
     /// The files under `folder/`, as (path below it, entry), in byte order.
-    pub(crate) fn under<'a>(&'a self, folder: &str) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+    pub fn under<'a>(&'a self, folder: &str) -> impl Iterator<Item = (&'a str, &'a Entry)> {
         let prefix = format!("{folder}/");
         let len = prefix.len();
         self.files
@@ -71,12 +71,12 @@ impl Tree {
     }
 
     /// Whether there is a file under `folder/`.
-    pub(crate) fn has_folder(&self, folder: &str) -> bool {
+    pub fn has_folder(&self, folder: &str) -> bool {
         self.under(folder).next().is_some()
     }
 
     /// Reads a text file of at most `max` bytes; reports what is wrong. `None` when absent or wrong.
-    pub(crate) fn text(&self, path: &str, max: u64, findings: &mut Findings) -> Option<String> {
+    pub fn text(&self, path: &str, max: u64, findings: &mut Findings) -> Option<String> {
         let entry = self.files.get(path)?;
         if entry.size > max {
             findings.error(path, None, format!("the file has {} bytes; at most {max} are read", entry.size));

@@ -11,18 +11,18 @@ use serde_saphyr::Spanned;
 use crate::diagnostic::Findings;
 
 /// Largest YAML file read.
-pub(crate) const MAX_BYTES: u64 = 256 << 10;
+pub const MAX_BYTES: u64 = 256 << 10;
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) line: u32,
-    pub(crate) value: Value,
+pub struct Node {
+    pub line: u32,
+    pub value: Value,
 }
 
 /// What YAML can say.
 #[derive(Debug, Clone)]
-pub(crate) enum Value {
+pub enum Value {
     Null,
     Bool(bool),
     /// A number with its text as written, so that `1e-6` stays `1e-6`.
@@ -34,9 +34,9 @@ pub(crate) enum Value {
 
 /// A mapping's key and where it stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Key {
-    pub(crate) name: String,
-    pub(crate) line: u32,
+pub struct Key {
+    pub name: String,
+    pub line: u32,
 }
 
 impl Value {
@@ -149,7 +149,7 @@ fn node(raw: Spanned<Raw>, source: &str) -> Node {
 
 /// Reads the mapping at the top of a YAML file. An empty file is an empty mapping. What cannot be read is
 /// reported and gives `None`.
-pub(crate) fn read<'a>(path: &'a str, source: &str, findings: &mut Findings) -> Option<Fields<'a>> {
+pub fn read<'a>(path: &'a str, source: &str, findings: &mut Findings) -> Option<Fields<'a>> {
     if source.trim().is_empty() {
         return Some(Fields::new(path, "", 1, Vec::new()));
     }
@@ -186,12 +186,12 @@ pub(crate) fn read<'a>(path: &'a str, source: &str, findings: &mut Findings) -> 
 
 /// A mapping whose keys are taken out one by one.
 #[derive(Debug)]
-pub(crate) struct Fields<'a> {
+pub struct Fields<'a> {
     path: &'a str,
     /// `limits.` inside `limits`, empty at the top.
     prefix: String,
     /// Line of the mapping itself.
-    pub(crate) line: u32,
+    pub line: u32,
     entries: Vec<(Key, Node)>,
 }
 
@@ -201,12 +201,12 @@ impl<'a> Fields<'a> {
     }
 
     /// The mapping `entries` found under `key` of another one.
-    pub(crate) fn nested(path: &'a str, key: &str, line: u32, entries: Vec<(Key, Node)>) -> Self {
+    pub fn nested(path: &'a str, key: &str, line: u32, entries: Vec<(Key, Node)>) -> Self {
         Self::new(path, &format!("{key}."), line, entries)
     }
 
     /// Takes `key` out; null counts as absent.
-    pub(crate) fn take(&mut self, key: &str) -> Option<Node> {
+    pub fn take(&mut self, key: &str) -> Option<Node> {
         let at = self.entries.iter().position(|(k, _)| k.name == key)?;
         let (_, node) = self.entries.swap_remove(at);
         (!matches!(node.value, Value::Null)).then_some(node)
@@ -217,7 +217,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes a text; numbers and booleans give their text.
-    pub(crate) fn text(&mut self, key: &str, findings: &mut Findings) -> Option<(String, u32)> {
+    pub fn text(&mut self, key: &str, findings: &mut Findings) -> Option<(String, u32)> {
         let node = self.take(key)?;
         match node.value {
             Value::Text(t) | Value::Number(_, t) => Some((t, node.line)),
@@ -230,7 +230,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes a boolean.
-    pub(crate) fn boolean(&mut self, key: &str, findings: &mut Findings) -> Option<bool> {
+    pub fn boolean(&mut self, key: &str, findings: &mut Findings) -> Option<bool> {
         let node = self.take(key)?;
         if let Value::Bool(b) = node.value {
             return Some(b);
@@ -240,7 +240,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes a positive number not above `max`; `what` names it with its unit.
-    pub(crate) fn positive(
+    pub fn positive(
         &mut self,
         key: &str,
         what: &str,
@@ -259,7 +259,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes a number with its text as written, and its line.
-    pub(crate) fn number(&mut self, key: &str, findings: &mut Findings) -> Option<(f64, String, u32)> {
+    pub fn number(&mut self, key: &str, findings: &mut Findings) -> Option<(f64, String, u32)> {
         let node = self.take(key)?;
         match node.value {
             Value::Number(n, text) => Some((n, text, node.line)),
@@ -271,12 +271,12 @@ impl<'a> Fields<'a> {
     }
 
     /// The line of the value of `key`, when it is there.
-    pub(crate) fn line_of(&self, key: &str) -> Option<u32> {
+    pub fn line_of(&self, key: &str) -> Option<u32> {
         self.entries.iter().find(|(k, _)| k.name == key).map(|(_, node)| node.line)
     }
 
     /// Takes a positive whole number not above `max`.
-    pub(crate) fn whole(&mut self, key: &str, what: &str, max: u32, findings: &mut Findings) -> Option<u64> {
+    pub fn whole(&mut self, key: &str, what: &str, max: u32, findings: &mut Findings) -> Option<u64> {
         let node = self.take(key)?;
         match node.value {
             Value::Number(n, _) if n >= 1.0 && n <= f64::from(max) && n.fract() == 0.0 => Some(n as u64),
@@ -289,7 +289,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes words: a list of scalars as it is, or a text cut at white space.
-    pub(crate) fn words(&mut self, key: &str, findings: &mut Findings) -> Option<(Vec<String>, u32)> {
+    pub fn words(&mut self, key: &str, findings: &mut Findings) -> Option<(Vec<String>, u32)> {
         let node = self.take(key)?;
         let mut out = Vec::new();
         match node.value {
@@ -315,17 +315,17 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether `key` is there and a text.
-    pub(crate) fn is_text(&self, key: &str) -> bool {
+    pub fn is_text(&self, key: &str) -> bool {
         self.entries.iter().any(|(k, n)| k.name == key && matches!(n.value, Value::Text(_)))
     }
 
     /// Whether `key` is there and a mapping.
-    pub(crate) fn is_mapping(&self, key: &str) -> bool {
+    pub fn is_mapping(&self, key: &str) -> bool {
         self.entries.iter().any(|(k, n)| k.name == key && matches!(n.value, Value::Map(_)))
     }
 
     /// Takes a mapping.
-    pub(crate) fn mapping(&mut self, key: &str, findings: &mut Findings) -> Option<Fields<'a>> {
+    pub fn mapping(&mut self, key: &str, findings: &mut Findings) -> Option<Fields<'a>> {
         let node = self.take(key)?;
         match node.value {
             Value::Map(entries) => {
@@ -339,7 +339,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes every entry that is a mapping, in the order of the file.
-    pub(crate) fn take_mappings(&mut self) -> Vec<(Key, Node)> {
+    pub fn take_mappings(&mut self) -> Vec<(Key, Node)> {
         let (mut mappings, rest): (Vec<_>, Vec<_>) =
             self.entries.drain(..).partition(|(_, node)| matches!(node.value, Value::Map(_)));
         self.entries = rest;
@@ -349,17 +349,17 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes keys that say nothing about judging.
-    pub(crate) fn ignore(&mut self, keys: &[&str]) {
+    pub fn ignore(&mut self, keys: &[&str]) {
         self.entries.retain(|(k, _)| !keys.contains(&k.name.as_str()));
     }
 
     /// Every entry still there.
-    pub(crate) fn rest(self) -> Vec<(Key, Node)> {
+    pub fn rest(self) -> Vec<(Key, Node)> {
         self.entries
     }
 
     /// Reports what nobody took: an error when `strict`, else a warning.
-    pub(crate) fn finish(self, strict: bool, known: &str, findings: &mut Findings) {
+    pub fn finish(self, strict: bool, known: &str, findings: &mut Findings) {
         let mut left = self.entries;
         left.sort_by_key(|(k, _)| k.line);
         for (key, _) in left {

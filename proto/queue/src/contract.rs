@@ -53,6 +53,7 @@ pub fn sample_job(priority: Priority) -> Job {
         },
         limits: proto::limits::LimitsRequest::default(),
         all: false,
+        policy: None,
         priority,
     }
 }

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 static long spent(void) {
@@ -5,9 +6,9 @@ static long spent(void) {
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
-/* 3 ms of work, 4 ms of sleep, 100 times: 300 ms of cpu time. */
-int main(void) {
-    for (int i = 0; i < 100; i++) {
+/* 3 ms of work, 4 ms of sleep, until one and a half times the limit, which it is told in milliseconds. */
+int main(int argc, char **argv) {
+    for (int i = atol(argv[argc - 1]) / 2; i > 0; i--) {
         for (long begun = spent(); spent() < begun + 3000;) {}
         usleep(4000);
     }

@@ -11,6 +11,7 @@ use selftest::expect::Control;
 use selftest::{Case, Ground, Happened};
 
 use super::control::Controls;
+use super::disturb::Running;
 use super::judged;
 use super::programs::{Folder, HELLO, VICTIM};
 
@@ -67,15 +68,19 @@ impl Lab {
     /// What is not as it must be.
     pub fn attack(&self, case: &Case, alone: bool) -> Result<Happened> {
         let programs = self.programs.of(case)?;
-        let happened = if case.expect.judge.is_some() {
-            let program = (!case.attacks_compiler()).then_some(programs.attack.as_slice());
-            self.ground.around(case, alone, || {
+        let once = || {
+            let disturbance = Running::start(case);
+            let happened = if case.expect.judge.is_some() {
+                let program = (!case.attacks_compiler()).then_some(programs.attack.as_slice());
                 judged::judge(case, self.ground.boxes().0, &self.host, program, &self.dir)
-            })
-        } else {
-            self.ground.attack(case, &programs, alone)
+            } else {
+                self.ground.once(case, &programs)
+            };
+            // Before the host is looked at again: it must be as it was.
+            disturbance.map(Running::finish).transpose().map_err(|e| format!("{e:#}"))?;
+            happened
         };
-        let happened = happened.map_err(|e| anyhow!(e))?;
+        let happened = self.ground.around(case, alone, once).map_err(|e| anyhow!(e))?;
         if alone {
             self.control(case)?;
         }

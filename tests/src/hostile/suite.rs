@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use selftest::Case;
 use selftest::catalogue::CATALOGUE;
+use selftest::expect::Disturbance;
 use selftest::shipped::{self, Unable};
 
 use super::lab::Lab;
@@ -31,6 +32,9 @@ pub struct Options {
     build: Option<PathBuf>,
     built: Option<PathBuf>,
     missing: bool,
+    modes: bool,
+    /// This machine is the suite's own: its clock may be set.
+    set_clock: bool,
     /// Everything again as a user without rights.
     rootless: bool,
     /// Only the cases that `tribunal selftest` has too.
@@ -66,6 +70,8 @@ impl Options {
                 "--build" => options.build = Some(value()?.into()),
                 "--built" => options.built = Some(value()?.into()),
                 "--missing" => options.missing = true,
+                "--modes" => options.modes = true,
+                "--set-clock" => options.set_clock = true,
                 "--rootless" => options.rootless = true,
                 "--shipped" => options.shipped = true,
                 flag if flag.starts_with("--") => {}
@@ -93,18 +99,24 @@ pub fn main(options: &Options) -> Result<i32> {
         print!("{}", super::missing(&cases));
         return Ok(0);
     }
+    if options.modes {
+        print!("{}", super::modes(&cases));
+        return Ok(0);
+    }
     if let Some(dir) = &options.build {
         Folder::build(&cases, dir)?;
         return Ok(0);
     }
+    let all = cases.len();
+    cases.retain(|case| {
+        // Where the clock may be set, that case is chosen too: there are few such places.
+        let clock = options.set_clock && case.expect.disturb == Some(Disturbance::Clock);
+        (case.name.contains(&options.filter) || case.expect.id == options.filter)
+            && (case.expect.shipped || !options.shipped || clock)
+    });
     if options.rootless {
         return super::rootless::run(&cases, options);
     }
-    let all = cases.len();
-    cases.retain(|case| {
-        (case.name.contains(&options.filter) || case.expect.id == options.filter)
-            && (case.expect.shipped || !options.shipped)
-    });
     let filtered = all - cases.len();
     let usual = selftest::boxes::defaults();
     for expect in cases.iter_mut().map(|case| &mut case.expect) {
@@ -125,6 +137,13 @@ pub fn main(options: &Options) -> Result<i32> {
     for blind in lab.blind_spots() {
         println!("skipped: {blind}");
     }
+    let rounds: Vec<usize> = match options.parallel {
+        Some(parallel) => vec![parallel],
+        // Once more all at once: the racy ones meet each other.
+        None if options.filter.is_empty() => vec![1, TOGETHER],
+        None => vec![1],
+    };
+    let rounds = rounds.repeat(options.repeat);
     let mut away = Vec::new();
     cases.retain(|case| {
         let why = match case.expect.left_out(mode) {
@@ -132,6 +151,10 @@ pub fn main(options: &Options) -> Result<i32> {
             None if case.attacks_compiler() && !Path::new("/usr/bin/g++").exists() => {
                 Some("there is no compiler here".to_owned())
             }
+            None if case.expect.disturb == Some(Disturbance::Clock) && !options.set_clock => {
+                Some("the clock of this machine may not be set (--set-clock)".to_owned())
+            }
+            None if case.expect.disturb.is_some() && !rounds.contains(&1) => Some("it runs alone".to_owned()),
             None => None,
         };
         away.extend(why.iter().map(|why| (case.expect.id.clone(), case.name.clone(), why.clone())));
@@ -144,22 +167,16 @@ pub fn main(options: &Options) -> Result<i32> {
         mode.name(),
         lab.ground().layout()
     );
-    let rounds: Vec<usize> = match options.parallel {
-        Some(parallel) => vec![parallel],
-        // Once more all at once: the racy ones meet each other.
-        None if options.filter.is_empty() => vec![1, TOGETHER],
-        None => vec![1],
-    };
-    let rounds = rounds.repeat(options.repeat);
     let mut table: Vec<Vec<Cell>> = vec![Vec::new(); cases.len()];
     let mut failures = 0;
     for parallel in &rounds {
         failures += round(&lab, &cases, *parallel, &mut table);
     }
+    let runs: usize = table.iter().map(Vec::len).sum();
     print_table(&cases, &away, &rounds, &table);
     let without_compiler = selftest_without_a_compiler(&lab, dir.path());
     failures += usize::from(!without_compiler);
-    let passed = (cases.len() * rounds.len() + 1).saturating_sub(failures);
+    let passed = (runs + 1).saturating_sub(failures);
     let word = if failures == 0 { "ok" } else { "FAILED" };
     println!(
         "\ntest result: {word}. {passed} passed; {failures} failed; 0 ignored; 0 measured; {filtered} filtered out"
@@ -183,6 +200,9 @@ fn round(lab: &Lab, cases: &[Case], parallel: usize, table: &mut [Vec<Cell>]) ->
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(case) = cases.get(number) else { return };
+                if parallel > 1 && case.expect.disturb.is_some() {
+                    continue;
+                }
                 let begun = Instant::now();
                 let result = lab.attack(case, parallel == 1);
                 let ms = begun.elapsed().as_millis();

@@ -1,4 +1,4 @@
-//! Faults done on purpose: kills at random points, memory pressure, boxes that cannot be killed, a full disk,
+//! Faults done on purpose: kills at random points, memory pressure, boxes that cannot be killed, full disks,
 //! no more control groups, and thousands of boxes in a row. The rows of `tests/FAULTS.md` name these tests.
 //!
 //! A harness of its own, because the process must be able to become the box server, and is executed again as a
@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod crash;
+mod full;
 mod host;
 mod memory;
 mod program;
@@ -67,6 +68,11 @@ const TESTS: &[Test] = &[
         "a_full_run_directory_stops_the_start_and_no_running_worker",
         false,
         scarce::a_full_run_directory_stops_the_start_and_no_running_worker,
+    ),
+    (
+        "a_full_data_directory_takes_no_submission_and_loses_none",
+        false,
+        full::a_full_data_directory_takes_no_submission_and_loses_none,
     ),
 ];
 

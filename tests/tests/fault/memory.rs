@@ -19,6 +19,11 @@ const ALL: Bytes = Bytes::mib(64);
 /// Boxes at once.
 const BOXES: usize = 8;
 
+/// How long a hog holds what it has, seconds; an emulated machine is given longer.
+fn hold() -> u64 {
+    std::env::var("TRIBUNAL_FAULT_HOLD").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(3)
+}
+
 /// What it says when everything went as it must.
 const DONE: &str = "done";
 
@@ -26,7 +31,7 @@ pub(crate) fn memory_pressure_takes_programs_and_neither_the_worker_nor_their_go
     lab: &Lab,
 ) -> Result<()> {
     let Some(group) = Group::make()? else {
-        println!("skipped: memory pressure: the memory controller is not a v1 hierarchy, or not writable");
+        println!("skipped: memory pressure: no group with a memory limit can be made here");
         return Ok(());
     };
     let run_dir = lab.dir.join("pressure");
@@ -61,7 +66,7 @@ pub(crate) fn under_pressure(server: &BoxServer, layer: &Path) {
     }
     // Five times the memory there is, each of them below its own limit.
     let mut spec = program::spec(layer, &["hog", "40"]);
-    spec.limits.wall_time = Duration::from_secs(3);
+    spec.limits.wall_time = Duration::from_secs(hold());
     let hogs = together(&spec);
     let lost = hogs.iter().filter(|r| r.is_err()).count();
     println!("{lost} of {BOXES} hogs were lost to the host's shortage");
@@ -92,33 +97,53 @@ pub(crate) fn under_pressure(server: &BoxServer, layer: &Path) {
     let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
 }
 
-/// A v1 memory group below our own.
+/// A group with a memory limit below our own, of either version.
 struct Group(PathBuf);
 
 impl Group {
     fn make() -> Result<Option<Self>> {
         let own = std::fs::read_to_string("/proc/self/cgroup")?;
-        let Some(path) = own.lines().find_map(|l| l.split_once(":memory:")).map(|(_, p)| p.to_owned()) else {
+        let v1 = own.lines().find_map(|l| l.split_once(":memory:")).map(|(_, path)| ("memory", path));
+        let Some((tree, path)) = v1.or(own.lines().find_map(|l| Some(("", l.strip_prefix("0::")?)))) else {
             return Ok(None);
         };
-        let dir = Path::new("/sys/fs/cgroup/memory").join(path.trim_start_matches('/'));
-        let dir = dir.join(format!("fault-{}", std::process::id()));
+        let parent = Path::new("/sys/fs/cgroup").join(tree).join(path.trim_start_matches('/'));
+        if v1.is_none() {
+            // Refused below the root of the tree while processes are in the parent, ourselves for one.
+            let _ = std::fs::write(parent.join("cgroup.subtree_control"), "+memory +pids +cpu");
+        }
+        let dir = parent.join(format!("fault-{}", std::process::id()));
         if std::fs::create_dir(&dir).is_err() {
             return Ok(None);
         }
         let group = Self(dir);
-        for file in ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"] {
+        let mut limited = false;
+        let all = ALL.get().to_string();
+        for (file, limit) in [
+            ("memory.limit_in_bytes", all.as_str()),
+            ("memory.memsw.limit_in_bytes", &all),
+            ("memory.max", &all),
+            ("memory.swap.max", "0"),
+        ] {
             let path = group.0.join(file);
             if path.exists() {
-                std::fs::write(path, ALL.get().to_string()).context(file)?;
+                std::fs::write(path, limit).context(file)?;
+                limited = true;
             }
         }
-        Ok(Some(group))
+        Ok(limited.then_some(group))
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let _ = host::until(|| Ok(std::fs::remove_dir(&self.0).is_ok() || !self.0.exists()));
+        // On v2 a worker leaves the leaf in which it was.
+        let remove = || {
+            for leaf in std::fs::read_dir(&self.0).into_iter().flatten().flatten() {
+                let _ = std::fs::remove_dir(leaf.path());
+            }
+            Ok(std::fs::remove_dir(&self.0).is_ok() || !self.0.exists())
+        };
+        let _ = host::until(remove);
     }
 }

@@ -24,6 +24,11 @@ impl Lab {
         for path in [dir, &layer] {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))?;
         }
+        // A machine without a compiler is given the program.
+        if let Some(built) = std::env::var_os("TRIBUNAL_FAULT_PROGRAM") {
+            std::fs::copy(&built, layer.join("program")).context("the program that was built elsewhere")?;
+            return Ok(Self { dir: dir.to_owned(), layer });
+        }
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fault/program.c");
         let mut cc = Command::new("cc");
         cc.args(["-static", "-O1", "-o"]).arg(layer.join("program")).arg(source);

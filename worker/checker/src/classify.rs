@@ -2,6 +2,8 @@
 //!
 //! Order of decision: the first limit that fired; then a forbidden system call; then limits that only the
 //! final figures show; then how the program ended. Whatever is left ran clean, and the checker has the word.
+//! A box may let a program run on past its time limit, to see by how much it misses it; what it meets there
+//! came after the time limit.
 //! A program the kernel ran out of memory for is MLE whatever its exit status; a peak near the limit alone
 //! never is.
 
@@ -27,6 +29,9 @@ pub const NOTE_INODES: &str = "inode_limit_reached";
 pub const NOTE_FILE_SIZE: &str = "file_size_limit_reached";
 /// Note: the program failed by itself with at least 95 % of its memory in use.
 pub const NOTE_NEAR_MEMORY: &str = "near_memory_limit";
+/// Note: the program used between 90 and 125 % of its processor time; another machine, or another day, may
+/// decide otherwise.
+pub const NOTE_NEAR_TIME: &str = "near_time_limit";
 /// Note: memory was only sampled and stood above the limit; no verdict is made of that.
 pub const NOTE_MEMORY_SAMPLED: &str = "memory_limit_sampled_only";
 
@@ -102,8 +107,14 @@ fn first_limit(facts: &RunFacts, limits: &Limits) -> Option<Decision> {
         .collect();
     let first = candidates.first()?.0.observed_ns;
     let tie = first.saturating_add(TIE_WINDOW.as_nanos() as u64);
-    let (event, verdict, _) =
+    let (event, verdict, rank) =
         candidates.into_iter().filter(|(e, ..)| e.observed_ns <= tie).min_by_key(|(_, _, rank)| *rank)?;
+    if event.limit == LimitHit::CpuTime {
+        return Some(too_slow(event, limits));
+    }
+    if out_of_time_before(rank, facts, limits) {
+        return over_time(facts, limits);
+    }
     let why = match facts.oom_kills {
         n if event.limit == LimitHit::Memory && n > 0 => format!("{}; {n} OOM kills", reason::event(event)),
         _ => reason::event(event),
@@ -113,6 +124,21 @@ fn first_limit(facts: &RunFacts, limits: &Limits) -> Option<Decision> {
 
 fn has(facts: &RunFacts, limit: LimitHit) -> bool {
     facts.limit_events.iter().any(|e| e.limit == limit)
+}
+
+/// The box may have been given more time than the limit; the limit is what counts.
+fn too_slow(event: &LimitEvent, limits: &Limits) -> Decision {
+    let bound = (limits.cpu_time.as_nanos() as u64).min(event.bound);
+    let event = LimitEvent { bound, ..event.clone() };
+    (Verdict::TLE, reason::event(&event), reason::feedback(event.limit, bound), Some(event.limit))
+}
+
+/// Whether the processor time was over before a limit of this rank fired: by more than a tie, or in a tie
+/// that the time wins.
+fn out_of_time_before(rank: u8, facts: &RunFacts, limits: &Limits) -> bool {
+    let time = decisive(LimitHit::CpuTime).map_or(u8::MAX, |(_, rank)| rank);
+    let over = facts.cpu_time.saturating_sub(limits.cpu_time);
+    over > TIE_WINDOW || (!over.is_zero() && time < rank)
 }
 
 fn memory(facts: &RunFacts, limits: &Limits) -> Decision {
@@ -133,17 +159,23 @@ fn violation(facts: &RunFacts) -> Option<Decision> {
 
 /// Limits that a run outran between two samples: the final figures are the truth.
 fn final_figures(facts: &RunFacts, limits: &Limits) -> Option<Decision> {
-    let (verdict, limit, value, bound) = if facts.output_bytes() > limits.output.get() {
-        (Verdict::OLE, LimitHit::Output, facts.output_bytes(), limits.output.get())
-    } else if facts.cpu_time > limits.cpu_time {
-        let nanos = |d: Duration| d.as_nanos() as u64;
-        (Verdict::TLE, LimitHit::CpuTime, nanos(facts.cpu_time), nanos(limits.cpu_time))
-    } else {
-        return None;
-    };
-    let at_end = LimitEvent { limit, observed_ns: facts.wall_time.as_nanos() as u64, value, bound };
-    let why = format!("{} (by the final figures)", reason::event(&at_end));
-    Some((verdict, why, reason::feedback(limit, bound), Some(limit)))
+    if facts.output_bytes() > limits.output.get() {
+        let (value, bound) = (facts.output_bytes(), limits.output.get());
+        return Some(at_end(facts, Verdict::OLE, LimitHit::Output, value, bound));
+    }
+    over_time(facts, limits)
+}
+
+fn over_time(facts: &RunFacts, limits: &Limits) -> Option<Decision> {
+    let nanos = |d: Duration| d.as_nanos() as u64;
+    let (value, bound) = (nanos(facts.cpu_time), nanos(limits.cpu_time));
+    (facts.cpu_time > limits.cpu_time).then(|| at_end(facts, Verdict::TLE, LimitHit::CpuTime, value, bound))
+}
+
+fn at_end(facts: &RunFacts, verdict: Verdict, limit: LimitHit, value: u64, bound: u64) -> Decision {
+    let event = LimitEvent { limit, observed_ns: facts.wall_time.as_nanos() as u64, value, bound };
+    let why = format!("{} (by the final figures)", reason::event(&event));
+    (verdict, why, reason::feedback(limit, bound), Some(limit))
 }
 
 fn ending(facts: &RunFacts) -> Option<Decision> {
@@ -152,6 +184,13 @@ fn ending(facts: &RunFacts) -> Option<Decision> {
         Some(Exit::Code(0)) => return None,
         Some(Exit::Code(n)) => format!("exit status {n}"),
         Some(Exit::Signal(n)) => format!("killed by {}", reason::signal(n)),
+        // Killed for the memory somebody saw, where no kernel counts it: no proof of `MLE`, and no fault of ours.
+        None if facts.accounting == Accounting::Sampled && has(facts, LimitHit::Memory) => {
+            let event = facts.limit_events.iter().find(|e| e.limit == LimitHit::Memory)?;
+            let feedback = reason::feedback(event.limit, event.bound);
+            let why = format!("{} (sampled)", reason::event(event));
+            return Some((Verdict::RTE, why, feedback, Some(LimitHit::Memory)));
+        }
         None => {
             let why = "the box ended before the program did, and nothing tells why";
             return Some((Verdict::SE, why.to_owned(), "the judge failed".to_owned(), None));
@@ -176,6 +215,7 @@ fn notes(facts: &RunFacts, limits: &Limits, decision: Option<&Decision>) -> Vec<
     let near = facts.memory_bytes.is_some_and(|b| b as f64 >= limits.memory.get() as f64 * 0.95);
     let failed_alone = matches!(decision, Some((Verdict::RTE, ..)));
     let sampled = facts.accounting == Accounting::Sampled && has(facts, LimitHit::Memory);
+    let near_time = crate::confirm::near(facts.cpu_time, limits.cpu_time);
     [
         (facts.process_limit_hits > 0 || has(facts, LimitHit::Processes), NOTE_PROCESSES),
         (has(facts, LimitHit::Disk), NOTE_DISK),
@@ -183,6 +223,7 @@ fn notes(facts: &RunFacts, limits: &Limits, decision: Option<&Decision>) -> Vec<
         (has(facts, LimitHit::FileSize) && failed_alone, NOTE_FILE_SIZE),
         (near && failed_alone, NOTE_NEAR_MEMORY),
         (sampled, NOTE_MEMORY_SAMPLED),
+        (near_time, NOTE_NEAR_TIME),
     ]
     .into_iter()
     .filter(|(seen, _)| *seen)

@@ -1,7 +1,8 @@
 //! Whether a run so near its time limit that noise could have decided is made again, and which run counts.
 //!
 //! Only a run that failed by processor time is worth it: the least of several times counts, so a run that
-//! passed can only pass again. All runs are recorded.
+//! passed can only pass again. All runs are recorded. To tell a near miss from an endless loop, a box gets
+//! [`hard_limit`] and not the limit itself: a program that used that up is not near.
 
 use std::time::Duration;
 
@@ -14,6 +15,19 @@ pub const FROM_PERCENT: u32 = 90;
 pub const TO_PERCENT: u32 = 125;
 /// Most further runs of one case.
 pub const RERUNS_MAX: usize = 2;
+
+/// Processor time a run gets before it is killed: past the limit the verdict is certain, past this so is that
+/// no other run can change it. `margin` is a larger part of the limit to look at, in hundredths, for whoever
+/// wants to know how far off the slow ones are.
+pub fn hard_limit(limit: Duration, margin: u32) -> Duration {
+    limit.saturating_mul(TO_PERCENT.max(margin)) / 100
+}
+
+/// Whether a time is so near the limit that noise may decide.
+pub fn near(cpu_time: Duration, limit: Duration) -> bool {
+    let scaled = cpu_time.saturating_mul(100);
+    scaled > limit.saturating_mul(FROM_PERCENT) && scaled < limit.saturating_mul(TO_PERCENT)
+}
 
 /// What one run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +42,11 @@ pub struct Ran {
 
 /// Whether the case is to be run again, on a slot of its own, after `runs` in the order they were made.
 pub fn again(runs: &[Ran], limit: Duration) -> bool {
-    let near = |ran: &Ran| {
+    let missed = |ran: &Ran| {
         let by_time = ran.verdict == Some(Verdict::TLE) && ran.limit_hit == Some(LimitHit::CpuTime);
-        let scaled = ran.cpu_time.saturating_mul(100);
-        by_time && scaled > limit.saturating_mul(FROM_PERCENT) && scaled < limit.saturating_mul(TO_PERCENT)
+        by_time && near(ran.cpu_time, limit)
     };
-    !runs.is_empty() && runs.len() <= RERUNS_MAX && runs.iter().all(near)
+    !runs.is_empty() && runs.len() <= RERUNS_MAX && runs.iter().all(missed)
 }
 
 /// The index of the run that counts: the one with the least processor time, the earlier of two equal ones.
@@ -77,6 +90,15 @@ mod tests {
         assert!(!again(&[idle], limit));
         let crashed = Ran { limit_hit: None, verdict: Some(Verdict::RTE), ..ran(1100) };
         assert!(!again(&[crashed], limit));
+    }
+
+    #[test]
+    fn a_program_that_used_up_its_hard_limit_is_not_near() {
+        let limit = Duration::from_secs(1);
+        assert_eq!(hard_limit(limit, 100), Duration::from_millis(1250));
+        assert_eq!(hard_limit(limit, 200), Duration::from_secs(2));
+        assert!(!near(hard_limit(limit, 0), limit));
+        assert!(near(limit, limit) && !near(Duration::from_millis(900), limit));
     }
 
     #[test]

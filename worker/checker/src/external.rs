@@ -91,7 +91,7 @@ pub struct Judged {
     pub given: Result<Given, String>,
 }
 
-/// Reads one validator run. `name` is the validator's path, for messages; `stderr` is quoted when it failed.
+/// Reads one validator run. `name` says which, for messages, such as `output validator v.py`; `stderr` is quoted when it failed.
 pub fn interpret(name: &str, facts: &RunFacts, limits: &Limits, feedback: Feedback, stderr: &[u8]) -> Judged {
     let ran = classify(facts, limits);
     let Feedback { judge, team, score, multiplier } = feedback;
@@ -112,7 +112,7 @@ pub fn interpret(name: &str, facts: &RunFacts, limits: &Limits, feedback: Feedba
             let why = ran.reason.unwrap_or_default();
             return Judged {
                 verdict: Verdict::SE,
-                reason: Some(format!("output validator {name}: {why}")),
+                reason: Some(format!("{name}: {why}")),
                 feedback: None,
                 given: Ok(Given::Nothing),
             };
@@ -125,7 +125,7 @@ pub fn interpret(name: &str, facts: &RunFacts, limits: &Limits, feedback: Feedba
     });
     Judged {
         verdict: Verdict::JE,
-        reason: Some(format!("output validator {name}: {fault}{said}")),
+        reason: Some(format!("{name}: {fault}{said}")),
         feedback: None,
         given: Ok(Given::Nothing),
     }

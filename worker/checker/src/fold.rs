@@ -1,8 +1,9 @@
-//! From test cases to groups and the overall verdict of a pass-fail problem: the first case in judging
-//! order that does not pass decides.
+//! From test cases to groups and the overall verdict of a pass-fail problem, as the policy has it.
 
 use proto::report::{GroupReport, TestReport};
 use proto::verdict::Verdict;
+
+use crate::policy::Policy;
 
 /// Groups and the overall verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct Folded {
 }
 
 /// Folds the reports of all cases, given in judging order. Skipped cases (SK) decide nothing by themselves.
-pub fn fold(tests: &[TestReport]) -> Folded {
+pub fn fold(tests: &[TestReport], policy: Policy) -> Folded {
     let mut names: Vec<&str> = Vec::new();
     for test in tests {
         if !names.contains(&test.group.as_str()) {
@@ -27,11 +28,11 @@ pub fn fold(tests: &[TestReport]) -> Folded {
         .into_iter()
         .map(|name| {
             let inside = tests.iter().filter(|t| t.group == name).map(|t| t.verdict);
-            let verdict = sequence(inside).unwrap_or(Verdict::SK);
+            let verdict = policy.verdict(inside).unwrap_or(Verdict::SK);
             GroupReport { name: name.to_owned(), verdict, score: None, max_score: None }
         })
         .collect();
-    let (verdict, reason) = match sequence(tests.iter().map(|t| t.verdict)) {
+    let (verdict, reason) = match policy.verdict(tests.iter().map(|t| t.verdict)) {
         Some(v) if v.passes() && tests.iter().any(|t| t.verdict == Verdict::SK) => {
             (Verdict::SE, Some("cases were skipped although none had failed".to_owned()))
         }
@@ -40,18 +41,6 @@ pub fn fold(tests: &[TestReport]) -> Folded {
         None => (Verdict::SE, Some("no test case was run".to_owned())),
     };
     Folded { verdict, reason, groups }
-}
-
-/// The first verdict that does not pass; else AC, or OK when nothing was compared; `None` without a case.
-fn sequence(verdicts: impl Iterator<Item = Verdict>) -> Option<Verdict> {
-    let mut all = None;
-    for v in verdicts.filter(|v| *v != Verdict::SK) {
-        if !v.passes() {
-            return Some(v);
-        }
-        all = Some(if v == Verdict::OK { all.unwrap_or(v) } else { v });
-    }
-    all
 }
 
 #[cfg(test)]
@@ -66,7 +55,7 @@ mod tests {
             .enumerate()
             .map(|(i, (group, v))| TestReport::not_run(&format!("{group}/{i}"), group, *v, None))
             .collect();
-        fold(&tests)
+        fold(&tests, Policy::Icpc)
     }
 
     #[test]
@@ -86,6 +75,16 @@ mod tests {
             let named: Vec<_> = cases.iter().map(|v| ("secret", *v)).collect();
             assert_eq!(folded(&named).verdict, want, "{cases:?}");
         }
+    }
+
+    #[test]
+    fn the_worst_case_decides_where_the_policy_says_so() {
+        let cases = [("sample", AC), ("secret", WA), ("secret", RTE), ("secret", TLE)];
+        let tests: Vec<_> =
+            cases.iter().map(|(group, v)| TestReport::not_run("x", group, *v, None)).collect();
+        let got = fold(&tests, Policy::Worst);
+        assert_eq!((got.verdict, got.groups[1].verdict), (RTE, RTE));
+        assert_eq!(fold(&tests, Policy::All).verdict, WA);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! From facts to verdicts: what happened in the box, what the output is worth, what the cases add up to.
 //!
 //! Everything here is pure. [`classify`] reads the facts of a run, [`default_validator`] compares bytes,
-//! [`simple`] has the other checkers with a name, [`external`] and [`testlib`] read what a program of the
-//! package said, [`fold`] makes groups and the overall verdict.
+//! [`simple`] has the other checkers with a name, [`external`], [`testlib`] and [`grader`] read what a program
+//! of the package said, [`fold`] makes groups and the overall verdict, [`reverdict`] makes all of it again.
 //! The crate starts no process, opens no file and reads no clock: `worker` runs the programs, and the API
 //! can make a verdict again from stored facts without a run.
 
@@ -14,9 +14,11 @@ pub mod default_validator;
 mod excerpt;
 pub mod external;
 pub mod fold;
+pub mod grader;
 pub mod interaction;
 pub mod policy;
 mod reason;
+pub mod reverdict;
 pub mod scoring;
 pub mod simple;
 pub mod testlib;

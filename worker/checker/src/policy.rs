@@ -55,6 +55,14 @@ impl Policy {
         }
     }
 
+    /// Whether a failure of the submission's stops nothing.
+    pub const fn runs_all(self) -> bool {
+        match self {
+            Policy::All | Policy::Worst | Policy::Analyst => true,
+            Policy::Icpc | Policy::Oi => false,
+        }
+    }
+
     /// The verdict of some cases in judging order; `None` when none of them was run.
     pub fn verdict(self, cases: impl Iterator<Item = Verdict>) -> Option<Verdict> {
         let mut all: Option<Verdict> = None;

@@ -9,9 +9,13 @@ use problem::score::Score;
 use proto::report::GroupReport;
 use proto::verdict::Verdict;
 
+use crate::grader::{Asked, Grades};
 use crate::policy::{Policy, Stops};
 
+mod apply;
 mod legacy;
+
+pub use apply::given_of;
 
 /// What a validator gave for one case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,11 +58,27 @@ struct Mark {
     score: Score,
 }
 
-/// Scores the submissions of one problem.
+/// Why a group has no mark.
+#[derive(Debug)]
+enum Trouble {
+    /// The package is at fault.
+    Fault(String),
+    /// Its grader has to be asked first.
+    Ask(Asked),
+}
+
+impl From<String> for Trouble {
+    fn from(why: String) -> Self {
+        Trouble::Fault(why)
+    }
+}
+
+/// Scores the submissions of one problem. Its cases are known by their index in the problem; the static
+/// validations of its groups follow them, in the order of the groups.
 #[derive(Debug)]
 pub struct Scorer<'a> {
     problem: &'a Problem,
-    /// The group of each case.
+    /// The group of each case, then that of each static validation.
     group_of: Vec<usize>,
 }
 
@@ -66,7 +86,9 @@ impl<'a> Scorer<'a> {
     /// A scorer for a problem that is scored or has a grader with a say; `None` for any other.
     pub fn new(problem: &'a Problem) -> Option<Self> {
         let decides = |grading: &Grading| match grading {
-            Grading::Grader(g) => g.verdict == GraderVerdict::AlwaysAccept || g.accept_if_any_accepted,
+            Grading::Grader(g) => {
+                g.custom || g.verdict == GraderVerdict::AlwaysAccept || g.accept_if_any_accepted
+            }
             Grading::Aggregate { .. } => false,
         };
         let graded = problem.kind == ProblemKind::Scoring
@@ -81,11 +103,34 @@ impl<'a> Scorer<'a> {
                 group_of[*case] = at;
             }
         }
+        group_of.extend(problem.static_groups());
         Some(Self { problem, group_of })
+    }
+
+    /// How many cases there are, static validations among them.
+    pub fn len(&self) -> usize {
+        self.group_of.len()
+    }
+
+    /// Whether there is no case at all.
+    pub fn is_empty(&self) -> bool {
+        self.group_of.is_empty()
     }
 
     fn scores(&self) -> bool {
         self.problem.kind == ProblemKind::Scoring
+    }
+
+    /// The cases directly in a group; its static validation comes first, as it is run.
+    fn cases_of(&self, group: usize) -> impl Iterator<Item = usize> {
+        let first_static = self.problem.cases.len();
+        let statics = first_static..self.group_of.len();
+        let of_group = statics.filter(move |i| self.group_of[*i] == group);
+        of_group.chain(self.problem.groups[group].cases.iter().copied())
+    }
+
+    fn is_static(&self, case: usize) -> bool {
+        case >= self.problem.cases.len()
     }
 
     /// The score of one case, `None` where cases have none.
@@ -116,9 +161,11 @@ impl<'a> Scorer<'a> {
                 _ => Err("the validator gave a score for an output it did not accept".to_owned()),
             };
         }
+        let unbounded = matches!(group.grading, Grading::Aggregate { max: None, .. });
         match (decided.given, max) {
-            (Given::Nothing, Some(max)) => Ok(Some(max)),
-            (Given::Nothing, None) => {
+            // What a static validation gives has a maximum; it must be said all the same where the group has none.
+            (Given::Nothing, Some(max)) if !unbounded => Ok(Some(max)),
+            (Given::Nothing, _) => {
                 Err("the validator gave no score.txt, and the group's maximum is unbounded".to_owned())
             }
             (Given::Multiplier(_), None) => {
@@ -163,6 +210,9 @@ impl<'a> Scorer<'a> {
         let group = &self.problem.groups[self.group_of[case]];
         if !self.scores() || group.name == "sample" {
             return Ok(None);
+        }
+        if self.is_static(case) {
+            return Ok(group.static_check.as_ref().and_then(|check| check.score));
         }
         match &group.grading {
             Grading::Aggregate { how: Aggregation::Min, max } => Ok(*max),
@@ -222,17 +272,26 @@ impl<'a> Scorer<'a> {
         self.group_of[a] == self.group_of[b]
     }
 
-    /// Makes groups and the whole from every case of the problem, in its order.
-    pub fn fold(&self, cases: &[Decided]) -> Scored {
+    /// Makes groups and the whole from every case of the problem, in its order, the static validations after
+    /// them. `grades` is what the package's own grader said so far.
+    ///
+    /// # Errors
+    /// What has to be asked of that grader before there is a result; then call again.
+    ///
+    /// # Panics
+    /// When `cases` are not [`len`](Self::len) many.
+    pub fn fold(&self, cases: &[Decided], grades: &Grades) -> Result<Scored, Asked> {
+        assert_eq!(cases.len(), self.len(), "every case has its place");
         let groups = &self.problem.groups;
         let mut marks = vec![Mark { verdict: Verdict::SK, score: Score::ZERO }; groups.len()];
         let mut fault = cases.iter().map(|c| c.verdict).find(|v| matches!(v, Verdict::SE | Verdict::JE));
         let mut reason = None;
         // Backwards: what lies inside a group comes after it.
         for at in (0..groups.len()).rev() {
-            match self.group(at, cases, &marks) {
+            match self.group(at, cases, &marks, grades) {
                 Ok(mark) => marks[at] = mark,
-                Err(why) if fault.is_none() => {
+                Err(Trouble::Ask(asked)) if fault.is_none() => return Err(asked),
+                Err(Trouble::Fault(why)) if fault.is_none() => {
                     fault = Some(Verdict::JE);
                     reason = Some(format!("group {}: {why}", groups[at].name));
                     marks[at].verdict = Verdict::JE;
@@ -240,16 +299,19 @@ impl<'a> Scorer<'a> {
                 Err(_) => marks[at].verdict = Verdict::JE,
             }
         }
-        let whole = self.whole(&marks);
-        let (verdict, score) = match (fault, whole) {
-            (Some(fault), _) => (fault, None),
-            (None, Ok(mark)) => (mark.verdict, self.scores().then_some(mark.score)),
-            (None, Err(why)) => {
+        let whole = match fault {
+            Some(fault) => Ok(Mark { verdict: fault, score: Score::ZERO }),
+            None => self.whole(&marks, grades),
+        };
+        let (verdict, score) = match whole {
+            Ok(mark) => (mark.verdict, (fault.is_none() && self.scores()).then_some(mark.score)),
+            Err(Trouble::Ask(asked)) => return Err(asked),
+            Err(Trouble::Fault(why)) => {
                 reason = Some(why);
                 (Verdict::JE, None)
             }
         };
-        Scored { verdict, score, reason, groups: self.reports(&marks) }
+        Ok(Scored { verdict, score, reason, groups: self.reports(&marks) })
     }
 
     fn reports(&self, marks: &[Mark]) -> Vec<GroupReport> {
@@ -269,14 +331,14 @@ impl<'a> Scorer<'a> {
         self.problem.groups.iter().zip(marks).map(report).collect()
     }
 
-    fn group(&self, at: usize, cases: &[Decided], marks: &[Mark]) -> Result<Mark, String> {
+    fn group(&self, at: usize, cases: &[Decided], marks: &[Mark], grades: &Grades) -> Result<Mark, Trouble> {
         let group = &self.problem.groups[at];
         let (how, max) = match &group.grading {
-            Grading::Grader(grader) => return legacy::group(self, at, grader, cases, marks),
+            Grading::Grader(grader) => return legacy::group(self, at, grader, cases, marks, grades),
             Grading::Aggregate { how, max } => (*how, *max),
         };
         let inner = || (0..marks.len()).filter(|i| self.problem.groups[*i].parent == Some(at));
-        let verdicts = group.cases.iter().map(|i| cases[*i].verdict).chain(inner().map(|i| marks[i].verdict));
+        let verdicts = self.cases_of(at).map(|i| cases[i].verdict).chain(inner().map(|i| marks[i].verdict));
         let verdicts: Vec<Verdict> = verdicts.collect();
         let run = Policy::All.verdict(verdicts.iter().copied()).unwrap_or(Verdict::SK);
         let passed = !verdicts.is_empty() && verdicts.iter().all(|v| matches!(v, Verdict::AC | Verdict::OK));
@@ -284,10 +346,10 @@ impl<'a> Scorer<'a> {
             return Ok(Mark { verdict: run, score: Score::ZERO });
         }
         let mut scores = Vec::with_capacity(verdicts.len());
-        for i in group.cases.iter().filter(|_| how != Aggregation::PassFail) {
+        for i in self.cases_of(at).filter(|_| how != Aggregation::PassFail) {
             // A case that was not run has lost what it could have had.
-            let skipped = cases[*i].verdict == Verdict::SK;
-            scores.push(if skipped { Score::ZERO } else { self.case(*i, cases[*i])?.unwrap_or(Score::ZERO) });
+            let skipped = cases[i].verdict == Verdict::SK;
+            scores.push(if skipped { Score::ZERO } else { self.case(i, cases[i])?.unwrap_or(Score::ZERO) });
         }
         scores.extend(inner().map(|i| marks[i].score));
         let score = match how {
@@ -297,18 +359,19 @@ impl<'a> Scorer<'a> {
             Aggregation::Sum => sum(&scores)?,
         };
         if let Some(max) = max.filter(|max| score > *max) {
-            return Err(format!("its score is {score}; at most {max} is possible"));
+            return Err(Trouble::Fault(format!("its score is {score}; at most {max} is possible")));
         }
         let full = max.map_or(passed, |max| score == max && run.passes());
         Ok(Mark { verdict: word(full, score, run), score })
     }
 
-    fn whole(&self, marks: &[Mark]) -> Result<Mark, String> {
+    fn whole(&self, marks: &[Mark], grades: &Grades) -> Result<Mark, Trouble> {
         if let Some(root) = &self.problem.root {
-            return legacy::whole(self, root, marks);
+            return legacy::whole(self, root, marks, grades);
         }
         let secret = self.problem.groups.iter().position(|g| g.name == "secret");
-        secret.map(|at| marks[at]).ok_or_else(|| "there are no secret test cases to score".to_owned())
+        let none = || Trouble::Fault("there are no secret test cases to score".to_owned());
+        secret.map(|at| marks[at]).ok_or_else(none)
     }
 }
 

@@ -181,6 +181,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_package_may_name_each_of_them() {
+        assert_eq!(NAMED.map(|named| named.name), problem::sidecar::CHECKERS);
+    }
+
+    #[test]
     fn every_checker_accepts_what_its_name_says_and_nothing_else() {
         #[rustfmt::skip]
         let rows: &[(&str, &str, &str, Option<&str>)] = &[

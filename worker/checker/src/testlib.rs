@@ -5,8 +5,11 @@
 //! decides wherever it speaks.
 
 use problem::score::Score;
+use proto::facts::{Exit, RunFacts};
+use proto::limits::Limits;
 use proto::verdict::Verdict;
 
+use crate::classify::classify;
 use crate::excerpt::message;
 use crate::external::{FEEDBACK_MAX, Judged};
 use crate::scoring::Given;
@@ -41,6 +44,47 @@ enum Meaning {
     Fault,
     Points,
     Partial,
+}
+
+/// Reads one run of a checker. `name` is its path, for messages; `points` is whether the case can have some.
+/// Where it can not, a part of the answer is a wrong one, and points are a judge error: nobody knows how many
+/// there are.
+pub fn interpret(name: &str, facts: &RunFacts, limits: &Limits, stderr: &[u8], points: bool) -> Judged {
+    let ran = classify(facts, limits);
+    let failed = |verdict, why: &str| Judged {
+        verdict,
+        reason: Some(format!("checker {name}: {why}")),
+        feedback: None,
+        given: Ok(Given::Nothing),
+    };
+    let why = ran.reason.unwrap_or_else(|| "no exit status".to_owned());
+    match (ran.verdict, facts.exit) {
+        (None | Some(Verdict::RTE), Some(Exit::Code(status))) => {
+            let said = read(name, status, stderr);
+            let reason = said.judged.reason.clone().unwrap_or_default();
+            match said.points {
+                None => said.judged,
+                Some(part) if said.percent && part == Score::whole(100) => said.judged,
+                Some(part) if part == Score::ZERO || (said.percent && !points) => {
+                    Judged { verdict: Verdict::WA, ..said.judged }
+                }
+                Some(part) if said.percent => {
+                    let given = part.shared(100).map(Given::Multiplier);
+                    Judged {
+                        given: given.ok_or_else(|| format!("{part} % cannot be kept exactly")),
+                        ..said.judged
+                    }
+                }
+                Some(score) if points => Judged { given: Ok(Given::Score(score)), ..said.judged },
+                Some(_) => failed(
+                    Verdict::JE,
+                    &format!("gave points ({reason}), which only a case of a `sum` or `min` group can have"),
+                ),
+            }
+        }
+        (Some(Verdict::SE), _) => failed(Verdict::SE, &why),
+        _ => failed(Verdict::JE, &why),
+    }
 }
 
 /// Reads exit status and stderr of a checker that ended by itself. `name` is its path, for messages.

@@ -218,17 +218,14 @@ pub(crate) fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<Start
     };
     let l = &spec.limits;
     let cpu_backup = l.cpu_time.as_secs().saturating_add(2);
-    // Where no group counts it, the stack would be memory without a bound: RLIMIT_DATA leaves it out.
-    let stack = match accounting {
-        Accounting::Exact => libc::RLIM_INFINITY,
-        Accounting::Sampled => l.memory.get(),
-    };
     let mut rlimits = vec![
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_CPU, cpu_backup),
         (libc::RLIMIT_FSIZE, l.file_size.get()),
         (libc::RLIMIT_NOFILE, u64::from(l.open_files)),
-        (libc::RLIMIT_STACK, stack),
+        // Memory bounds the stack: the group's limit, or where there is none the watch, because RLIMIT_DATA leaves it
+        // out. Any other figure here would be what glibc reserves for the stack of each thread.
+        (libc::RLIMIT_STACK, libc::RLIM_INFINITY),
         (libc::RLIMIT_MEMLOCK, 64 << 10),
         (libc::RLIMIT_MSGQUEUE, MESSAGE_QUEUES),
         (libc::RLIMIT_SIGPENDING, 1024),

@@ -13,10 +13,16 @@ pub(crate) struct Tree {
     pub(crate) cpu: Duration,
     /// Resident memory of all living processes, bytes.
     pub(crate) rss: u64,
+    /// Anonymous memory of the process that has most of it, bytes. Pages that processes share count in each, so a sum
+    /// would blame a program for forking.
+    pub(crate) most: u64,
 }
 
 /// Ticks per second in /proc: USER_HZ, 100 on every architecture of Linux.
 const TICK: Duration = Duration::from_millis(10);
+
+/// Bytes of a page on x86-64.
+const PAGE: u64 = 4096;
 
 /// Most processes looked at.
 const PROCESSES_MAX: usize = 4096;
@@ -25,13 +31,34 @@ const PROCESSES_MAX: usize = 4096;
 /// `cutime` and `cstime`.
 pub(crate) fn tree(root: i32) -> Tree {
     let mut sum = Tree::default();
-    walk(root, |pid| {
-        if let Some((ticks, pages)) = stat(pid) {
-            sum.cpu += TICK * ticks;
-            sum.rss += pages * 4096;
+    for _ in 0..LOOKS {
+        let reaped = stat(root).map(|(cpu, _)| cpu.reaped);
+        sum = Tree::default();
+        walk(root, |pid| {
+            if let Some((cpu, pages)) = stat(pid) {
+                sum.cpu += TICK * (cpu.own + cpu.reaped);
+                sum.rss += pages * PAGE;
+                sum.most = sum.most.max(anonymous(pid));
+            }
+        });
+        // A child reaped between a look at the root and one at its children would be in neither.
+        if stat(root).map(|(cpu, _)| cpu.reaped) == reaped {
+            break;
         }
-    });
+    }
     sum
+}
+
+/// Most looks for one in which the root reaped nobody.
+const LOOKS: usize = 4;
+
+/// CPU time of a process, ticks.
+#[derive(Debug, Clone, Copy)]
+struct Ticks {
+    /// Its own.
+    own: u32,
+    /// Of children it reaped.
+    reaped: u32,
 }
 
 /// The longest time any thread below `root` was ready to run and had no cpu: the second figure of
@@ -82,13 +109,21 @@ fn walk(root: i32, mut visit: impl FnMut(i32)) {
     }
 }
 
-/// (utime + stime + cutime + cstime in ticks, resident pages): fields 14 to 17 and 24 of /proc/PID/stat.
-fn stat(pid: i32) -> Option<(u32, u64)> {
+/// Resident memory that is neither file nor shared: fields 2 and 3 of /proc/PID/statm. Zero when it is gone.
+fn anonymous(pid: i32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+    let mut fields = text.split_whitespace().skip(1).filter_map(|n| n.parse::<u64>().ok());
+    let (resident, shared) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
+    resident.saturating_sub(shared) * PAGE
+}
+
+/// CPU time and resident pages: fields 14 to 17 and 24 of /proc/PID/stat.
+fn stat(pid: i32) -> Option<(Ticks, u64)> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |n: usize| fields.get(n - 3)?.parse::<u64>().ok();
-    let ticks = number(14)? + number(15)? + number(16)? + number(17)?;
-    Some((ticks as u32, number(24)?))
+    let (own, reaped) = (number(14)? + number(15)?, number(16)? + number(17)?);
+    Some((Ticks { own: own as u32, reaped: reaped as u32 }, number(24)?))
 }
 
 #[cfg(test)]
@@ -141,6 +176,8 @@ mod tests {
         // The shell waits and its child sleeps: neither grows any more.
         let (alone, both) = (stat(pid).unwrap().1 * 4096, tree(pid).rss);
         assert!(both > alone, "{both} > {alone}");
+        let most = tree(pid).most;
+        assert!(0 < most && most < both, "{most} of one, {both} of both with what they share with others");
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), nix::sys::signal::Signal::SIGKILL).unwrap();
         shell.wait().unwrap();
         assert_eq!(tree(i32::MAX), Tree::default());

@@ -17,7 +17,7 @@ use crate::collect;
 use crate::error::{SandboxError, Step};
 use crate::keeper::WarmBox;
 use crate::pump::Pump;
-use crate::run::Cancel;
+use crate::run::{Cancel, MEMORY_OVERHEAD};
 use crate::sampled;
 use crate::spec::Captured;
 use crate::sys;
@@ -261,11 +261,14 @@ impl<'a> Watch<'a> {
         let now = self.started.elapsed();
         if now >= self.next_sample {
             self.sample()?;
+            if self.fired(LimitHit::Memory) {
+                return Ok(Some(self.end_now(None)));
+            }
             self.look_at_directory(now);
             let step = if now < Duration::from_millis(200) { SAMPLE_FIRST } else { SAMPLE_FIRST * 10 };
             self.next_sample = now + step;
             if self.warm.oom_kills()? > 0 {
-                self.event(LimitHit::Memory, self.peak_used, self.limits.memory.get());
+                self.event(LimitHit::Memory, self.memory_taken(), self.limits.memory.get());
                 return Ok(Some(self.end_now(None)));
             }
         }
@@ -440,10 +443,25 @@ impl<'a> Watch<'a> {
     fn sample(&mut self) -> Result<(), SandboxError> {
         let used = match &self.warm.group {
             Some(group) => group.memory_now().map_err(SandboxError::host("read the memory of a box"))?.used,
-            None => sampled::tree(self.warm.pid).rss,
+            None => {
+                let tree = sampled::tree(self.warm.pid);
+                // RLIMIT_DATA bounds everything but the stack, so a process beyond it has its memory there.
+                let bound = self.limits.memory.get();
+                if tree.most > bound.saturating_add(MEMORY_OVERHEAD) && !self.fired(LimitHit::Memory) {
+                    self.event(LimitHit::Memory, tree.most, bound);
+                }
+                tree.rss
+            }
         };
         self.peak_used = self.peak_used.max(used);
         Ok(())
+    }
+
+    /// What the box held when the kernel killed for its memory: the group's own peak, because the last sample before
+    /// may be far below.
+    fn memory_taken(&self) -> u64 {
+        let peak = self.warm.group.as_ref().and_then(BoxGroup::memory_peak);
+        self.peak_used.max(peak.unwrap_or(0))
     }
 
     /// Takes what the pipes hold at this moment; later bytes of stray children do not count.
@@ -470,7 +488,7 @@ impl<'a> Watch<'a> {
         };
         let oom_kills = self.warm.oom_kills()?;
         if oom_kills > 0 && !self.fired(LimitHit::Memory) {
-            self.event(LimitHit::Memory, self.peak_used, self.limits.memory.get());
+            self.event(LimitHit::Memory, self.memory_taken(), self.limits.memory.get());
         }
         let killed_by_us = !self.events.is_empty() || self.violation.is_some() || self.dismissed;
         if self.exit.is_none() && !killed_by_us {

@@ -75,6 +75,16 @@ pub enum Control {
     WiderLimits,
 }
 
+/// What the suite does to its own side while the program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Disturbance {
+    /// The host's clock jumps two hours back and forth: only on a machine of the suite's own.
+    Clock,
+    /// The worker is stopped for some seconds.
+    Worker,
+}
+
 /// Which profile a case runs under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -203,6 +213,8 @@ pub struct Expect {
     /// Runs in a row, 1 to [`REPEAT_MAX`]; `times` is its old name.
     #[serde(default = "once", alias = "times")]
     pub repeat: u32,
+    /// What the suite does to its own side meanwhile. Such a case runs alone, and only in the suite.
+    pub disturb: Option<Disturbance>,
     /// Where it applies; everywhere unless named.
     pub modes: Option<BTreeSet<Mode>>,
     /// Where it does not apply, with the reason.
@@ -309,6 +321,9 @@ impl Expect {
         if let Some(unknown) = self.by_variant.keys().find(|name| !self.variants.contains(name)) {
             return Err(format!("`by_variant.{unknown}` is none of `variants`"));
         }
+        if self.disturb.is_some() && self.shipped {
+            return Err("`disturb` is the suite's: `tribunal selftest` disturbs nobody".to_owned());
+        }
         if self.control.is_some() && self.control_why.is_some() {
             return Err("either `control` or `control_why`".to_owned());
         }
@@ -366,6 +381,8 @@ mod tests {
             "image = \"evil\"",
             "variants = [\"a\"]",
             "judge = \"cpp\"\nvariants = [\"a\"]\nby_variant = { b = \"AC\" }",
+            "disturb = \"clock\"\nshipped = true",
+            "disturb = \"disk\"",
             "[peer]\nid = \"P02\"",
             "[limits]\ncpu_time = 1",
         ] {

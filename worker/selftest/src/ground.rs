@@ -139,7 +139,11 @@ impl Ground {
         Ok(happened)
     }
 
-    fn once(&self, case: &Case, programs: &Programs) -> Result<Happened, String> {
+    /// Runs a case once and holds what happened against what must happen; the host is not looked at.
+    ///
+    /// # Errors
+    /// How both differ.
+    pub fn once(&self, case: &Case, programs: &Programs) -> Result<Happened, String> {
         if case.attacks_compiler() {
             return case.compile(&self.server, &self.compiler);
         }

@@ -30,3 +30,4 @@ pub use boxes::Happened;
 pub use case::{BadCase, Case};
 pub use expect::{Expect, Mode};
 pub use ground::{Ground, Programs};
+pub use processes::runs_below;

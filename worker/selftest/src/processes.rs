@@ -41,6 +41,13 @@ pub(crate) fn descendants() -> Vec<Process> {
     all.into_iter().filter(|p| ours(p.pid)).collect()
 }
 
+/// Whether a process below this one was started with exactly these arguments, its name first.
+pub fn runs_below(argv: &[&str]) -> bool {
+    let wanted: Vec<u8> = argv.iter().flat_map(|arg| arg.bytes().chain([0])).collect();
+    let line = |pid: u32| fs::read(format!("/proc/{pid}/cmdline"));
+    descendants().iter().any(|process| line(process.pid).is_ok_and(|line| line == wanted))
+}
+
 /// The value of a line of `/proc/<pid>/status`, whose name ends in a colon.
 pub(crate) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)

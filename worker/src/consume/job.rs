@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use checker::policy::{Policy, UnknownPolicy};
 use futures::FutureExt as _;
 use proto::event::{EventKind, EventMessage, State};
 use proto::http::{ClaimReply, ClaimRequest};
@@ -131,16 +132,26 @@ async fn judged(
         all: job.all,
         only: Vec::new(),
     };
+    let policy = policy(job)?;
     match &job.target {
         Target::Tests { tests } => {
             let against = Against::Tests { tests: tests.clone(), limits: job.limits.clone() };
-            shared.engine.judge(&submission, &against, on_progress).await
+            shared.engine.judge_under(policy, &submission, &against, on_progress).await
         }
         Target::Problem { name, digest, blob } => {
             let held = shared.packages.problem(&*shared.coordinator, name, digest, blob).await?;
             let against = Against::Problem(held.problem());
-            shared.engine.judge(&submission, &against, on_progress).await
+            shared.engine.judge_under(policy, &submission, &against, on_progress).await
         }
+    }
+}
+
+/// A word that this worker does not know comes from a newer API; another worker may know it.
+fn policy(job: &Job) -> Result<Policy, JudgeError> {
+    match &job.policy {
+        Some(word) => word.parse().map_err(|e: UnknownPolicy| JudgeError::failed(e.to_string())),
+        None if job.all => Ok(Policy::All),
+        None => Ok(Policy::Icpc),
     }
 }
 

@@ -200,6 +200,7 @@ fn job(arg: &str) -> Job {
         },
         limits: LimitsRequest::default(),
         all: false,
+        policy: None,
         priority: proto::job::Priority::Normal,
     }
 }

@@ -19,9 +19,10 @@ use super::compile::Program;
 use super::decide::{self, Word};
 use super::plan::{CasePlan, Check, Data, Plan};
 use super::validator::{self, Answer};
-use super::{blocking, passes};
+use super::{blocking, files, passes};
+use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, Runner, run_twice};
+use crate::runner::{RunError, Runner, run_or_recall_twice};
 
 /// Inputs up to this size are handed over from memory; larger ones as the file itself, which the box copies
 /// inside the kernel: once, and not before its turn.
@@ -94,8 +95,10 @@ pub(super) async fn one_pass(case: Case<'_>, input: &Data, feedback: &[BoxFile])
     };
     let run = started.elapsed();
 
-    let (outcome, classified) = outcome;
+    let (outcome, mut classified, cached) = outcome;
+    files::look(case.plan, &outcome, &mut classified);
     let mut test = report(case, &outcome, &classified);
+    test.cached = cached;
     let started = Instant::now();
     let spoken = classified.verdict.is_none();
     let Answer { word, feedback, lost } = match classified.verdict {
@@ -103,7 +106,7 @@ pub(super) async fn one_pass(case: Case<'_>, input: &Data, feedback: &[BoxFile])
             let reason = with_stderr(verdict, classified.reason, &outcome.stderr);
             Answer::of(Word::plain(verdict, reason, classified.feedback))
         }
-        None => check(case, input, outcome.stdout.bytes.into(), &beside, feedback).await?,
+        None => check(case, input, files::output(case.plan, outcome), &beside, feedback).await?,
     };
     let check = started.elapsed();
     test.check_time_ms = spoken.then(|| round_ms(check));
@@ -113,7 +116,7 @@ pub(super) async fn one_pass(case: Case<'_>, input: &Data, feedback: &[BoxFile])
 /// The submission's run on `input`.
 pub(super) async fn spec_of(on: Case<'_>, input: &Data) -> Result<RunSpec, JudgeError> {
     let Case { plan, case, program, .. } = on;
-    let (input, beside) = (input.clone(), case.files.clone());
+    let (given, input, beside) = (input, input.clone(), case.files.clone());
     let (stdin, beside) = blocking(move || -> Result<_, JudgeError> {
         let beside = beside.as_deref().map(read_folder).transpose()?.unwrap_or_default();
         Ok((stdin_of(&input)?, beside))
@@ -126,7 +129,7 @@ pub(super) async fn spec_of(on: Case<'_>, input: &Data) -> Result<RunSpec, Judge
     }
     let mut argv = program.argv.clone();
     argv.extend(case.args.iter().cloned());
-    Ok(RunSpec {
+    let spec = RunSpec {
         root: program.root.clone(),
         argv,
         env: program.env.clone(),
@@ -135,11 +138,12 @@ pub(super) async fn spec_of(on: Case<'_>, input: &Data) -> Result<RunSpec, Judge
         // All of it: the limit bounds it, and the checker must see every byte.
         keep_stdout: usize::try_from(plan.limits.output.get()).unwrap_or(usize::MAX),
         keep_stderr: plan.keep_stderr,
-        limits: plan.limits.clone(),
+        limits: plan.box_limits(),
         profile: program.profile,
         writable: plan.writable,
         collect: Vec::new(),
-    })
+    };
+    files::place(plan, given, spec).await
 }
 
 fn stdin_of(input: &Data) -> Result<Stdin, JudgeError> {
@@ -190,13 +194,14 @@ async fn run_with_evidence(
     runner: &dyn Runner,
     plan: &Plan,
     spec: RunSpec,
-) -> Result<(RunOutcome, Classified), RunError> {
+) -> Result<(RunOutcome, Classified, bool), RunError> {
     let mut last = String::new();
+    let keep = Keep::Within(plan.limits.cpu_time);
     for _ in 0..2 {
-        let outcome = run_twice(runner, spec.clone()).await?;
+        let (outcome, cached) = run_or_recall_twice(runner, spec.clone(), keep).await?;
         let classified = classify(&outcome.facts, &plan.limits);
         if classified.verdict != Some(Verdict::SE) {
-            return Ok((outcome, classified));
+            return Ok((outcome, classified, cached));
         }
         last = classified.reason.unwrap_or_default();
     }
@@ -226,7 +231,8 @@ pub(super) fn unstartable(on: Case<'_>, error: &RunError, run: Duration) -> Resu
     }
 }
 
-async fn check(
+/// Holds an output against its case. `beside` is what the submission has in its work directory.
+pub(super) async fn check(
     on: Case<'_>,
     input: &Data,
     output: Arc<[u8]>,
@@ -244,9 +250,16 @@ async fn check(
             })
             .await?
         }
-        Check::Custom { answer, args } => {
+        Check::Named { answer, name } => {
+            let (answer, name) = (answer.clone(), name.clone());
+            blocking(move || -> Result<Answer, JudgeError> {
+                Ok(Answer::of(decide::compare_named(&name, &load(&answer)?, &output)))
+            })
+            .await?
+        }
+        Check::Custom { answer, args, points } => {
             let (input, answer) = load_both(input, answer).await?;
-            let asked = validator::Asked { input, answer, output, args, beside, feedback };
+            let asked = validator::Asked { input, answer, output, args, points: *points, beside, feedback };
             validator::ask_all(runner, &plan.validator, validators, &asked).await
         }
     }

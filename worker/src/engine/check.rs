@@ -48,7 +48,12 @@ impl Engine {
             flags.or_else(|| problem.cases.last().map(|c| c.validator_args.clone())).unwrap_or_default();
         if problem.validator == Validator::Default {
             checker::Flags::parse(&flags).map_err(|e| Rejected::Flags(e.to_string()))?;
-            let word = blocking(move || decide::compare(&question.answer, &question.output, &flags)).await?;
+            let named = problem.sidecar.checker.clone();
+            let word = blocking(move || match named {
+                Some(name) => decide::compare_named(&name, &question.answer, &question.output),
+                None => decide::compare(&question.answer, &question.output, &flags),
+            })
+            .await?;
             return Ok(Checked { verdict: word.verdict, reason: word.reason });
         }
         let plan = plan::validator_plan(problem);
@@ -58,7 +63,9 @@ impl Engine {
             Err(why) => return Ok(Checked { verdict: Verdict::JE, reason: Some(why) }),
         };
         let Question { input, answer, output } = question;
-        let asked = validator::Asked { input, answer, output, args: &flags, beside: &[], feedback: &[] };
+        let points = problem.cases.len().checked_sub(1).is_some_and(|last| plan::takes_points(problem, last));
+        let asked =
+            validator::Asked { input, answer, output, args: &flags, points, beside: &[], feedback: &[] };
         let word = validator::ask_all(&*self.runner, &plan, &validators, &asked).await?.word;
         Ok(Checked { verdict: word.verdict, reason: word.reason })
     }

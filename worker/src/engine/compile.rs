@@ -12,8 +12,9 @@ use proto::limits::Limits;
 use proto::report::{CompileReport, CompileStatus};
 use sandbox::spec::{BoxFile, Collect, Collected, Profile, RootSpec, RunOutcome, RunSpec, Stdin};
 
+use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, Runner, run_twice};
+use crate::runner::{RunError, Runner, run_or_recall_twice};
 use crate::toolchains::Toolchain;
 
 /// Bytes of compiler output kept.
@@ -31,6 +32,14 @@ pub(crate) struct Program {
     pub profile: Profile,
 }
 
+impl Program {
+    /// The program of a submission that is none.
+    pub(crate) fn none() -> Self {
+        let root = RootSpec { lower: Vec::new(), binds: Vec::new() };
+        Self { files: Vec::new(), argv: Vec::new(), env: Vec::new(), root, profile: Profile::Default }
+    }
+}
+
 /// What came of compiling.
 #[derive(Debug)]
 pub(crate) enum Compiled {
@@ -38,12 +47,16 @@ pub(crate) enum Compiled {
     Ready { program: Program, report: CompileReport },
     /// The compiler refused it, or hit a limit.
     Refused(CompileReport),
+    /// There is no program, or nothing it could be made of: the report tells which.
+    Nothing(CompileReport),
 }
 
 impl Compiled {
-    pub(crate) fn report(&self) -> &CompileReport {
+    /// The report, and the program unless there is none.
+    pub(crate) fn apart(self) -> (CompileReport, Option<Program>) {
         match self {
-            Compiled::Ready { report, .. } | Compiled::Refused(report) => report,
+            Compiled::Ready { program, report } => (report, Some(program)),
+            Compiled::Refused(report) | Compiled::Nothing(report) => (report, None),
         }
     }
 }
@@ -149,8 +162,9 @@ async fn compile_with(
             .into_iter()
             .collect(),
     };
-    let outcome = run_twice(runner, spec).await.map_err(|e| compiler_failed(&e, language))?;
-    let report = judge_compiler(&outcome, artifact);
+    let (outcome, cached) =
+        run_or_recall_twice(runner, spec, Keep::Ended).await.map_err(|e| compiler_failed(&e, language))?;
+    let report = CompileReport { cached, ..judge_compiler(&outcome, artifact) };
     if report.status == CompileStatus::Error {
         return Ok(Compiled::Refused(report));
     }

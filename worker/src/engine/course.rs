@@ -6,15 +6,14 @@ use checker::{Given, Scorer};
 use proto::report::TestReport;
 use proto::verdict::Verdict;
 
-use super::decide;
 use super::plan::Plan;
 
 /// The course of one judging. Cases are named by their place in the plan.
 pub(super) struct Course<'a> {
     plan: &'a Plan,
     scorer: Option<Scorer<'a>>,
-    /// Whether a failure stops nothing.
-    all: bool,
+    /// What a failure stops, where the problem does not say.
+    policy: Policy,
     /// Verdicts so far, by the problem's own order; empty unless the problem is scored.
     verdicts: Vec<Option<Verdict>>,
     /// The case that decided everything.
@@ -24,10 +23,9 @@ pub(super) struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    pub(super) fn new(plan: &'a Plan, scorer: Option<Scorer<'a>>, all: bool) -> Self {
-        let scored = plan.problem.as_ref().filter(|_| scorer.is_some());
-        let verdicts = vec![None; scored.map_or(0, |problem| problem.cases.len())];
-        Self { plan, scorer, all, verdicts, by: None, closed: Vec::new() }
+    pub(super) fn new(plan: &'a Plan, scorer: Option<Scorer<'a>>, policy: Policy) -> Self {
+        let verdicts = vec![None; scorer.as_ref().map_or(0, Scorer::len)];
+        Self { plan, scorer, policy, verdicts, by: None, closed: Vec::new() }
     }
 
     /// Why this case is not run; `None` when it is.
@@ -35,21 +33,28 @@ impl<'a> Course<'a> {
         if let Some(by) = self.by {
             return Some(format!("{by} decided"));
         }
-        let scorer = self.scorer.as_ref()?;
-        let place = self.plan.cases[case].place?;
-        if let Some(group) = scorer.blocked_by(place, &self.verdicts) {
+        if let (Some(scorer), Some(place)) = (&self.scorer, self.plan.cases[case].place)
+            && let Some(group) = scorer.blocked_by(place, &self.verdicts)
+        {
             return Some(format!("{group} had to pass first"));
         }
-        let closed = self.closed.iter().find(|other| {
-            self.plan.cases[**other].place.is_some_and(|other| scorer.together(other, place))
-        })?;
+        let closed = self.closed.iter().find(|other| self.together(**other, case))?;
         Some(format!("{} decided its group", self.plan.cases[*closed].name))
+    }
+
+    /// Whether two cases of the plan lie in one group.
+    fn together(&self, a: usize, b: usize) -> bool {
+        let (a, b) = (&self.plan.cases[a], &self.plan.cases[b]);
+        match (&self.scorer, a.place, b.place) {
+            (Some(scorer), Some(a), Some(b)) => scorer.together(a, b),
+            _ => a.group == b.group,
+        }
     }
 
     /// Gives a case that was run its score, in a scored problem.
     pub(super) fn score(&self, case: usize, test: &mut TestReport, given: Result<Given, String>) {
         if let (Some(scorer), Some(place)) = (&self.scorer, self.plan.cases[case].place) {
-            decide::score(test, scorer, place, given);
+            scorer.score(place, test, given);
         }
     }
 
@@ -63,9 +68,8 @@ impl<'a> Course<'a> {
             return false;
         }
         let stops = match (&self.scorer, planned.place) {
-            _ if self.all => Policy::All.stops(test.verdict),
-            (Some(scorer), Some(place)) => scorer.stops(place, test.verdict),
-            _ => Policy::Icpc.stops(test.verdict),
+            (Some(scorer), Some(place)) if !self.policy.runs_all() => scorer.stops(place, test.verdict),
+            _ => self.policy.stops(test.verdict),
         };
         match stops {
             Stops::Nothing => false,

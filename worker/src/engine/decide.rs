@@ -2,11 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use checker::{Decided, Feedback, Given, Judged, Scorer};
-use problem::score::Score;
-use proto::report::{GivenScore, Judgement, TestReport};
+use checker::grader::{Asked, Grades};
+use checker::{Feedback, Given, Judged, Scorer};
+use proto::report::Judgement;
 use proto::verdict::Verdict;
 use sandbox::spec::RunOutcome;
+
+use problem::model::Protocol;
 
 use super::plan::{Plan, ValidatorPlan};
 
@@ -55,8 +57,40 @@ pub(super) fn compare(answer: &[u8], output: &[u8], flags: &[String]) -> Word {
     }
 }
 
-/// Reads what one custom validator said. `folder` is where its feedback was collected from.
-pub(super) fn read_validator(name: &str, plan: &ValidatorPlan, folder: &str, outcome: &RunOutcome) -> Word {
+/// Holds `output` against `answer` with the judge's checker of this name.
+pub(super) fn compare_named(name: &str, answer: &[u8], output: &[u8]) -> Word {
+    let Some(named) = checker::simple::by_name(name) else {
+        return Word::plain(
+            Verdict::JE,
+            Some(format!("the package names a checker `{name}`, which is unknown")),
+            None,
+        );
+    };
+    let compared = (named.compare)(answer, output);
+    let verdict = if compared.accepted { Verdict::AC } else { Verdict::WA };
+    Word::plain(verdict, compared.difference.map(|d| d.to_string()), None)
+}
+
+/// Reads what one custom validator said. `folder` is where its feedback was collected from; `points` is
+/// whether the case can have some.
+pub(super) fn read_validator(
+    name: &str,
+    plan: &ValidatorPlan,
+    folder: &str,
+    points: bool,
+    outcome: &RunOutcome,
+) -> Word {
+    match plan.protocol {
+        Protocol::Format => read_program(&format!("output validator {name}"), plan, folder, outcome),
+        Protocol::Testlib => {
+            let (facts, stderr) = (&outcome.facts, &outcome.stderr.bytes);
+            checker::testlib::interpret(name, facts, &plan.limits, stderr, points).into()
+        }
+    }
+}
+
+/// Reads what any program that speaks like an output validator said; `name` says which.
+pub(super) fn read_program(name: &str, plan: &ValidatorPlan, folder: &str, outcome: &RunOutcome) -> Word {
     let files = outcome.files.iter().filter_map(|file| {
         let path = std::str::from_utf8(&file.path).ok()?;
         Some((path.strip_prefix(folder)?.trim_start_matches('/'), file.bytes.as_slice()))
@@ -75,70 +109,21 @@ pub(super) fn with_hint(feedback: Option<String>, verdict: Verdict, hint: Option
 }
 
 /// Makes groups and the overall verdict from the cases, and the score of a scored problem.
-pub(super) fn fold(judgement: &mut Judgement, plan: &Plan) {
+///
+/// # Errors
+/// What has to be asked of the package's grader first.
+pub(super) fn fold(judgement: &mut Judgement, plan: &Plan, grades: &Grades) -> Result<(), Asked> {
     if let Some(problem) = &plan.problem
         && let Some(scorer) = Scorer::new(problem)
     {
         let places: Vec<_> = plan.cases.iter().map(|case| case.place).collect();
-        return fold_scored(judgement, &scorer, &places, problem.cases.len());
+        return scorer.fold_into(judgement, &places, grades);
     }
-    let folded = checker::fold(&judgement.tests);
+    let folded = checker::fold(&judgement.tests, plan.policy);
     judgement.verdict = folded.verdict;
     judgement.reason = folded.reason;
     judgement.groups = folded.groups;
-}
-
-/// Makes groups, score and the overall verdict of a scored problem. `places` has each case's index in it.
-fn fold_scored(judgement: &mut Judgement, scorer: &Scorer<'_>, places: &[Option<usize>], cases: usize) {
-    let not_run = Decided { verdict: Verdict::SK, given: Given::Nothing };
-    let mut decided = vec![not_run; cases];
-    for (test, place) in judgement.tests.iter().zip(places) {
-        if let Some(slot) = place.and_then(|i| decided.get_mut(i)) {
-            *slot = Decided { verdict: test.verdict, given: given_of(test) };
-        }
-    }
-    let scored = scorer.fold(&decided);
-    judgement.verdict = scored.verdict;
-    judgement.score = scored.score.map(|s| s.to_string());
-    judgement.max_score = scorer.max().map(|s| s.to_string());
-    judgement.reason = scored.reason;
-    judgement.groups = scored.groups;
-}
-
-/// Gives a decided case its score; what the validator may not give makes it a judge error.
-pub(super) fn score(test: &mut TestReport, scorer: &Scorer<'_>, case: usize, given: Result<Given, String>) {
-    let decided = given.and_then(|given| {
-        let score = scorer.case(case, Decided { verdict: test.verdict, given })?;
-        Ok((score, given))
-    });
-    match decided {
-        Ok((score, given)) => {
-            test.score = score.map(|s| s.to_string());
-            test.max_score = scorer.max_of(case).map(|s| s.to_string());
-            test.given = match given {
-                Given::Nothing => None,
-                Given::Score(score) => Some(GivenScore::Score(score.to_string())),
-                Given::Multiplier(part) => Some(GivenScore::Multiplier(part.to_string())),
-            };
-        }
-        // A failure of ours is not turned into one of the package.
-        Err(_) if test.verdict == Verdict::SE => {}
-        Err(why) => {
-            test.verdict = Verdict::JE;
-            test.reason = Some(format!("output validator: {why}"));
-            test.feedback = None;
-        }
-    }
-}
-
-/// What a report says was given. It stands there exactly, nine places being all that is ever read.
-fn given_of(test: &TestReport) -> Given {
-    let read = |text: &str| Score::parse(text).unwrap_or(Score::ZERO);
-    match &test.given {
-        None => Given::Nothing,
-        Some(GivenScore::Score(text)) => Given::Score(read(text)),
-        Some(GivenScore::Multiplier(text)) => Given::Multiplier(read(text)),
-    }
+    Ok(())
 }
 
 /// Base64 with padding, as every `*_base64` key has it.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use checker::interaction::{By, Ended, First, Whereabouts, decide};
 use checker::{Classified, classify};
+use problem::model::Protocol;
 use proto::facts::{LimitHit, RunFacts};
 use proto::report::{Interaction, Said, Talker, TestReport};
 use proto::units::round_ms;
@@ -36,7 +37,12 @@ const TRANSCRIPTS: usize = 512 << 10;
 const ENTRY: usize = 80;
 
 /// Exit status of a validator that accepts.
-const ACCEPTS: i32 = 42;
+const fn accepts(protocol: Protocol) -> i32 {
+    match protocol {
+        Protocol::Format => 42,
+        Protocol::Testlib => 0,
+    }
+}
 
 /// What room for transcripts is left in a judgement.
 #[derive(Debug)]
@@ -68,19 +74,28 @@ impl Room {
 
 /// Lets the two talk. `input` is the validator's alone; `feedback` is what earlier passes left.
 pub(super) async fn one_pass(on: Case<'_>, input: &Data, feedback: &[BoxFile]) -> Result<Pass, JudgeError> {
-    let (Check::Custom { answer, args }, Some(validator)) = (&on.case.check, on.validators.first()) else {
+    let (Check::Custom { answer, args, points }, Some(validator)) = (&on.case.check, on.validators.first())
+    else {
         return Err(JudgeError::hopeless("an interactive problem without an output validator"));
     };
     let mut spec = case::spec_of(on, &Data::Bytes(Arc::from(&b""[..]))).await?;
     spec.stdin = Stdin::Empty;
     let (input, answer) = case::load_both(input, answer).await?;
-    let asked = Asked { input, answer, output: Arc::from(&b""[..]), args, beside: &spec.files, feedback };
+    let asked = Asked {
+        input,
+        answer,
+        output: Arc::from(&b""[..]),
+        args,
+        points: *points,
+        beside: &spec.files,
+        feedback,
+    };
     let place = Place::of(&on.plan.validator, validator, asked.beside);
     let partner = place.spec(&on.plan.validator, validator, &asked);
     let pair = PairSpec {
         program: spec,
         partner,
-        partner_content: ACCEPTS,
+        partner_content: accepts(on.plan.validator.protocol),
         grace: GRACE,
         keep_transcript: TRANSCRIPT,
     };
@@ -97,6 +112,10 @@ pub(super) async fn one_pass(on: Case<'_>, input: &Data, feedback: &[BoxFile]) -
         }
     }
     Err(JudgeError::failed(format!("could not run case {}: {last}", on.case.name)))
+}
+
+fn takes_points(on: Case<'_>) -> bool {
+    matches!(on.case.check, Check::Custom { points: true, .. })
 }
 
 fn validator_name(on: Case<'_>) -> String {
@@ -145,7 +164,8 @@ fn judged(
     } else {
         classify(&program.facts, &on.plan.limits)
     };
-    let answer = (!was_ended(&partner.facts)).then(|| place.read(name, &on.plan.validator, partner));
+    let answer =
+        (!was_ended(&partner.facts)).then(|| place.read(name, &on.plan.validator, takes_points(on), partner));
     let ended = Ended {
         first: match first {
             Side::Program => First::Submission,

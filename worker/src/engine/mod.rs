@@ -6,23 +6,29 @@
 //! boxes are reached through [`Runner`] only. Cases run ahead of their turn where asked to, but they are
 //! consumed in order, so the first failure is the same however many run at once.
 
+mod again;
+mod ahead;
+mod answers;
 mod case;
 mod check;
 mod compile;
 mod course;
 mod decide;
+mod examples;
+mod files;
+mod grader;
 mod interactive;
 mod passes;
 mod plan;
+mod statics;
+mod timing;
 mod validator;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use checker::Scorer;
-use futures::stream::FuturesOrdered;
-use futures::{FutureExt, StreamExt};
+use checker::grader::Grades;
+use checker::policy::Policy;
 use problem::model::Problem;
 use proto::job::{InlineTest, SourceFile};
 use proto::limits::{Limits, LimitsRequest};
@@ -31,16 +37,19 @@ use proto::units::round_ms;
 use proto::verdict::Verdict;
 
 use crate::error::JudgeError;
+use crate::floor::Floor;
 use crate::runner::Runner;
 use crate::toolchains::{Toolchain, Toolchains};
 
-use case::CaseDone;
-use compile::{Compiled, Program};
-use course::Course;
+use ahead::Programs;
+use compile::Compiled;
 use plan::Plan;
 use validator::Validators;
 
+pub use answers::LANGUAGE as ANSWERS;
 pub use check::{Checked, Question};
+pub use examples::example_submission;
+pub use timing::TimeBounds;
 
 /// One submission, as it came.
 #[derive(Debug, Clone)]
@@ -99,7 +108,11 @@ pub struct Engine {
     toolchains: Arc<Toolchains>,
     maxima: Limits,
     ahead: usize,
+    floor: Arc<Floor>,
     validators: Validators,
+    statics: Validators,
+    graders: Validators,
+    inferred: timing::Inferred,
 }
 
 impl std::fmt::Debug for Engine {
@@ -116,7 +129,11 @@ impl Engine {
             toolchains,
             maxima: Limits::default_maxima(),
             ahead: 1,
+            floor: Arc::default(),
             validators: Validators::default(),
+            statics: Validators::default(),
+            graders: Validators::default(),
+            inferred: timing::Inferred::default(),
         }
     }
 
@@ -144,7 +161,13 @@ impl Engine {
         &self.runner
     }
 
-    /// Judges one submission. Dropping the future kills whatever runs for it.
+    /// Where its boxes stand. Who runs boxes of another kind on the same machine takes a place there, too, or
+    /// runs that were to be alone are not.
+    pub fn floor(&self) -> &Arc<Floor> {
+        &self.floor
+    }
+
+    /// Judges one submission, up to its first failure or, where it asks for that, all of it. Dropping the future kills whatever runs for it.
     ///
     /// # Errors
     /// `Rejected` when the request cannot be judged, `Failed` when we could not; a judgement always rests
@@ -155,34 +178,96 @@ impl Engine {
         against: &Against,
         on_progress: OnProgress<'_>,
     ) -> Result<Judgement, JudgeError> {
+        let policy = if submission.all { Policy::All } else { Policy::Icpc };
+        self.judge_under(policy, submission, against, on_progress).await
+    }
+
+    /// The same under a policy of the caller's choice, whatever the submission asks for.
+    ///
+    /// # Errors
+    /// As [`judge`](Self::judge).
+    pub async fn judge_under(
+        &self,
+        policy: Policy,
+        submission: &Submission,
+        against: &Against,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Judgement, JudgeError> {
         let started = Instant::now();
-        let toolchain = self.toolchain(&submission.language).await?;
-        let plan = Plan::new(submission, against, &toolchain, &self.maxima)?;
-        let mut judgement = begin(&plan, &toolchain);
+        let answers = answers::read(submission, against).await?;
+        let toolchain = match answers {
+            None => Some(self.toolchain(&submission.language).await?),
+            Some(_) => None,
+        };
+        let mut plan = Plan::new(submission, against, toolchain.as_ref(), &self.maxima, policy)?;
+        // Only now: what is refused is refused before anything runs.
+        if let Against::Problem(problem) = against
+            && let Some((timed, note)) = self.timed(problem).await?
+        {
+            let timed = Against::Problem(timed);
+            plan = Plan::new(submission, &timed, toolchain.as_ref(), &self.maxima, policy)?;
+            plan.notes.push(note.to_owned());
+        }
+        if let Some(answers) = answers {
+            answers::put(&mut plan, answers);
+        }
+        let mut judgement = begin(&plan, &submission.language, toolchain.as_ref());
         on_progress(Progress::Started { tests_total: plan.cases.len() as u32 });
 
         let compile_started = Instant::now();
-        let compiled = self.compile(submission, &plan, &toolchain).await?;
+        let compiled = match &toolchain {
+            Some(toolchain) => self.compile(submission, &plan, toolchain).await?,
+            None => answers::nothing_to_compile(&plan),
+        };
         judgement.timing.compile_ms = round_ms(compile_started.elapsed());
-        on_progress(Progress::Compiled(compiled.report().clone()));
-        judgement.compile = Some(compiled.report().clone());
-
-        let Compiled::Ready { program, .. } = compiled else {
+        let (report, program) = compiled.apart();
+        on_progress(Progress::Compiled(report.clone()));
+        let refused = report.status == CompileStatus::Error;
+        judgement.compile = Some(report);
+        if refused {
             skip_all(&mut judgement, &plan, Verdict::CE, "the program did not compile");
             judgement.timing.total_ms = round_ms(started.elapsed());
             return Ok(judgement);
-        };
-        match self.validators.prepare(&*self.runner, &self.toolchains, &plan.validator).await? {
-            Ok(validators) => {
-                self.run_cases(submission, &plan, &program, &validators, &mut judgement, on_progress).await?;
+        }
+        match self.prepare(&plan).await? {
+            Ok(programs) => {
+                let programs = Programs { submission: program, ..programs };
+                self.run_cases(policy, &plan, &programs, &mut judgement, on_progress).await?;
             }
-            Err(why) => {
-                skip_all(&mut judgement, &plan, Verdict::JE, "the output validator cannot be used");
+            Err((what, why)) => {
+                skip_all(&mut judgement, &plan, Verdict::JE, &format!("the {what} cannot be used"));
                 judgement.reason = Some(why);
             }
         }
         judgement.timing.total_ms = round_ms(started.elapsed());
         Ok(judgement)
+    }
+
+    /// The package's programs, ready to be asked. The inner error is the package's: which, and why.
+    async fn prepare(&self, plan: &Plan) -> Result<Result<Programs, (&'static str, String)>, JudgeError> {
+        let _place = self.floor.shared().await;
+        let mut ready = Vec::new();
+        for (what, kept, wanted) in [
+            ("output validator", &self.validators, Some(&plan.validator)),
+            ("static validator", &self.statics, plan.statics.as_ref().map(|s| &s.validator)),
+            ("grader", &self.graders, plan.grader.as_ref()),
+        ] {
+            let Some(wanted) = wanted else {
+                ready.push(Vec::new());
+                continue;
+            };
+            match kept.prepare(&*self.runner, &self.toolchains, wanted).await? {
+                Ok(programs) => ready.push(programs),
+                Err(why) => return Ok(Err((what, why))),
+            }
+        }
+        let (grader, statics) = (ready.pop().unwrap_or_default(), ready.pop().unwrap_or_default());
+        Ok(Ok(Programs {
+            submission: None,
+            validators: ready.pop().unwrap_or_default(),
+            statics: statics.into_iter().next(),
+            grader: grader.into_iter().next(),
+        }))
     }
 
     async fn toolchain(&self, language: &str) -> Result<Toolchain, JudgeError> {
@@ -214,65 +299,13 @@ impl Engine {
             files.retain(|f| f.path != file.path);
             files.push(file);
         }
+        let _place = self.floor.shared().await;
         let compiled = compile::compile(&*self.runner, toolchain, files, &plan.compile_limits).await?;
         Ok(compiled.that_fits(&plan.limits))
     }
-
-    async fn run_cases(
-        &self,
-        submission: &Submission,
-        plan: &Plan,
-        program: &Program,
-        validators: &[Arc<Program>],
-        judgement: &mut Judgement,
-        on_progress: OnProgress<'_>,
-    ) -> Result<(), JudgeError> {
-        let total = plan.cases.len() as u32;
-        let mut transcripts = interactive::Room::default();
-        let scorer = plan.problem.as_deref().and_then(Scorer::new);
-        let mut course = Course::new(plan, scorer, submission.all);
-        // What ran ahead, and which cases that is. Dropping it at a failure that decides kills it.
-        let (mut ahead, mut started, mut next) = (FuturesOrdered::new(), VecDeque::new(), 0);
-        for (index, case) in plan.cases.iter().enumerate() {
-            while started.len() < self.ahead && next < plan.cases.len() {
-                let coming = &plan.cases[next];
-                if course.leaves_out(next).is_none() {
-                    let run = case::run_case(&*self.runner, plan, coming, program, validators);
-                    ahead.push_back(run.boxed());
-                    started.push_back(next);
-                }
-                next += 1;
-            }
-            let done = if started.front() == Some(&index) {
-                started.pop_front();
-                ahead.next().await.transpose()?
-            } else {
-                None
-            };
-            let test = match (course.leaves_out(index), done) {
-                (Some(why), _) => skipped(case, &why),
-                (None, Some(CaseDone { mut test, run, check, given })) => {
-                    judgement.timing.run_ms += round_ms(run);
-                    judgement.timing.check_ms += round_ms(check);
-                    course.score(index, &mut test, given);
-                    transcripts.hold(&mut test);
-                    test
-                }
-                (None, None) => return Err(JudgeError::failed("a test case got lost")),
-            };
-            if course.decided(index, &test) {
-                ahead.clear();
-                started.clear();
-            }
-            on_progress(Progress::Tested { index: index as u32, total, test: Box::new(test.clone()) });
-            judgement.tests.push(test);
-        }
-        decide::fold(judgement, plan);
-        Ok(())
-    }
 }
 
-fn begin(plan: &Plan, toolchain: &Toolchain) -> Judgement {
+fn begin(plan: &Plan, language: &str, toolchain: Option<&Toolchain>) -> Judgement {
     Judgement {
         // Stands only until the first decision; whoever forgets that decision leaves our own fault here.
         verdict: Verdict::SE,
@@ -283,10 +316,11 @@ fn begin(plan: &Plan, toolchain: &Toolchain) -> Judgement {
         tests: Vec::with_capacity(plan.cases.len()),
         groups: Vec::new(),
         limits: Some(plan.limits.clone()),
-        language: toolchain.language.id.clone(),
-        image: Some(toolchain.rootfs.digest.clone()),
-        image_kind: Some(toolchain.rootfs.kind.name().to_owned()),
+        language: toolchain.map_or(language, |t| t.language.id.as_str()).to_owned(),
+        image: toolchain.map(|t| t.rootfs.digest.clone()),
+        image_kind: toolchain.map(|t| t.rootfs.kind.name().to_owned()),
         policy_version: POLICY_VERSION,
+        policy: Some(plan.policy.to_string()),
         timing: Timing::default(),
         notes: plan.notes.clone(),
     }
@@ -294,7 +328,8 @@ fn begin(plan: &Plan, toolchain: &Toolchain) -> Judgement {
 
 fn skip_all(judgement: &mut Judgement, plan: &Plan, verdict: Verdict, why: &str) {
     judgement.tests = plan.cases.iter().map(|case| skipped(case, why)).collect();
-    decide::fold(judgement, plan);
+    // Where nothing was run there is nothing to ask a grader.
+    let _ = decide::fold(judgement, plan, &Grades::new());
     judgement.reason = None;
     judgement.verdict = verdict;
 }
@@ -314,6 +349,10 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .map_err(|e| JudgeError::failed(format!("a thread of ours ended early: {e}")))
 }
 
+#[cfg(test)]
+mod kinds_tests;
+#[cfg(test)]
+mod policy_tests;
 #[cfg(test)]
 mod scored_tests;
 #[cfg(test)]

@@ -90,6 +90,7 @@ fn merge(before: Option<Pass>, mut pass: Pass) -> Pass {
             (new, old) => new.or(old),
         };
         test.passes = old.passes;
+        test.cached &= old.cached;
         for note in old.notes {
             if !test.notes.contains(&note) {
                 test.notes.push(note);

@@ -6,8 +6,14 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use problem::model::{Constants, FormatVersion, Problem, Validator};
+use checker::confirm::hard_limit;
+use checker::policy::Policy;
+use language::Language;
+use problem::model::{
+    Aggregation, Constants, FormatVersion, Grading, Problem, ProblemKind, Protocol, Sidecar, Validator,
+};
 use proto::limits::Limits;
 use proto::units::Bytes;
 
@@ -15,8 +21,8 @@ use super::{Against, Submission};
 use crate::error::Rejected;
 use crate::toolchains::Toolchain;
 
-/// Note on a judgement whose package names no time limit.
-pub(crate) const NOTE_TIME_LIMIT_DEFAULTED: &str = "time_limit_defaulted";
+/// Last part of the name of a group's static validation among its cases.
+const STATIC_CASE: &str = "static_validation";
 
 /// Bytes of output kept for tests of a request.
 const INLINE_KEEP: usize = 64 << 10;
@@ -48,13 +54,45 @@ pub(crate) enum Check {
         /// Its flags.
         flags: Vec<String>,
     },
+    /// Another of the judge's checkers, which the package names.
+    Named {
+        /// What is right.
+        answer: Data,
+        /// Its name.
+        name: String,
+    },
     /// The package's own validators, all of which must accept.
     Custom {
         /// The answer file.
         answer: Data,
         /// Their arguments.
         args: Vec<String>,
+        /// Whether the case can have points.
+        points: bool,
     },
+}
+
+/// What a case is made of.
+#[derive(Debug, Clone)]
+pub(crate) enum Work {
+    /// The program runs on the input.
+    Run,
+    /// The answer was sent; `None` when it was not.
+    Answer(Option<Arc<[u8]>>),
+    /// The static validator looks at the sources.
+    Static {
+        /// Its arguments.
+        args: Vec<String>,
+    },
+}
+
+/// How the static validator is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct StaticPlan {
+    pub validator: ValidatorPlan,
+    /// The submission's language, and its code in the package format.
+    pub language: Arc<Language>,
+    pub code: String,
 }
 
 /// One case, ready to run.
@@ -62,8 +100,9 @@ pub(crate) enum Check {
 pub(crate) struct CasePlan {
     pub name: String,
     pub group: String,
-    /// Its index in the problem; `None` for tests of a request.
+    /// Its index in the problem, static validations after its cases; `None` for tests of a request.
     pub place: Option<usize>,
+    pub work: Work,
     pub sample: bool,
     pub input: Data,
     pub args: Vec<String>,
@@ -86,6 +125,8 @@ pub(crate) struct ValidatorPlan {
     pub compile_limits: Limits,
     /// Values put into their sources.
     pub constants: Constants,
+    /// How they are called and understood.
+    pub protocol: Protocol,
     /// Whether they start in a copy of the submission's directory, as 2025-09 has it; in their own otherwise.
     pub beside_submission: bool,
 }
@@ -93,7 +134,10 @@ pub(crate) struct ValidatorPlan {
 /// Everything that will be done.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
+    pub policy: Policy,
     pub limits: Limits,
+    /// Processor time after which a run is killed: past the limit, so that a near miss is told from the rest.
+    pub hard_cpu_time: Duration,
     pub compile_limits: Limits,
     /// Files of the package added to the sources before compiling: path, and where it is.
     pub includes: Vec<(String, PathBuf)>,
@@ -106,6 +150,11 @@ pub(crate) struct Plan {
     /// The problem; `None` for tests of a request.
     pub problem: Option<Arc<Problem>>,
     pub validator: ValidatorPlan,
+    pub statics: Option<StaticPlan>,
+    /// The package's own grader, where it decides.
+    pub grader: Option<ValidatorPlan>,
+    /// Files in place of stdin and stdout.
+    pub sidecar: Sidecar,
     /// How many bytes of each stream stand in the report; zero for secret data.
     pub show: usize,
     /// How many bytes of stderr are kept.
@@ -119,8 +168,9 @@ impl Plan {
     pub(crate) fn new(
         submission: &Submission,
         against: &Against,
-        toolchain: &Toolchain,
+        toolchain: Option<&Toolchain>,
         maxima: &Limits,
+        policy: Policy,
     ) -> Result<Self, Rejected> {
         check_names(submission)?;
         let mut plan = match against {
@@ -130,13 +180,38 @@ impl Plan {
                 from_tests(tests, limits)
             }
         };
-        if let Some(overhead) = toolchain.language.memory_overhead {
-            plan.limits.memory = Bytes(plan.limits.memory.get().saturating_add(overhead.get()));
+        plan.policy = policy;
+        let watched = hard_limit(plan.limits.cpu_time, margin(policy, plan.problem.as_deref()));
+        // Where the wall clock would end it sooner there is nothing to watch.
+        let room = policy == Policy::Analyst || watched < plan.limits.wall_time;
+        plan.hard_cpu_time = if room { watched } else { plan.limits.cpu_time };
+        if let Some(toolchain) = toolchain {
+            plan.limits = with_overhead(plan.limits, &toolchain.language);
         }
         if !submission.only.is_empty() {
             keep_only(&mut plan, &submission.only)?;
         }
         if plan.cases.is_empty() { Err(Rejected::NoTests) } else { Ok(plan) }
+    }
+
+    /// What the box of a run gets: the limits, but for the time it is watched past its end.
+    pub(crate) fn box_limits(&self) -> Limits {
+        let wall_time = self.limits.wall_time.max(Limits::wall_for(self.hard_cpu_time));
+        let longer = self.policy == Policy::Analyst;
+        Limits {
+            cpu_time: self.hard_cpu_time,
+            wall_time: if longer { wall_time } else { self.limits.wall_time },
+            ..self.limits.clone()
+        }
+    }
+}
+
+/// How far past the time limit runs are watched, in hundredths of it: an analyst sees whether the slow ones
+/// are as slow as the package's own rule for its time limit wants them.
+fn margin(policy: Policy, problem: Option<&Problem>) -> u32 {
+    match (policy, problem) {
+        (Policy::Analyst, Some(problem)) => problem.limits.time_rule.margin_percent(),
+        _ => 100,
     }
 }
 
@@ -171,11 +246,10 @@ fn unsupported(problem: &Problem, why: &problem::PackageError) -> Rejected {
 fn from_problem(
     submission: &Submission,
     problem: &Arc<Problem>,
-    toolchain: &Toolchain,
+    toolchain: Option<&Toolchain>,
     maxima: &Limits,
 ) -> Result<Plan, Rejected> {
-    let language = &toolchain.language;
-    if let Some(allowed) = &problem.languages
+    if let (Some(allowed), Some(Toolchain { language, .. })) = (&problem.languages, toolchain)
         && !allowed.iter().any(|code| language.package_codes.contains(code))
     {
         return Err(Rejected::LanguageNotAllowed {
@@ -186,33 +260,98 @@ fn from_problem(
     }
     problem.judgeable().map_err(|e| unsupported(problem, &e))?;
     problem.honourable(maxima).map_err(|e| unsupported(problem, &e))?;
-    let mut notes = Vec::new();
+    let limits = run_limits(problem);
+    Ok(Plan {
+        policy: Policy::Icpc,
+        hard_cpu_time: limits.cpu_time,
+        limits,
+        compile_limits: compile_limits(problem),
+        includes: toolchain.map(|t| includes(problem, t)).unwrap_or_default(),
+        writable: problem.allow_file_writing,
+        interactive: problem.interactive,
+        passes: if problem.multi_pass { problem.limits.validation_passes } else { 1 },
+        cases: cases(problem),
+        problem: Some(Arc::clone(problem)),
+        validator: validator_plan(problem),
+        statics: toolchain.and_then(|t| static_plan(problem, t)),
+        grader: grader_plan(problem),
+        sidecar: problem.sidecar.clone(),
+        show: 0,
+        keep_stderr: REASON_KEEP,
+        refused_before_compiling: toolchain.and_then(|_| too_much_code(submission, problem)),
+        notes: Vec::new(),
+    })
+}
+
+/// The limits of a run, but for what a language needs on top.
+pub(super) fn run_limits(problem: &Problem) -> Limits {
     let mut limits = Limits::run_defaults();
-    match problem.limits.cpu_time {
-        Some(cpu) => limits.cpu_time = cpu,
-        None => notes.push(NOTE_TIME_LIMIT_DEFAULTED.to_owned()),
-    }
+    limits.cpu_time = problem.limits.cpu_time.unwrap_or(limits.cpu_time);
     limits.wall_time = Limits::wall_for(limits.cpu_time);
     limits.memory = problem.limits.memory;
     limits.output = problem.limits.output;
     // The package's cap on output is over written files too.
     limits.file_size = problem.limits.output.max(limits.file_size);
+    limits
+}
 
-    Ok(Plan {
-        limits,
-        compile_limits: compile_limits(problem),
-        includes: includes(problem, toolchain),
-        writable: problem.allow_file_writing,
-        interactive: problem.interactive,
-        passes: if problem.multi_pass { problem.limits.validation_passes } else { 1 },
-        cases: (0..problem.cases.len()).map(|at| from_case(problem, at)).collect(),
-        problem: Some(Arc::clone(problem)),
-        validator: validator_plan(problem),
-        show: 0,
-        keep_stderr: REASON_KEEP,
-        refused_before_compiling: too_much_code(submission, problem),
-        notes,
+/// The same with what the language's runtime needs before the program has anything.
+pub(super) fn with_overhead(limits: Limits, language: &Language) -> Limits {
+    let overhead = language.memory_overhead.map_or(0, Bytes::get);
+    Limits { memory: Bytes(limits.memory.get().saturating_add(overhead)), ..limits }
+}
+
+/// The problem's cases in its order; the static validation of a group comes before its cases.
+fn cases(problem: &Problem) -> Vec<CasePlan> {
+    let mut cases: Vec<CasePlan> = (0..problem.cases.len()).map(|at| from_case(problem, at)).collect();
+    let statics: Vec<usize> = problem.static_groups().collect();
+    // Backwards, so that an outer group's lands before those of the groups inside it.
+    for (nth, at) in statics.iter().enumerate().rev() {
+        let group = &problem.groups[*at];
+        let inside = |name: &str| {
+            name.strip_prefix(&group.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let first = cases.iter().position(|case| inside(&case.group));
+        let after = || cases.iter().position(|case| case.group > group.name);
+        let to = first.or_else(after).unwrap_or(cases.len());
+        cases.insert(to, static_case(problem, *at, problem.cases.len() + nth));
+    }
+    cases
+}
+
+fn static_case(problem: &Problem, group: usize, place: usize) -> CasePlan {
+    let group = &problem.groups[group];
+    CasePlan {
+        name: format!("{}/{STATIC_CASE}", group.name),
+        group: group.name.clone(),
+        place: Some(place),
+        work: Work::Static { args: group.static_check.as_ref().map(|c| c.args.clone()).unwrap_or_default() },
+        sample: group.name == "sample",
+        input: Data::Bytes(Arc::from(&b""[..])),
+        args: Vec::new(),
+        files: None,
+        hint: None,
+        check: Check::Nothing,
+    }
+}
+
+fn static_plan(problem: &Problem, toolchain: &Toolchain) -> Option<StaticPlan> {
+    let program = problem.static_validator.clone()?;
+    let codes = &toolchain.language.package_codes;
+    let named = problem.languages.iter().flatten().find(|code| codes.contains(*code));
+    Some(StaticPlan {
+        validator: ValidatorPlan { programs: vec![program], ..validator_plan(problem) },
+        language: Arc::clone(&toolchain.language),
+        code: named.or_else(|| codes.first()).cloned().unwrap_or_default(),
     })
+}
+
+pub(super) fn grader_plan(problem: &Problem) -> Option<ValidatorPlan> {
+    let custom = |grading: &Grading| matches!(grading, Grading::Grader(grader) if grader.custom);
+    let decides = problem.groups.iter().any(|group| custom(&group.grading))
+        || problem.root.as_ref().is_some_and(|root| root.custom);
+    let program = problem.graders.first().filter(|_| decides)?;
+    Some(ValidatorPlan { programs: vec![program.clone()], ..validator_plan(problem) })
 }
 
 fn from_case(problem: &Problem, at: usize) -> CasePlan {
@@ -222,16 +361,33 @@ fn from_case(problem: &Problem, at: usize) -> CasePlan {
         name: case.name.clone(),
         group: case.group.clone(),
         place: Some(at),
+        work: Work::Run,
         sample: case.sample,
         input: Data::File(case.input.clone()),
         args: case.args.clone(),
         files: case.files.clone(),
         hint: case.hint.clone(),
-        check: match &problem.validator {
-            Validator::Default => Check::Default { answer, flags: case.validator_args.clone() },
-            Validator::Custom(_) => Check::Custom { answer, args: case.validator_args.clone() },
+        check: match (&problem.validator, &problem.sidecar.checker) {
+            (Validator::Default, Some(name)) => Check::Named { answer, name: name.clone() },
+            (Validator::Default, None) => Check::Default { answer, flags: case.validator_args.clone() },
+            (Validator::Custom(_), _) => {
+                Check::Custom { answer, args: case.validator_args.clone(), points: takes_points(problem, at) }
+            }
         },
     }
+}
+
+/// Whether the case can have a part of its score: not in a pass-fail problem, a pass-fail group or a sample.
+pub(super) fn takes_points(problem: &Problem, case: usize) -> bool {
+    let group = problem.groups.iter().find(|group| group.cases.contains(&case));
+    problem.kind == ProblemKind::Scoring
+        && group.is_some_and(|group| match &group.grading {
+            Grading::Aggregate { how: Aggregation::PassFail, .. } => false,
+            Grading::Aggregate { how: Aggregation::Min | Aggregation::Sum, .. } => {
+                !problem.cases[case].sample
+            }
+            Grading::Grader(_) => true,
+        })
 }
 
 /// The included files of the language, else those for every language.
@@ -278,6 +434,7 @@ pub(super) fn validator_plan(problem: &Problem) -> ValidatorPlan {
         limits,
         compile_limits: compile_limits(problem),
         constants: problem.constants.clone(),
+        protocol: problem.sidecar.protocol,
         beside_submission: problem.version != FormatVersion::Legacy,
     }
 }
@@ -288,6 +445,7 @@ fn from_tests(tests: &[proto::job::InlineTest], limits: Limits) -> Plan {
         name: format!("test-{}", i + 1),
         group: group.to_owned(),
         place: None,
+        work: Work::Run,
         sample: true,
         input: Data::Bytes(test.stdin.as_slice().into()),
         args: test.args.clone(),
@@ -301,6 +459,8 @@ fn from_tests(tests: &[proto::job::InlineTest], limits: Limits) -> Plan {
         },
     });
     Plan {
+        policy: Policy::Icpc,
+        hard_cpu_time: limits.cpu_time,
         limits,
         compile_limits: base_compile_limits(),
         includes: Vec::new(),
@@ -315,8 +475,12 @@ fn from_tests(tests: &[proto::job::InlineTest], limits: Limits) -> Plan {
             limits: Limits::compile_defaults(),
             compile_limits: base_compile_limits(),
             constants: Constants::default(),
+            protocol: Protocol::Format,
             beside_submission: false,
         },
+        statics: None,
+        grader: None,
+        sidecar: Sidecar::default(),
         show: INLINE_KEEP,
         keep_stderr: INLINE_KEEP,
         refused_before_compiling: None,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use checker::Given;
-use problem::model::{self, Constants};
+use problem::model::{self, Constants, Protocol};
 use proto::id::Digest;
 use proto::units::Bytes;
 use proto::verdict::Verdict;
@@ -20,8 +20,9 @@ use super::blocking;
 use super::compile::{self, Compiled, Program};
 use super::decide::{self, Word};
 use super::plan::ValidatorPlan;
+use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, Runner, run_twice};
+use crate::runner::{RunError, Runner, run_or_recall_twice};
 use crate::toolchains::{Toolchain, Toolchains};
 
 /// Packages whose compiled validators are kept; when there are more, all are compiled again.
@@ -110,8 +111,16 @@ async fn compile_one(
     };
     Ok(match compiled {
         Compiled::Ready { program, .. } => Ok(program),
-        Compiled::Refused(report) => Err(format!("did not compile:\n{}", report.log)),
+        Compiled::Refused(report) | Compiled::Nothing(report) => Err(did_not_compile(&report.log)),
     })
+}
+
+/// A compiler that misses `testlib.h` is the commonest reason, and its own words do not say what to do.
+fn did_not_compile(log: &str) -> String {
+    let missing = log.lines().any(|line| line.contains("testlib.h") && line.contains("No such file"));
+    let hint =
+        "the package brings no testlib.h, and this judge has none: put the file beside the program; \n";
+    format!("{}did not compile:\n{log}", if missing { hint } else { "" })
 }
 
 /// The id of the language a program of the package is in: the code the package names, else the one its
@@ -166,6 +175,8 @@ pub(super) struct Asked<'a> {
     /// Empty where it talks with the submission.
     pub output: Arc<[u8]>,
     pub args: &'a [String],
+    /// Whether the case can have points.
+    pub points: bool,
     /// What the submission has in its work directory.
     pub beside: &'a [BoxFile],
     /// What earlier passes left in the feedback directory, by path below it.
@@ -228,9 +239,9 @@ async fn ask(
     let spec = place.spec(plan, program, asked);
     let mut last = String::new();
     for _ in 0..2 {
-        match run_twice(runner, spec.clone()).await {
-            Ok(outcome) => {
-                let answer = place.read(name, plan, &outcome);
+        match run_or_recall_twice(runner, spec.clone(), Keep::Ended).await {
+            Ok((outcome, _)) => {
+                let answer = place.read(name, plan, asked.points, &outcome);
                 if answer.word.verdict != Verdict::SE {
                     return Ok(answer);
                 }
@@ -262,11 +273,16 @@ impl Place {
     /// command names every file of it by its whole path. A submission may bring a `validate.py`, an `a.out` or a
     /// `_judge/answer.ans` of its own; nothing here takes them for ours.
     pub(super) fn of(plan: &ValidatorPlan, program: &Program, beside: &[BoxFile]) -> Self {
-        let moves = plan.beside_submission;
+        Self::named(FOLDER, plan.beside_submission, program, beside)
+    }
+
+    /// The same with a name of the caller's choice for the judge's folder; `moves` is whether the program starts
+    /// beside the submission's files.
+    pub(super) fn named(folder: &str, moves: bool, program: &Program, beside: &[BoxFile]) -> Self {
         let others = if moves { beside } else { &program.files };
         let first = |file: &BoxFile| file.path.split('/').next().unwrap_or_default().to_owned();
         let taken: HashSet<String> = others.iter().map(first).collect();
-        let mut judge = FOLDER.to_owned();
+        let mut judge = folder.to_owned();
         // Each name taken is one file's, so this ends.
         while taken.contains(&judge) {
             judge.push('_');
@@ -275,7 +291,8 @@ impl Place {
         Self { judge, program }
     }
 
-    /// `validator input answer feedback_dir/ args < output`, in the same order for every version of the format.
+    /// `validator input answer feedback_dir/ args < output`, in the same order for every version of the format;
+    /// `checker input output answer args` in the way of testlib.
     pub(super) fn spec(&self, plan: &ValidatorPlan, program: &Program, asked: &Asked<'_>) -> RunSpec {
         let given = |name: &str, content: &Arc<[u8]>| BoxFile {
             path: format!("{}/{name}", self.judge),
@@ -283,22 +300,28 @@ impl Place {
             executable: false,
         };
         let mut files: Vec<BoxFile> = if plan.beside_submission { asked.beside.to_vec() } else { Vec::new() };
-        files.extend(program.files.iter().map(|file| {
-            let path = format!("{}{}", self.program, file.path);
-            BoxFile { path, ..file.clone() }
-        }));
+        files.extend(self.program_files(program));
         files.push(given("input.in", &asked.input));
         files.push(given("answer.ans", &asked.answer));
         // A box makes folders only on the way to files.
         files.push(given(&format!("{FEEDBACK}/.keep"), &Arc::from(&b""[..])));
+        let feedback = format!("{FEEDBACK}/");
+        let (order, stdin) = match plan.protocol {
+            Protocol::Format => {
+                (["input.in", "answer.ans", &feedback], Stdin::Bytes(Arc::clone(&asked.output)))
+            }
+            Protocol::Testlib => {
+                files.push(given("output.out", &asked.output));
+                (["input.in", "output.out", "answer.ans"], Stdin::Empty)
+            }
+        };
         files.extend(asked.feedback.iter().map(|file| {
             let path = format!("{}/{FEEDBACK}/{}", self.judge, file.path);
             BoxFile { path, ..file.clone() }
         }));
 
         let mut argv: Vec<String> = program.argv.iter().map(|word| self.moved(word, program)).collect();
-        let feedback = format!("{FEEDBACK}/");
-        argv.extend(["input.in", "answer.ans", &feedback].map(|name| format!("{}/{name}", self.judge)));
+        argv.extend(order.map(|name| format!("{}/{name}", self.judge)));
         argv.extend(asked.args.iter().cloned());
 
         let given_bytes: u64 = files.iter().map(|f| f.content.len() as u64).sum();
@@ -311,7 +334,7 @@ impl Place {
             argv,
             env: program.env.clone(),
             files,
-            stdin: Stdin::Bytes(Arc::clone(&asked.output)),
+            stdin,
             keep_stdout: 0,
             keep_stderr: 4 << 10,
             limits,
@@ -321,8 +344,16 @@ impl Place {
         }
     }
 
+    /// The program's own files, where they lie.
+    pub(super) fn program_files(&self, program: &Program) -> impl Iterator<Item = BoxFile> {
+        program.files.iter().map(|file| {
+            let path = format!("{}{}", self.program, file.path);
+            BoxFile { path, ..file.clone() }
+        })
+    }
+
     /// A word of the command: what names a file of the program, or its folder, names it wherever it lies.
-    fn moved(&self, word: &str, program: &Program) -> String {
+    pub(super) fn moved(&self, word: &str, program: &Program) -> String {
         let path = word.strip_prefix("./").unwrap_or(word);
         let names = |file: &BoxFile| file.path == path;
         if self.program.is_empty() || !(word == "." || program.files.iter().any(names)) {
@@ -332,14 +363,21 @@ impl Place {
         format!("{WORK_DIR}/{}{path}", self.program).trim_end_matches('/').to_owned()
     }
 
-    fn feedback(&self) -> String {
+    /// The feedback directory, below the work directory.
+    pub(super) fn feedback(&self) -> String {
         format!("{}/{FEEDBACK}", self.judge)
     }
 
     /// What the run amounts to.
-    pub(super) fn read(&self, name: &str, plan: &ValidatorPlan, outcome: &RunOutcome) -> Answer {
+    pub(super) fn read(
+        &self,
+        name: &str,
+        plan: &ValidatorPlan,
+        points: bool,
+        outcome: &RunOutcome,
+    ) -> Answer {
         let folder = self.feedback();
-        let word = decide::read_validator(name, plan, &folder, outcome);
+        let word = decide::read_validator(name, plan, &folder, points, outcome);
         let below = |file: &Collected| {
             let path = std::str::from_utf8(&file.path).ok()?.strip_prefix(&folder)?.strip_prefix('/')?;
             let content = Arc::from(file.bytes.as_slice());
@@ -378,6 +416,7 @@ mod tests {
             answer: Arc::clone(&nothing),
             output: nothing,
             args: &["flag".to_owned()],
+            points: false,
             beside,
             feedback: &[file("log/state")],
         };

@@ -87,6 +87,7 @@ fn every_row_of_the_verdict_table_holds() {
         ("peak at the limit is no evidence", RunFacts { memory_bytes: full, memory_peak_raw: full, ..clean() }, None, None),
         ("peak at the limit and SIGKILL is no evidence", RunFacts { memory_bytes: full, ..exit(Exit::Signal(9)) }, Some(RTE), None),
         ("sampled memory is never claimed", RunFacts { accounting: Accounting::Sampled, oom_kills: 1, ..killed(vec![at(Memory, 5)]) }, Some(RTE), None),
+        ("what was killed for sampled memory is no MLE", RunFacts { accounting: Accounting::Sampled, exit: None, ..killed(vec![at(Memory, 5)]) }, Some(RTE), Some(Memory)),
         ("sampled cpu is claimed", RunFacts { accounting: Accounting::Sampled, ..killed(vec![at(CpuTime, 5)]) }, Some(TLE), Some(CpuTime)),
         ("the earlier limit wins: cpu, output", killed(vec![at(CpuTime, 100), at(Output, 300)]), Some(TLE), Some(CpuTime)),
         ("the earlier limit wins: idle, cpu", killed(vec![at(Idle, 100), at(CpuTime, 300)]), Some(ILE), Some(Idle)),
@@ -102,6 +103,12 @@ fn every_row_of_the_verdict_table_holds() {
         ("a file at its limit and another signal", RunFacts { limit_events: vec![at(FileSize, 1)], ..exit(Exit::Signal(6)) }, Some(RTE), Some(FileSize)),
         ("a file at its limit in a clean run", RunFacts { limit_events: vec![at(FileSize, 1)], ..clean() }, None, None),
         ("a full directory never hides a limit", killed(vec![at(Disk, 1), at(CpuTime, 900)]), Some(TLE), Some(CpuTime)),
+        ("run on past the limit and killed there", RunFacts { cpu_time: ms(1250), ..killed(vec![at(CpuTime, 1300)]) }, Some(TLE), Some(CpuTime)),
+        ("output limit well past the time limit", RunFacts { cpu_time: ms(1200), ..killed(vec![at(Output, 1250)]) }, Some(TLE), Some(CpuTime)),
+        ("output limit just past the time limit is a tie", RunFacts { cpu_time: ms(1050), ..killed(vec![at(Output, 1250)]) }, Some(OLE), Some(Output)),
+        ("memory well past the time limit", RunFacts { oom_kills: 1, cpu_time: ms(1200), ..killed(vec![at(Memory, 1250)]) }, Some(TLE), Some(CpuTime)),
+        ("idle after the time limit", RunFacts { cpu_time: ms(1020), ..killed(vec![at(Idle, 4000)]) }, Some(TLE), Some(CpuTime)),
+        ("crash well past the time limit", RunFacts { cpu_time: ms(1240), ..exit(Exit::Code(1)) }, Some(TLE), Some(CpuTime)),
         ("no exit and no evidence is our fault", RunFacts { exit: None, ..clean() }, Some(SE), None),
     ];
     for (what, facts, verdict, limit) in rows {
@@ -127,6 +134,10 @@ fn notes_tell_what_is_no_verdict() {
     assert_eq!(notes(RunFacts { exit: Some(Exit::Code(0)), ..near }), Vec::<String>::new());
     let sampled = RunFacts { accounting: Accounting::Sampled, ..killed(vec![at(LimitHit::Memory, 5)]) };
     assert_eq!(notes(sampled), [NOTE_MEMORY_SAMPLED]);
+    for (ms, near) in [(900, false), (901, true), (1249, true), (1250, false)] {
+        let got = notes(RunFacts { cpu_time: Duration::from_millis(ms), ..clean() });
+        assert_eq!(got == [NOTE_NEAR_TIME], near, "{ms} ms: {got:?}");
+    }
 }
 
 #[test]
@@ -135,6 +146,13 @@ fn the_reason_names_limit_value_bound_and_time() {
     assert_eq!(
         got.reason.unwrap(),
         "cpu time limit: 1.003 s against a bound of 1 s, observed 1.02 s after the start"
+    );
+    assert_eq!(got.feedback.unwrap(), "cpu time limit of 1 s exceeded");
+    let late = LimitEvent { value: 1_251_000_000, bound: 1_250_000_000, ..at(LimitHit::CpuTime, 1300) };
+    let got = classify(&killed(vec![late]), &limits());
+    assert!(
+        got.reason.unwrap().contains("1.251 s against a bound of 1 s"),
+        "the limit, not what the box gave"
     );
     assert_eq!(got.feedback.unwrap(), "cpu time limit of 1 s exceeded");
     let got = classify(&RunFacts { exit: Some(Exit::Signal(11)), ..clean() }, &limits());

@@ -4,7 +4,8 @@ use problem::model::{Grader, GraderScore, GraderVerdict};
 use problem::score::Score;
 use proto::verdict::Verdict;
 
-use super::{Decided, Given, Mark, Scorer, sum, too_fine, word};
+use super::{Decided, Given, Mark, Scorer, Trouble, sum, too_fine, word};
+use crate::grader::{Asked, Grades};
 use crate::policy::Policy;
 
 /// The score of one case: what its validator gave, else the group's for its kind.
@@ -24,7 +25,8 @@ pub(super) fn group(
     grader: &Grader,
     cases: &[Decided],
     marks: &[Mark],
-) -> Result<Mark, String> {
+    grades: &Grades,
+) -> Result<Mark, Trouble> {
     let group = &scorer.problem.groups[at];
     let mut items = Vec::new();
     for i in &group.cases {
@@ -38,16 +40,21 @@ pub(super) fn group(
         }
     }
     items.sort_by_key(|(order, _)| *order);
-    grade(grader, &items.into_iter().map(|(_, mark)| mark).collect::<Vec<_>>())
+    grade(grader, &items.into_iter().map(|(_, mark)| mark).collect::<Vec<_>>(), grades)
 }
 
 /// Sample and secret together.
-pub(super) fn whole(scorer: &Scorer<'_>, root: &Grader, marks: &[Mark]) -> Result<Mark, String> {
+pub(super) fn whole(
+    scorer: &Scorer<'_>,
+    root: &Grader,
+    marks: &[Mark],
+    grades: &Grades,
+) -> Result<Mark, Trouble> {
     let tops = scorer.problem.groups.iter().zip(marks).filter(|(group, mark)| {
         let left_out = root.ignore_sample && group.name == "sample";
         group.parent.is_none() && mark.verdict != Verdict::SK && !left_out
     });
-    let mark = grade(root, &tops.map(|(_, mark)| *mark).collect::<Vec<_>>())?;
+    let mark = grade(root, &tops.map(|(_, mark)| *mark).collect::<Vec<_>>(), grades)?;
     if !scorer.scores() {
         return Ok(mark);
     }
@@ -55,9 +62,12 @@ pub(super) fn whole(scorer: &Scorer<'_>, root: &Grader, marks: &[Mark]) -> Resul
     Ok(Mark { verdict: word(full, mark.score, mark.verdict), score: mark.score })
 }
 
-fn grade(grader: &Grader, items: &[Mark]) -> Result<Mark, String> {
+fn grade(grader: &Grader, items: &[Mark], grades: &Grades) -> Result<Mark, Trouble> {
     if items.is_empty() {
         return Ok(Mark { verdict: Verdict::SK, score: Score::ZERO });
+    }
+    if grader.custom {
+        return ask(grader, items, grades);
     }
     let verdicts = || items.iter().map(|mark| mark.verdict);
     let any = grader.accept_if_any_accepted && verdicts().any(Verdict::passes);
@@ -74,13 +84,30 @@ fn grade(grader: &Grader, items: &[Mark]) -> Result<Mark, String> {
         GraderScore::Min => scores.into_iter().min().unwrap_or(Score::ZERO),
         GraderScore::Max => scores.into_iter().max().unwrap_or(Score::ZERO),
     };
+    within_range(grader, score)?;
+    Ok(Mark { verdict: verdict.unwrap_or(Verdict::SK), score })
+}
+
+/// The word of the package's own grader; the score of what it does not accept is ignored.
+fn ask(grader: &Grader, items: &[Mark], grades: &Grades) -> Result<Mark, Trouble> {
+    let asked = Asked::new(&grader.flags, items.iter().map(|mark| (mark.verdict, mark.score)));
+    let Some(word) = grades.get(&asked) else { return Err(Trouble::Ask(asked)) };
+    let (verdict, score) = word.clone()?;
+    if !verdict.passes() {
+        return Ok(Mark { verdict, score: Score::ZERO });
+    }
+    within_range(grader, score)?;
+    Ok(Mark { verdict, score })
+}
+
+fn within_range(grader: &Grader, score: Score) -> Result<(), String> {
     let below = grader.least.is_some_and(|least| score < least);
     if below || grader.most.is_some_and(|most| score > most) {
         let end = |end: Option<Score>| end.map_or_else(|| "any".to_owned(), |score| score.to_string());
         let (least, most) = (end(grader.least), end(grader.most));
         return Err(format!("its score is {score}; `range` allows {least} to {most}"));
     }
-    Ok(Mark { verdict: verdict.unwrap_or(Verdict::SK), score })
+    Ok(())
 }
 
 /// Where a group stands among the cases beside it.

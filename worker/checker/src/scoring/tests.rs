@@ -33,6 +33,11 @@ fn plain(verdicts: &[Verdict]) -> Vec<Decided> {
     verdicts.iter().map(|v| Decided { verdict: *v, given: Given::Nothing }).collect()
 }
 
+/// The result where no grader of the package's own has a say.
+fn fold(scorer: &Scorer<'_>, cases: &[Decided]) -> Scored {
+    scorer.fold(cases, &Grades::new()).unwrap()
+}
+
 fn score(text: &str) -> Score {
     Score::parse(text).unwrap()
 }
@@ -123,7 +128,7 @@ fn groups_of_2025_aggregate_exactly_and_the_word_says_how_much() {
             ],
         ),
     ] {
-        assert_eq!(words(&scorer.fold(&plain(&cases))), want, "{cases:?}");
+        assert_eq!(words(&fold(&scorer, &plain(&cases))), want, "{cases:?}");
     }
 }
 
@@ -163,7 +168,7 @@ fn what_a_validator_gives_counts_and_what_it_may_not_give_is_a_judge_error() {
     let mut cases = plain(&[AC; 8]);
     cases[3].given = half;
     cases[6].given = Given::Multiplier(score("0.25"));
-    assert_eq!(words(&scorer.fold(&cases))[0], "PA 69.166666667");
+    assert_eq!(words(&fold(&scorer, &cases))[0], "PA 69.166666667");
 }
 
 #[test]
@@ -178,10 +183,10 @@ fn an_unbounded_group_needs_a_score_for_each_accepted_case() {
     );
     let scorer = Scorer::new(&problem).unwrap();
     let given = |text| Decided { verdict: AC, given: Given::Score(score(text)) };
-    assert_eq!(words(&scorer.fold(&[given("1e3"), given("0.5")])), ["AC 1000.5", "secret AC 1000.5"]);
+    assert_eq!(words(&fold(&scorer, &[given("1e3"), given("0.5")])), ["AC 1000.5", "secret AC 1000.5"]);
     let lost = [given("4"), Decided { verdict: WA, given: Given::Nothing }];
-    assert_eq!(words(&scorer.fold(&lost)), ["PA 4", "secret PA 4"]);
-    let missing = scorer.fold(&plain(&[AC, AC]));
+    assert_eq!(words(&fold(&scorer, &lost)), ["PA 4", "secret PA 4"]);
+    let missing = fold(&scorer, &plain(&[AC, AC]));
     assert_eq!(missing.verdict, JE);
     assert!(missing.reason.unwrap().contains("group secret: the validator gave no score.txt"));
     let part = Decided { verdict: AC, given: Given::Multiplier(Score::ONE) };
@@ -248,7 +253,7 @@ fn legacy_graders_combine_verdicts_and_scores_at_any_depth() {
     ];
     for (root, secret, cases, want) in rows {
         let (_dir, problem) = legacy(root, secret);
-        let scored = Scorer::new(&problem).unwrap().fold(&plain(cases));
+        let scored = fold(&Scorer::new(&problem).unwrap(), &plain(cases));
         assert_eq!(words(&scored)[0], *want, "{root:?} {secret:?} {cases:?}: {:?}", words(&scored));
     }
 }
@@ -272,6 +277,94 @@ fn a_pass_fail_problem_without_a_deciding_grader_has_no_scorer() {
         "name: S\n",
         &[("data/secret/1.in", ""), ("data/secret/2.in", ""), ("data/secret/testdata.yaml", flags)],
     );
-    let scored = Scorer::new(&problem).unwrap().fold(&plain(&[WA, AC]));
+    let scored = fold(&Scorer::new(&problem).unwrap(), &plain(&[WA, AC]));
     assert_eq!((scored.verdict, scored.score), (AC, None));
+}
+
+#[test]
+fn a_static_validation_counts_as_one_more_case_of_its_group() {
+    let (_dir, problem) = package(
+        NEW,
+        &[
+            ("static_validator/v.py", ""),
+            ("data/secret/a/1.in", ""),
+            ("data/secret/a/2.in", ""),
+            (
+                "data/secret/a/test_group.yaml",
+                "max_score: 70\nscore_aggregation: sum\nstatic_validation_score: 30\n",
+            ),
+            ("data/secret/b/1.in", ""),
+            ("data/secret/b/test_group.yaml", "max_score: 30\nstatic_validation_score: pass-fail\n"),
+        ],
+    );
+    let scorer = Scorer::new(&problem).unwrap();
+    assert_eq!(scorer.len(), 5, "three cases and two static validations");
+    assert_eq!(scorer.max_of(0), Some(score("20")), "the rest is shared");
+    assert_eq!(scorer.max_of(3), Some(score("30")));
+    for (cases, want) in [
+        ([AC, AC, AC, AC, AC], "AC 100"),
+        ([AC, AC, AC, WA, AC], "PA 70"),
+        ([AC, WA, AC, AC, AC], "PA 80"),
+        ([AC, AC, AC, AC, WA], "PA 70"),
+        ([AC, AC, AC, AC, JE], "JE -"),
+    ] {
+        assert_eq!(words(&fold(&scorer, &plain(&cases)))[0], want, "{cases:?}");
+    }
+    let part = Decided { verdict: AC, given: Given::Multiplier(score("0.5")) };
+    assert_eq!(scorer.case(3, part), Ok(Some(score("15"))));
+    assert!(scorer.case(4, part).unwrap_err().contains("`pass-fail` group"));
+    assert!(scorer.together(3, 0) && scorer.together(4, 2) && !scorer.together(3, 4));
+    assert_eq!(scorer.stops(4, WA), Stops::Group);
+}
+
+#[test]
+fn a_static_validation_in_an_unbounded_group_must_say_its_score() {
+    let (_dir, problem) = package(
+        NEW,
+        &[
+            ("static_validator/v.py", ""),
+            ("data/secret/1.in", ""),
+            ("data/secret/test_group.yaml", "max_score: unbounded\nstatic_validation_score: 5\n"),
+        ],
+    );
+    let scorer = Scorer::new(&problem).unwrap();
+    let given = |given| Decided { verdict: AC, given };
+    assert!(scorer.case(1, given(Given::Nothing)).unwrap_err().contains("no score.txt"));
+    assert_eq!(scorer.case(1, given(Given::Score(score("4")))), Ok(Some(score("4"))));
+    assert!(scorer.case(1, given(Given::Score(score("6")))).unwrap_err().contains("at most 5"));
+}
+
+#[test]
+fn a_grader_of_the_packages_own_is_asked_group_by_group_from_within() {
+    let grading = "grading: custom\non_reject: continue\n";
+    let (_dir, problem) = package(
+        "name: S\ntype: scoring\n",
+        &[
+            ("graders/g.py", ""),
+            ("data/testdata.yaml", "grader_flags: ignore_sample\n"),
+            ("data/secret/testdata.yaml", &format!("{grading}grader_flags: top\nrange: 0 50\n")),
+            ("data/secret/a/1.in", ""),
+            ("data/secret/a/2.in", ""),
+            ("data/secret/a/testdata.yaml", "accept_score: 7\ngrader_flags: half\n"),
+        ],
+    );
+    let scorer = Scorer::new(&problem).unwrap();
+    let cases = plain(&[AC, WA]);
+    let mut grades = Grades::new();
+    let first = scorer.fold(&cases, &grades).unwrap_err();
+    assert_eq!((first.flags[0].as_str(), first.input.as_str()), ("half", "AC 7\nWA 0\n"));
+    grades.insert(first.clone(), Ok((AC, score("9"))));
+    let second = scorer.fold(&cases, &grades).unwrap_err();
+    assert_eq!((second.flags[0].as_str(), second.input.as_str()), ("top", "AC 9\n"));
+    for (said, want) in [
+        (Ok((AC, score("40"))), "AC 40"),
+        (Ok((WA, score("40"))), "WA 0"),
+        (Ok((AC, score("51"))), "JE -"),
+        (Err("grader g.py: exit status 1".to_owned()), "JE -"),
+    ] {
+        grades.insert(second.clone(), said);
+        assert_eq!(words(&scorer.fold(&cases, &grades).unwrap())[0], want);
+    }
+    assert!(scorer.fold(&plain(&[JE, SK]), &Grades::new()).is_ok(), "a fault needs no grade");
+    assert_eq!(fold(&scorer, &plain(&[SK, SK])).verdict, SK, "nothing was run, nothing is asked");
 }

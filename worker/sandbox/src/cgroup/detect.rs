@@ -142,6 +142,22 @@ mod tests {
     }
 
     #[test]
+    fn an_absent_controller_is_named_and_no_layout_is_guessed() {
+        let own = "4:memory:/a\n8:pids:/\n2:cpu,cpuacct:/c\n0::/\n";
+        let without = |gone: &str| {
+            let mounts: Vec<&str> = V1.lines().filter(|line| !line.ends_with(gone)).collect();
+            mounts.join("\n") + "\n"
+        };
+        for gone in ["memory", "pids", "cpuacct"] {
+            assert!(layout(own, &without(gone)).unwrap_err().contains(gone), "{gone}");
+            // Half of v1 beside a cgroup2 tree is not cgroup v2: that tree has no controllers.
+            let beside = layout(own, &(without(gone) + UNIFIED));
+            assert_eq!(beside.is_err(), gone != "cpuacct", "{gone}: {beside:?}");
+        }
+        assert!(layout("", &format!("{V1}{UNIFIED}")).is_err(), "a process in no group");
+    }
+
+    #[test]
     fn a_container_that_sees_only_its_own_subtree_is_understood() {
         let mounts = "9 1 0:2 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
         let own = layout("0::/docker/abc/x\n", mounts).unwrap();

@@ -98,6 +98,11 @@ impl BoxGroup {
             dirs.make(m.clone())?;
             dirs.make(p.clone())?;
         }
+        Self::open(version, [&c, &m, &p], dirs)
+    }
+
+    /// Opens the files of a group that was made: of cpu time, memory and tasks.
+    fn open(version: Version, [c, m, p]: [&Path; 3], dirs: Dirs) -> io::Result<Self> {
         let joined = match version {
             Version::V1 => &dirs.0[..],
             Version::Hybrid => &dirs.0[1..],
@@ -116,7 +121,7 @@ impl BoxGroup {
         let (cpu, entry, kill) = match version {
             Version::V1 => ("cpuacct.usage", None, None),
             Version::Hybrid | Version::V2 => {
-                ("cpu.stat", Some(File::open(&c)?), file::if_there(file::writable(&c.join("cgroup.kill")))?)
+                ("cpu.stat", Some(File::open(c)?), file::if_there(file::writable(&c.join("cgroup.kill")))?)
             }
         };
         if version == Version::V2 {
@@ -253,3 +258,6 @@ pub(crate) struct CpuTime {
     /// The part in user mode, when the kernel tells.
     pub(crate) user: Option<Duration>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,362 @@
+//! `tribunal grade`: a course's autograder over many submissions, each in a box of its own.
+//!
+//! One student's submission never stops the others: whatever is wrong with it is in its report. Only what every
+//! submission would meet ends the command early.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use harness::{
+    Bundle, Caps, Ground, ImageCommand, Layer, Report, Run, RunError, SetupError, Stage, Status, Tree,
+};
+use images::ImageError;
+use indicatif::{ProgressBar, ProgressStyle};
+use proto::id::Digest;
+use proto::limits::{Limits, LimitsRequest};
+use sandbox::BoxServer;
+use serde_json::{Value, json};
+
+use crate::args::GradeArgs;
+use crate::context::{Settings, root_spec, scratch};
+use crate::grade_list::{self, Entry};
+use crate::grade_records::{Record, Records, csv_line, file_name};
+use crate::output::{Failure, chain, note, print_json, print_line};
+use crate::report;
+
+/// Everything that is the same for all submissions.
+struct Course {
+    bundle: Bundle,
+    ground: Ground,
+    /// Over harness, image and limits.
+    key: String,
+    boxes: BoxServer,
+    records: Option<Records>,
+}
+
+/// One submission, done.
+struct Done {
+    record: Record,
+    /// Whether an earlier run had graded it.
+    resumed: bool,
+}
+
+pub(crate) fn main(args: &GradeArgs, settings: &Settings) -> Result<u8, Failure> {
+    let begun = Instant::now();
+    let bundle = Bundle::read(&args.harness).map_err(Failure::usage)?;
+    let entries = grade_list::list(&args.submissions)?;
+    let limits = limits(args, &bundle, &settings.config.maxima)?;
+    let boxes = Settings::boxes(0)?;
+    let scratch = scratch()?;
+    let records = args.out.as_deref().map(|out| Records::open(out, args.resume)).transpose()?;
+    for said in &bundle.notes {
+        note(said);
+    }
+    if !bundle.separate {
+        note(
+            "the harness shares its box with the submission, which could write results.json itself; see `separate` in worker/harness/README.md",
+        );
+    }
+    let (course, image) = prepare(args, settings, bundle, limits, boxes, records, scratch.path())?;
+    let done = grade_all(&course, &entries, args.jobs as usize)?;
+
+    let stage = (args.view == "student").then_some(args.stage);
+    let document = document(args, &course, &image, &done, stage);
+    if let Some(records) = &course.records {
+        write_results(records, &done, &document, stage)?;
+    }
+    if args.json {
+        print_json(&document)?;
+    } else {
+        print_line(&table(&done, stage))?;
+    }
+    note(&format!("{}; {:.1} s", summary_words(&done), begun.elapsed().as_secs_f64()));
+    Ok(if count(&done, Status::Error) > 0 { 3 } else { 0 })
+}
+
+/// `--time` is wall-clock time, as graders count it; twice as much processor time lets a build use two cores.
+fn limits(args: &GradeArgs, bundle: &Bundle, maxima: &Limits) -> Result<Limits, Failure> {
+    let defaults = Ground::default_limits();
+    let wall_time = args.time.or(bundle.time);
+    let cpu_time = wall_time.unwrap_or(defaults.wall_time).saturating_mul(2).min(maxima.cpu_time);
+    let request = LimitsRequest {
+        cpu_time: Some(cpu_time),
+        wall_time: Some(wall_time.unwrap_or(defaults.wall_time)),
+        memory: args.memory.or(bundle.memory),
+        ..LimitsRequest::default()
+    };
+    request.resolve(&defaults, maxima).map_err(Failure::usage)
+}
+
+fn prepare(
+    args: &GradeArgs,
+    settings: &Settings,
+    bundle: Bundle,
+    limits: Limits,
+    boxes: BoxServer,
+    records: Option<Records>,
+    scratch: &Path,
+) -> Result<(Course, Digest), Failure> {
+    let store = settings.store()?;
+    let name = args.image.as_deref().or(bundle.image.as_deref()).unwrap_or(images::HOST);
+    let failed = |e: ImageError| match e {
+        ImageError::UnknownImage { .. } => {
+            Failure::usage(format!("{}; name one that is here with --image", chain(&e)))
+        }
+        other => Failure::ours(chain(&other)),
+    };
+    let rootfs = store.rootfs(name).map_err(failed)?;
+    let config = store.run_config(name).map_err(failed)?;
+    let layer = Layer::make(&bundle, &scratch.join("layer"))
+        .map_err(|e| Failure::ours(format!("could not make the harness's layer: {e}")))?;
+    let mut root = root_spec(&rootfs);
+    root.lower.insert(0, layer.0);
+    let mut ground = Ground {
+        root,
+        env: rootfs.env,
+        command: ImageCommand { argv: config.argv, work_dir: config.working_dir },
+        limits,
+        files: Tree::default(),
+    };
+    let cache = settings.data.join("harness");
+    let prepared = harness::prepare(&bundle, &ground, &rootfs.digest, &boxes, &cache, args.installed)
+        .map_err(|e| match e {
+            SetupError::Refused(_) | SetupError::Run(RunError::Harness(_)) => Failure::usage(e),
+            other => Failure::ours(other),
+        })?;
+    for said in &prepared.notes {
+        note(said);
+    }
+    ground.files = prepared.files;
+    let key = format!(
+        "{} {} {} {} {}",
+        harness::REPORT_VERSION,
+        bundle.digest,
+        ground.files.digest(),
+        rootfs.digest,
+        serde_json::to_string(&ground.limits).unwrap_or_default(),
+    );
+    Ok((Course { bundle, ground, key, boxes, records }, rootfs.digest))
+}
+
+/// In the order of the list, up to `jobs` at once.
+fn grade_all(course: &Course, entries: &[Entry], jobs: usize) -> Result<Vec<Done>, Failure> {
+    let bar = ProgressBar::new(entries.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
+        bar.set_style(style);
+    }
+    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let done: Vec<Mutex<Option<Done>>> = entries.iter().map(|_| Mutex::new(None)).collect();
+    let failure = Mutex::new(None);
+    let work = || {
+        while !stop.load(Ordering::Relaxed) {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            let Some(entry) = entries.get(n) else { return };
+            match grade_one(course, entry) {
+                Ok(one) => {
+                    tell(&bar, &one);
+                    *done[n].lock().expect("no panic while held") = Some(one);
+                }
+                Err(why) => {
+                    stop.store(true, Ordering::Relaxed);
+                    failure.lock().expect("no panic while held").get_or_insert(why);
+                }
+            }
+        }
+    };
+    std::thread::scope(|threads| {
+        for _ in 0..jobs.min(entries.len()) {
+            threads.spawn(work);
+        }
+    });
+    bar.finish_and_clear();
+    if let Some(why) = failure.into_inner().expect("no thread is left") {
+        return Err(why);
+    }
+    Ok(done.into_iter().filter_map(|one| one.into_inner().expect("no thread is left")).collect())
+}
+
+fn tell(bar: &ProgressBar, one: &Done) {
+    let said = format!("{}: {}", one.record.id, one.record.report.status.name());
+    if bar.is_hidden() && !one.resumed {
+        note(&said);
+    }
+    bar.set_message(said);
+    bar.inc(1);
+}
+
+/// # Errors
+/// Only what every other submission would meet, too, and records that cannot be written.
+fn grade_one(course: &Course, entry: &Entry) -> Result<Done, Failure> {
+    let path = entry.path.display().to_string();
+    let record = |key: &str, report: Report| Record {
+        id: entry.id.clone(),
+        path: path.clone(),
+        key: Digest::of(format!("{} {key}", course.key).as_bytes()),
+        report,
+    };
+    let read = if entry.path.is_symlink() {
+        Err("it is a symbolic link".to_owned())
+    } else {
+        Tree::read(&entry.path, Caps::SUBMISSION).map_err(|e| e.to_string())
+    };
+    let submission = match read {
+        Ok(tree) => tree,
+        Err(why) => {
+            let said = format!("the submission cannot be read: {why}");
+            let report = Report::empty(Status::Failed, said.clone(), said);
+            return Ok(Done { record: record("unread", report), resumed: false });
+        }
+    };
+    let digest = submission.digest();
+    let key = Digest::of(format!("{} {digest}", course.key).as_bytes());
+    if let Some(record) = course.records.as_ref().and_then(|records| records.find(&entry.id, &key)) {
+        return Ok(Done { record, resumed: true });
+    }
+    let created_at = created_at(&entry.path);
+    let run = Run {
+        bundle: &course.bundle,
+        ground: &course.ground,
+        submission: &submission,
+        id: &entry.id,
+        created_at: &created_at,
+    };
+    match run.grade(&course.boxes) {
+        Ok(report) => {
+            let done = Done { record: record(digest.as_str(), report), resumed: false };
+            if let Some(records) = &course.records {
+                records.keep(&done.record)?;
+            }
+            Ok(done)
+        }
+        Err(RunError::Harness(why)) => Err(Failure::usage(why)),
+        // Not kept: the next run tries again.
+        Err(RunError::Ours(why)) => {
+            let report =
+                Report::empty(Status::Error, why, "the grading failed; it is not the submission's fault");
+            Ok(Done { record: record(digest.as_str(), report), resumed: false })
+        }
+    }
+}
+
+/// When it was last changed, which is as near as a file system comes to when it was handed in.
+fn created_at(path: &Path) -> String {
+    let changed = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    let since = changed.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    api::time::rfc3339(since.map_or(0, |d| d.as_millis() as i64))
+}
+
+fn seen(report: &Report, stage: Option<Stage>) -> Report {
+    stage.map_or_else(|| report.clone(), |stage| harness::as_student(report, stage))
+}
+
+/// Where the submission lies is the staff's business.
+fn path_for(done: &Done, stage: Option<Stage>) -> &str {
+    if stage.is_some() { "" } else { &done.record.path }
+}
+
+fn one_document(done: &Done, stage: Option<Stage>) -> Value {
+    let mut value = json!({ "id": done.record.id, "path": path_for(done, stage), "resumed": done.resumed });
+    if let (Value::Object(to), Ok(Value::Object(from))) =
+        (&mut value, serde_json::to_value(seen(&done.record.report, stage)))
+    {
+        to.extend(from);
+    }
+    value
+}
+
+fn document(args: &GradeArgs, course: &Course, image: &Digest, done: &[Done], stage: Option<Stage>) -> Value {
+    let count = |status| count(done, status);
+    json!({
+        "harness": {
+            "path": args.harness.display().to_string(), "format": course.bundle.format,
+            "digest": course.bundle.digest, "separate": course.bundle.separate,
+        },
+        "image": image,
+        "limits": course.ground.limits,
+        "view": args.view,
+        "summary": {
+            "submissions": done.len(), "graded": count(Status::Graded), "partial": count(Status::Partial),
+            "failed": count(Status::Failed), "ungradable": count(Status::Ungradable),
+            "error": count(Status::Error), "resumed": done.iter().filter(|d| d.resumed).count(),
+        },
+        "submissions": done.iter().map(|d| one_document(d, stage)).collect::<Vec<_>>(),
+    })
+}
+
+fn count(done: &[Done], status: Status) -> usize {
+    done.iter().filter(|d| d.record.report.status == status).count()
+}
+
+fn summary_words(done: &[Done]) -> String {
+    let statuses = [Status::Graded, Status::Partial, Status::Failed, Status::Ungradable, Status::Error];
+    let parts = statuses.into_iter().map(|s| (count(done, s), s.name())).filter(|(n, _)| *n > 0);
+    let parts: Vec<String> = parts.map(|(n, name)| format!("{n} {name}")).collect();
+    let resumed = done.iter().filter(|d| d.resumed).count();
+    let before = if resumed > 0 { format!(" ({resumed} from before)") } else { String::new() };
+    format!("{} submissions: {}{before}", done.len(), parts.join(", "))
+}
+
+const HEADS: [&str; 10] = [
+    "id",
+    "path",
+    "status",
+    "score",
+    "max_score",
+    "tests",
+    "passed",
+    "not_reported",
+    "wall_time_ms",
+    "reason",
+];
+
+fn cells(done: &Done, stage: Option<Stage>) -> [String; 10] {
+    let report = seen(&done.record.report, stage);
+    let number = |n: usize| n.to_string();
+    let points = |score: Option<problem::score::Score>| score.map_or_else(String::new, |s| s.to_string());
+    [
+        done.record.id.clone(),
+        path_for(done, stage).to_owned(),
+        report.status.name().to_owned(),
+        points(report.score),
+        points(report.max_score),
+        number(report.tests.len()),
+        number(report.tests.iter().filter(|t| t.status.as_deref() == Some("passed")).count()),
+        number(report.tests.iter().filter(|t| t.not_reported.is_some()).count()),
+        report.wall_time_ms.map_or_else(String::new, |ms| ms.to_string()),
+        report.reason.unwrap_or_default(),
+    ]
+}
+
+fn write_results(
+    records: &Records,
+    done: &[Done],
+    document: &Value,
+    stage: Option<Stage>,
+) -> Result<(), Failure> {
+    let mut csv = csv_line(&HEADS.map(str::to_owned));
+    for one in done {
+        csv.push_str(&csv_line(&cells(one, stage)));
+    }
+    // One that a student may have must not lie where the staff's is looked for.
+    let folder = if stage.is_some() { "student" } else { "" };
+    records.write(folder, "results.csv", csv.as_bytes())?;
+    records.write(folder, "results.json", format!("{document}\n").as_bytes())?;
+    if stage.is_some() {
+        for one in done {
+            let text = format!("{}\n", one_document(one, stage));
+            records.write("student/reports", &file_name(&one.record.id), text.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+fn table(done: &[Done], stage: Option<Stage>) -> String {
+    let mut table = report::table(["id", "status", "score", "of", "tests", "why"]);
+    for one in done {
+        let [id, _, status, score, most, tests, _, _, _, why] = cells(one, stage);
+        table.add_row([id, status, score, most, tests, why]);
+    }
+    table.to_string()
+}

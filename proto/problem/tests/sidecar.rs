@@ -1,0 +1,65 @@
+//! `tribunal.yaml`: what it adds to a package, and that a package without it is as before.
+
+use std::fs;
+use std::path::Path;
+
+use problem::model::{Protocol, Sidecar};
+use problem::read_dir;
+
+fn package(root: &Path, files: &[(&str, &str)]) {
+    let base = [
+        (
+            "problem.yaml",
+            "problem_format_version: 2025-09\nname: B\nuuid: u\nlimits: {time_limit: 1}\nallow_file_writing: true\n",
+        ),
+        ("data/secret/1.in", "1\n"),
+        ("data/secret/1.ans", "1\n"),
+    ];
+    for (path, text) in base.iter().chain(files) {
+        fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+        fs::write(root.join(path), text).unwrap();
+    }
+}
+
+fn sidecar(files: &[(&str, &str)]) -> Sidecar {
+    let dir = tempfile::tempdir().unwrap();
+    package(dir.path(), files);
+    read_dir(dir.path()).unwrap_or_else(|e| panic!("{e}")).problem.sidecar
+}
+
+#[test]
+fn a_package_without_it_is_judged_by_the_format_alone() {
+    assert_eq!(sidecar(&[]), Sidecar::default());
+    assert_eq!(sidecar(&[("tribunal.yaml", "")]), Sidecar::default());
+}
+
+#[test]
+fn every_key_reaches_the_model() {
+    let files = sidecar(&[("tribunal.yaml", "checker: lines\ninput_file: a.in\noutput_file: a.out\n")]);
+    assert_eq!(files.checker.as_deref(), Some("lines"));
+    assert_eq!((files.input_file.as_deref(), files.output_file.as_deref()), (Some("a.in"), Some("a.out")));
+    let testlib = sidecar(&[
+        ("tribunal.yaml", "validator_protocol: testlib\n"),
+        ("output_validator/check.cpp", "int main() {}\n"),
+    ]);
+    assert_eq!(testlib.protocol, Protocol::Testlib);
+}
+
+#[test]
+fn two_checkers_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    package(
+        dir.path(),
+        &[("tribunal.yaml", "checker: exact\n"), ("output_validator/check.cpp", "int main() {}\n")],
+    );
+    assert!(read_dir(dir.path()).unwrap_err().to_string().contains("tribunal.yaml:1"));
+}
+
+#[test]
+fn it_is_part_of_the_digest() {
+    let dir = tempfile::tempdir().unwrap();
+    package(dir.path(), &[]);
+    let before = problem::digest_dir(dir.path()).unwrap();
+    fs::write(dir.path().join("tribunal.yaml"), "checker: exact\n").unwrap();
+    assert_ne!(before, problem::digest_dir(dir.path()).unwrap());
+}

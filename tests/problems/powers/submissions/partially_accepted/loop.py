@@ -1,0 +1,8 @@
+def power(a, n):
+    result = 1
+    for _ in range(n):
+        result *= a
+    return result
+
+
+print(power(*map(int, input().split())))

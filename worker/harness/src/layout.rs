@@ -1,0 +1,124 @@
+//! Where a harness's directories are in the box.
+//!
+//! All that a box can write is `/w`, so `/autograder` becomes a symbolic link to `/w/autograder`, in a layer of
+//! its own over the image: a box needs no new kind of mount for it, and what an image has at that place stays
+//! where it was, out of sight.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use crate::bundle::Bundle;
+
+/// Where every box works.
+pub(crate) const WORK: &str = "/w";
+/// Most components of a place.
+const DEPTH_MAX: usize = 10;
+/// Top directories that belong to the system or to the box.
+const TAKEN: [&str; 14] = [
+    "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "tmp",
+    "usr",
+];
+
+/// The layer with the links. Goes on top of the image's own.
+#[derive(Debug)]
+pub struct Layer(pub PathBuf);
+
+impl Layer {
+    /// Makes the layer for `bundle` in the empty folder `at`, which has to stay while boxes use it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn make(bundle: &Bundle, at: &Path) -> io::Result<Self> {
+        let open = |dir: &Path| fs::set_permissions(dir, fs::Permissions::from_mode(0o755));
+        fs::create_dir_all(at)?;
+        open(at)?;
+        for place in bundle.places.iter().filter(|place| !is_below(place, WORK)) {
+            let parts: Vec<&str> = place.trim_start_matches('/').split('/').collect();
+            let mut dir = at.to_owned();
+            for part in &parts[..parts.len() - 1] {
+                dir.push(part);
+                match fs::create_dir(&dir) {
+                    Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+                    _ => open(&dir)?,
+                }
+            }
+            symlink(format!("{WORK}{place}"), dir.join(parts[parts.len() - 1]))?;
+        }
+        Ok(Self(at.to_owned()))
+    }
+}
+
+/// The path below `/w` behind an absolute path of the box.
+pub(crate) fn in_work(path: &str) -> String {
+    let path = path.trim_end_matches('/');
+    path.strip_prefix("/w/").unwrap_or_else(|| path.trim_start_matches('/')).to_owned()
+}
+
+fn is_below(path: &str, folder: &str) -> bool {
+    path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Without those that lie below another one, in order.
+pub(crate) fn collapse(mut places: Vec<String>) -> Vec<String> {
+    for place in &mut places {
+        place.truncate(place.trim_end_matches('/').len());
+    }
+    places.sort();
+    places.dedup();
+    let all = places.clone();
+    places.retain(|place| !all.iter().any(|other| other != place && is_below(place, other)));
+    places
+}
+
+/// Refuses a place that is not a harness's to take.
+pub(crate) fn check_place(place: &str) -> Result<(), String> {
+    let refuse = |why: &str| {
+        Err(format!("`{}` cannot be a place in the box: {why}", crate::findings::cut(place, 100)))
+    };
+    let Some(rest) = place.strip_prefix('/') else { return refuse("an absolute path is needed") };
+    let parts: Vec<&str> = rest.trim_end_matches('/').split('/').collect();
+    let plain = |part: &&str| {
+        !matches!(*part, "" | "." | "..")
+            && part.len() <= 100
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    if !parts.iter().all(plain) || parts.len() > DEPTH_MAX {
+        return refuse(
+            "a folder other than / is needed, with names of letters, digits, `.`, `_`, `-`, without `..`",
+        );
+    }
+    if TAKEN.contains(&parts[0]) || place.trim_end_matches('/') == WORK {
+        return refuse(&format!("/{} belongs to the system", parts[0]));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_below_others_are_theirs() {
+        let places =
+            ["/autograder/results", "/autograder/", "/autograderx", "/w/a"].map(str::to_owned).to_vec();
+        assert_eq!(collapse(places), ["/autograder", "/autograderx", "/w/a"]);
+        assert_eq!(
+            (in_work("/autograder/x"), in_work("/w/a/b")),
+            ("autograder/x".to_owned(), "a/b".to_owned())
+        );
+    }
+
+    #[test]
+    fn no_place_of_the_system_can_be_taken() {
+        for bad in
+            ["/", "", "/proc", "/dev/shm", "/usr/x", "/etc", "/tmp/x", "/w", "/w/", "/a/../usr", "/a//b", "x"]
+        {
+            assert!(check_place(bad).is_err(), "{bad}");
+        }
+        for good in ["/autograder", "/grade", "/w/x", "/home/grader/in", "/opt/course"] {
+            assert!(check_place(good).is_ok(), "{good}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What runs left, by content: compiled programs, outputs with the facts of their runs, words of validators.
+//!
+//! The package format grants that a program does the same on the same input, so a run whose every part is the
+//! same (image, files, command, environment, input, limits) need not be made again. What is kept is decided
+//! here by [`Keep`]: never a failure of ours, never a run that met a limit or came near its time limit, so
+//! that no verdict of time is ever taken from here. The key is a hash of the whole description of the run; an
+//! answer that was given once from another file of the same bytes is the same answer.
+//!
+//! Only images addressed by content are known here. The `host` image is this machine's own `/usr`, which
+//! changes without telling, so nothing that ran in it is kept.
+
+mod entry;
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use checker::confirm::FROM_PERCENT;
+use proto::facts::RunFacts;
+use proto::id::Digest;
+use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec, Stdin};
+use sha2::{Digest as _, Sha256};
+
+use crate::runner::{PairRunError, RunError, Runner};
+
+pub use store::Store;
+
+/// Version of the key and of what is kept; another one finds nothing of this.
+const VERSION: &str = "tribunal run 1";
+
+/// What must be true of a run for its outcome to be used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// A compiler, or a validator: it ended by itself within every limit.
+    Ended,
+    /// A submission: as well, and well within this time limit.
+    Within(Duration),
+}
+
+impl Keep {
+    fn allows(self, facts: &RunFacts) -> bool {
+        let ended = facts.exit.is_some()
+            && facts.limit_events.is_empty()
+            && facts.oom_kills == 0
+            && facts.process_limit_hits == 0
+            && facts.violation.is_none();
+        match self {
+            Keep::Ended => ended,
+            Keep::Within(limit) => {
+                let far = facts.cpu_time.saturating_mul(100) <= limit.saturating_mul(FROM_PERCENT);
+                ended && far
+            }
+        }
+    }
+}
+
+/// A way into a box that remembers.
+pub struct CachedRunner {
+    inner: Arc<dyn Runner>,
+    store: Arc<Store>,
+}
+
+impl CachedRunner {
+    /// Runs in `inner` what is not in `store`.
+    pub fn new(inner: Arc<dyn Runner>, store: Arc<Store>) -> Self {
+        Self { inner, store }
+    }
+}
+
+impl std::fmt::Debug for CachedRunner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CachedRunner").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Runner for CachedRunner {
+    async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError> {
+        self.inner.run(spec).await
+    }
+
+    async fn run_or_recall(&self, spec: RunSpec, keep: Keep) -> Result<(RunOutcome, bool), RunError> {
+        // Hashing and reading are work for a thread that may block.
+        let store = Arc::clone(&self.store);
+        let described = spec.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let key = key_of(&described)?;
+            let outcome = store.get(&key).and_then(|bytes| entry::read(&bytes));
+            Some((key, outcome.filter(|outcome| keep.allows(&outcome.facts))))
+        });
+        let (key, outcome) = match found.await {
+            Ok(Some((_, Some(outcome)))) => return Ok((outcome, true)),
+            Ok(Some((key, None))) => (Some(key), self.inner.run(spec).await?),
+            // Not to be kept, or a thread of ours ended early: then it is run, as if there was no cache.
+            Ok(None) | Err(_) => (None, self.inner.run(spec).await?),
+        };
+        if let Some(key) = key.filter(|_| keep.allows(&outcome.facts) && outcome.refused.is_empty()) {
+            let (store, kept) = (Arc::clone(&self.store), outcome.clone());
+            let _ = tokio::task::spawn_blocking(move || store.put(&key, &entry::write(&kept))).await;
+        }
+        Ok((outcome, false))
+    }
+
+    /// Who talks with whom is in no key.
+    async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+        self.inner.run_pair(spec).await
+    }
+
+    fn unfit(&self) -> Option<String> {
+        self.inner.unfit()
+    }
+}
+
+/// The key of a run; `None` when it cannot be told from its description what it will do.
+fn key_of(spec: &RunSpec) -> Option<Digest> {
+    let Stdin::Bytes(stdin) = &spec.stdin else {
+        return match spec.stdin {
+            Stdin::Empty => key_with(spec, &[]),
+            _ => None,
+        };
+    };
+    key_with(spec, stdin)
+}
+
+fn key_with(spec: &RunSpec, stdin: &[u8]) -> Option<Digest> {
+    if !spec.root.binds.is_empty() {
+        return None;
+    }
+    // Every part is behind its length or of one size, so that two descriptions never read the same.
+    let mut parts = Parts(Sha256::new());
+    parts.text(VERSION);
+    parts.count(spec.root.lower.len());
+    for layer in &spec.root.lower {
+        parts.text(layer.to_str()?);
+    }
+    parts.texts(&spec.argv);
+    parts.count(spec.env.len());
+    for (name, value) in &spec.env {
+        parts.text(name);
+        parts.text(value);
+    }
+    parts.count(spec.files.len());
+    for file in &spec.files {
+        parts.text(&file.path);
+        parts.count(usize::from(file.executable));
+        parts.bytes(&file.content);
+    }
+    parts.count(usize::from(matches!(spec.stdin, Stdin::Empty)));
+    parts.bytes(stdin);
+    parts.count(spec.keep_stdout);
+    parts.count(spec.keep_stderr);
+    parts.text(&serde_json::to_string(&spec.limits).ok()?);
+    parts.text(spec.profile.name());
+    parts.count(usize::from(spec.writable));
+    parts.count(spec.collect.len());
+    for wanted in &spec.collect {
+        parts.text(&wanted.path);
+        parts.count(usize::try_from(wanted.max_bytes).ok()?);
+    }
+    Some(Digest::of(&parts.0.finalize()))
+}
+
+struct Parts(Sha256);
+
+impl Parts {
+    fn count(&mut self, n: usize) {
+        self.0.update((n as u64).to_le_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.count(bytes.len());
+        self.0.update(bytes);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    fn texts(&mut self, texts: &[String]) {
+        self.count(texts.len());
+        for text in texts {
+            self.text(text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! A package's own submissions as submissions.
+
+use std::path::Path;
+
+use problem::model::{ExampleSubmission, Problem};
+use proto::job::SourceFile;
+
+use super::{ANSWERS, Submission};
+
+/// The example as if somebody had sent it, the package's constants put in. Blocks on the disk.
+///
+/// # Errors
+/// Why it is in no language known here, or cannot be read.
+pub fn example_submission(problem: &Problem, example: &ExampleSubmission) -> Result<Submission, String> {
+    let mut files = Vec::new();
+    for (name, path) in &example.program.files {
+        let content = problem.constants.apply(&read(path)?).into_owned();
+        files.push(SourceFile { name: name.clone(), content });
+    }
+    let language = if problem.submit_answer { ANSWERS.to_owned() } else { language_of(example, &files)? };
+    Ok(Submission { language, files, all: true, only: Vec::new() })
+}
+
+/// The language the package names, else the only one that the names of the files fit.
+fn language_of(example: &ExampleSubmission, files: &[SourceFile]) -> Result<String, String> {
+    if let Some(code) = &example.program.language {
+        let known = language::by_package_code(code);
+        return known.map(|l| l.id.clone()).ok_or_else(|| format!("is in `{code}`, a language unknown here"));
+    }
+    let mut fitting: Vec<&str> = Vec::new();
+    for language in files.iter().flat_map(|file| language::by_file_name(&file.name)) {
+        if !fitting.contains(&language.id.as_str()) {
+            fitting.push(&language.id);
+        }
+    }
+    match fitting[..] {
+        [only] => Ok(only.to_owned()),
+        [] => Err("is in no language known here".to_owned()),
+        _ => Err(format!("could be in any of {}; submissions.yaml can name one", fitting.join(", "))),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    std::fs::read(path).map_err(|e| format!("could not read {}: {e}", name()))
+}

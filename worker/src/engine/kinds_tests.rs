@@ -1,0 +1,308 @@
+//! Problems of every kind that need more than a program and a validator, over prepared facts.
+
+use std::sync::Arc;
+
+use problem::Problem;
+use proto::facts::Exit;
+use proto::job::SourceFile;
+use proto::report::{CompileStatus, Judgement};
+use proto::verdict::Verdict;
+use sandbox::spec::{Collected, RunOutcome, RunSpec};
+
+use super::{ANSWERS, Against, Submission, TimeBounds};
+use crate::testing::{FakeRunner, compiled, engine, is_compile, ran, stdin_of, too_slow};
+
+use Verdict::{AC, CE, JE, OLE, PA, SK, TLE, WA};
+
+fn package(manifest: &str, files: &[(&str, &str)]) -> (tempfile::TempDir, Problem) {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    put("problem.yaml", manifest);
+    for (path, text) in files {
+        put(path, text);
+    }
+    let loaded = problem::read_dir(folder.path()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(loaded.problem.judgeable(), Ok(()));
+    (folder, loaded.problem)
+}
+
+fn submission(language: &str, files: &[(&str, &str)]) -> Submission {
+    let file = |(name, text): &(&str, &str)| SourceFile { name: (*name).to_owned(), content: (*text).into() };
+    Submission {
+        language: language.to_owned(),
+        files: files.iter().map(file).collect(),
+        all: false,
+        only: Vec::new(),
+    }
+}
+
+async fn judge(runner: &Arc<FakeRunner>, problem: Problem, submission: &Submission) -> Judgement {
+    let against = Against::Problem(Arc::new(problem));
+    engine(Arc::clone(runner) as _).judge(submission, &against, &mut |_| {}).await.unwrap()
+}
+
+fn verdicts(judgement: &Judgement) -> Vec<Verdict> {
+    judgement.tests.iter().map(|t| t.verdict).collect()
+}
+
+fn answers(kind: &str) -> (tempfile::TempDir, Problem) {
+    let manifest = format!(
+        "problem_format_version: 2025-09\nname: A\nuuid: u\ntype: [{kind}, submit-answer]\nlimits: {{output: 1}}\n"
+    );
+    let data = [
+        ("data/secret/1.in", ""),
+        ("data/secret/1.ans", "one"),
+        ("data/secret/2.in", ""),
+        ("data/secret/2.ans", "two"),
+    ];
+    package(&manifest, &data)
+}
+
+#[tokio::test]
+async fn an_answer_is_its_own_output_and_nothing_is_run() {
+    let large = "x".repeat((1 << 20) + 1);
+    for (kind, files, verdict, tests) in [
+        ("pass-fail", &[("1.out", "one"), ("2.out", "two")][..], AC, [AC, AC]),
+        ("pass-fail", &[("1.out", "one"), ("2.out", "too")], WA, [AC, WA]),
+        ("pass-fail", &[("2.out", "two")], WA, [WA, SK]),
+        ("pass-fail", &[("1.out", &large), ("2.out", "two")], OLE, [OLE, SK]),
+        ("pass-fail", &[("all.zip", "no zip")], CE, [SK, SK]),
+        ("scoring", &[("2.out", "two")], PA, [WA, AC]),
+    ] {
+        let runner = FakeRunner::new(|_| panic!("nothing is to be run"));
+        let (_folder, problem) = answers(kind);
+        let judgement = judge(&runner, problem, &submission(ANSWERS, files)).await;
+        assert_eq!((judgement.verdict, &verdicts(&judgement)[..]), (verdict, &tests[..]), "{kind}");
+        assert_eq!(judgement.image, None);
+        let refused = judgement.compile.unwrap().status == CompileStatus::Error;
+        assert_eq!(refused, verdict == CE);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_answers_nothing_is_noted() {
+    let (_folder, problem) = answers("pass-fail");
+    let files = [("1.out", "one"), ("2.out", "two"), ("readme.md", "?")];
+    let judgement =
+        judge(&FakeRunner::new(|_| panic!("no run")), problem, &submission(ANSWERS, &files)).await;
+    assert_eq!((judgement.verdict, &judgement.notes[..]), (AC, &["files_without_case".to_owned()][..]));
+}
+
+fn looked_at() -> (tempfile::TempDir, Problem) {
+    package(
+        "problem_format_version: 2025-09\nname: S\nuuid: u\ntype: scoring\nlimits: {time_limit: 1}\n",
+        &[
+            ("static_validator/v.py", ""),
+            ("data/secret/test_group.yaml", "static_validation_score: 40\nstatic_validator_args: [x, y]\n"),
+            ("data/secret/1.in", "right"),
+            ("data/secret/1.ans", "right"),
+        ],
+    )
+}
+
+/// What a run that is asked about the sources does; any other compiles or gives its input back.
+fn look(exit: Exit, multiplier: Option<&'static str>) -> Arc<FakeRunner> {
+    FakeRunner::new(move |spec: &RunSpec| {
+        if is_compile(spec) {
+            return Ok(compiled());
+        }
+        if !spec.argv.iter().any(|word| word == ".judge/feedback/") {
+            return Ok(if spec.argv.iter().any(|w| w == "-c") { ran(Exit::Code(0), "") } else { echo(spec) });
+        }
+        assert_eq!(spec.argv[1..], ["/w/.judge/program/v.py", "cpp", "a.cpp", ".judge/feedback/", "x", "y"]);
+        let open: Vec<&str> =
+            spec.files.iter().map(|f| f.path.as_str()).filter(|path| !path.starts_with('.')).collect();
+        assert_eq!(open, ["a.cpp", "a.out"], "the submission's own files and nothing else");
+        let mut outcome = ran(exit, "");
+        outcome.files = multiplier
+            .map(|text| Collected {
+                path: b".judge/feedback/score_multiplier.txt".to_vec(),
+                executable: false,
+                bytes: text.into(),
+            })
+            .into_iter()
+            .collect();
+        Ok(outcome)
+    })
+}
+
+fn echo(spec: &RunSpec) -> RunOutcome {
+    ran(Exit::Code(0), &stdin_of(spec))
+}
+
+#[tokio::test]
+async fn a_static_validator_sees_the_sources_and_its_word_is_a_case() {
+    for (exit, multiplier, verdict, score, word) in [
+        (Exit::Code(42), None, AC, Some("100"), AC),
+        (Exit::Code(42), Some("0.5"), PA, Some("80"), AC),
+        (Exit::Code(43), None, PA, Some("60"), WA),
+        (Exit::Code(43), Some("0.5"), JE, None, JE),
+        (Exit::Code(0), None, JE, None, JE),
+        (Exit::Signal(11), None, JE, None, JE),
+    ] {
+        let (_folder, problem) = looked_at();
+        let program = submission("cpp", &[("a.cpp", "int main() {}")]);
+        let judgement = judge(&look(exit, multiplier), problem, &program).await;
+        let first = &judgement.tests[0];
+        assert_eq!((first.name.as_str(), first.group.as_str()), ("secret/static_validation", "secret"));
+        assert_eq!((judgement.verdict, judgement.score.as_deref()), (verdict, score), "{exit:?}");
+        assert_eq!((first.verdict, first.cpu_time_ms), (word, None));
+    }
+}
+
+#[tokio::test]
+async fn a_submission_cannot_stand_in_for_the_static_validator_or_its_word() {
+    let runner = FakeRunner::new(|spec: &RunSpec| {
+        if is_compile(spec) {
+            return Ok(compiled());
+        }
+        let Some(feedback) = spec.argv.iter().find(|word| word.ends_with("/feedback/")) else {
+            return Ok(if spec.argv.iter().any(|w| w == "-c") { ran(Exit::Code(0), "") } else { echo(spec) });
+        };
+        let folder = feedback.strip_suffix("feedback/").unwrap();
+        assert_eq!(spec.argv[1], format!("/w/{folder}program/v.py"));
+        let own = spec.files.iter().filter(|file| file.path.starts_with(folder));
+        let own: Vec<&str> = own.map(|file| file.path.strip_prefix(folder).unwrap()).collect();
+        assert_eq!(own, ["program/v.py", "feedback/.keep"], "nothing of the submission's is in there");
+        Ok(ran(Exit::Code(43), ""))
+    });
+    let (_folder, problem) = looked_at();
+    let files = [
+        ("a.cpp", "int main() {}"),
+        (".judge/program/v.py", "exit(42)"),
+        (".judge/feedback/score.txt", "40"),
+        (".judge_/feedback/.keep", ""),
+    ];
+    let judgement = judge(&runner, problem, &submission("cpp", &files)).await;
+    assert_eq!((judgement.verdict, judgement.tests[0].verdict), (PA, WA));
+}
+
+fn graded() -> (tempfile::TempDir, Problem) {
+    package(
+        "name: G\ntype: scoring\nlimits: {time_limit: 1}\n",
+        &[
+            ("graders/g.py", ""),
+            ("data/testdata.yaml", "grader_flags: ignore_sample\non_reject: continue\n"),
+            ("data/secret/testdata.yaml", "grading: custom\ngrader_flags: 7\n"),
+            ("data/secret/1.in", "right"),
+            ("data/secret/1.ans", "right"),
+            ("data/secret/2.in", "wrong"),
+            ("data/secret/2.ans", "right"),
+        ],
+    )
+}
+
+#[tokio::test]
+async fn a_grader_of_the_packages_own_is_asked_and_its_faults_are_judge_errors() {
+    fn says(text: &'static str) -> RunOutcome {
+        ran(Exit::Code(0), text)
+    }
+    for (grader, verdict, score) in [
+        ((|_| says("AC 12.5\n")) as fn(&RunSpec) -> RunOutcome, AC, Some("12.5")),
+        (|_| says("WA 12.5\n"), WA, Some("0")),
+        (|_| says(""), JE, None),
+        (|_| says("AC 1\nAC 2\n"), JE, None),
+        (|_| ran(Exit::Code(1), "AC 1\n"), JE, None),
+        (too_slow, JE, None),
+    ] {
+        let runner = FakeRunner::new(move |spec: &RunSpec| {
+            Ok(match spec.argv.last().map(String::as_str) {
+                _ if is_compile(spec) => compiled(),
+                Some("7") => {
+                    assert_eq!(stdin_of(spec), "AC 1\nWA 0\n");
+                    grader(spec)
+                }
+                _ if spec.argv.iter().any(|w| w == "-c") => ran(Exit::Code(0), ""),
+                _ => echo(spec),
+            })
+        });
+        let (_folder, problem) = graded();
+        let judgement = judge(&runner, problem, &submission("cpp", &[("a.cpp", "int main() {}")])).await;
+        assert_eq!((judgement.verdict, judgement.score.as_deref()), (verdict, score), "{judgement:?}");
+        assert_eq!(verdicts(&judgement), [AC, WA]);
+    }
+}
+
+/// A package without a time limit whose accepted submission takes 300 ms and whose slow one never ends.
+fn untimed(version: &str) -> (tempfile::TempDir, Problem) {
+    let manifest = match version {
+        "legacy" => "name: T\n".to_owned(),
+        version => format!("problem_format_version: {version}\nname: T\nuuid: u\n"),
+    };
+    package(
+        &manifest,
+        &[
+            ("data/secret/1.in", ""),
+            ("data/secret/1.ans", "right"),
+            ("submissions/accepted/a.cpp", "good"),
+            ("submissions/wrong_answer/b.cpp", "bad"),
+            ("submissions/time_limit_exceeded/c.cpp", "slow"),
+        ],
+    )
+}
+
+#[tokio::test]
+async fn a_time_limit_nobody_named_follows_from_the_accepted_submissions() {
+    let runner = || {
+        FakeRunner::new(|spec: &RunSpec| {
+            let source = spec.files.iter().find(|f| f.path != "a.out").unwrap();
+            let mut outcome = match &*source.content {
+                _ if is_compile(spec) => compiled(),
+                b"slow" => too_slow(spec),
+                b"bad" => ran(Exit::Code(0), "wrong"),
+                _ => ran(Exit::Code(0), "right"),
+            };
+            let ms = if *source.content == *b"bad" { 700 } else { 300 };
+            outcome.facts.cpu_time = std::time::Duration::from_millis(ms);
+            Ok(outcome)
+        })
+    };
+    // 2 x 700 ms, since in 2025-09 what may not be too slow bounds it, too; 5 x 300 ms.
+    for (version, seconds) in [("2025-09", 2), ("legacy", 2)] {
+        let (_folder, problem) = untimed(version);
+        let runner = runner();
+        let engine = engine(Arc::clone(&runner) as _);
+        let against = Against::Problem(Arc::new(problem));
+        let slow = submission("cpp", &[("c.cpp", "slow")]);
+        for _ in 0..2 {
+            let judgement = engine.judge(&slow, &against, &mut |_| {}).await.unwrap();
+            assert_eq!(judgement.limits.unwrap().cpu_time.as_secs(), seconds, "{version}");
+            assert_eq!(
+                (judgement.verdict, &judgement.notes[..]),
+                (TLE, &["time_limit_inferred".to_owned()][..])
+            );
+        }
+        let measured = if version == "legacy" { 1 } else { 2 };
+        assert_eq!(runner.commands().len(), 2 * measured + 4, "{version}: measured once");
+    }
+}
+
+#[test]
+fn the_slowest_case_of_the_fastest_slow_one_bounds_from_above() {
+    let (_folder, problem) = untimed("2025-09");
+    let judged = |times: &[u64]| {
+        let mut judgement = Judgement::system_error("cpp", String::new());
+        for ms in times {
+            let mut test = proto::report::TestReport::not_run("secret/1", "secret", AC, None);
+            let mut facts = crate::testing::facts(Exit::Code(0));
+            facts.cpu_time = std::time::Duration::from_millis(*ms);
+            test.facts = Some(facts);
+            judgement.tests.push(test);
+        }
+        judgement
+    };
+    let mut bounds = TimeBounds::default();
+    let [accepted, slow, _] = &problem.submissions[..] else { panic!() };
+    bounds.take(problem.version, &accepted.rules, &judged(&[100, 400]));
+    bounds.take(problem.version, &slow.rules, &judged(&[100, 2000]));
+    bounds.take(problem.version, &slow.rules, &judged(&[1600, 30]));
+    let ms = std::time::Duration::from_millis;
+    assert_eq!((bounds.accepted, bounds.too_slow), (Some(ms(400)), Some(ms(1600))));
+    assert_eq!(bounds.limit(&problem), Ok(ms(1000)));
+    bounds.take(problem.version, &slow.rules, &judged(&[1400]));
+    assert!(bounds.limit(&problem).unwrap_err().to_string().contains("at most"));
+}
