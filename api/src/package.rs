@@ -101,7 +101,6 @@ fn read(zip: &[u8], fallback: &str) -> Result<Read, ApiError> {
         ApiError::new(Code::Unavailable, "the package cannot be looked at now; try again later")
     })?;
     let opened = problem::open_zip(zip, fallback, scratch.path()).and_then(|loaded| {
-        loaded.problem.judgeable()?;
         loaded.problem.honourable(&Limits::default_maxima())?;
         Ok(loaded)
     });

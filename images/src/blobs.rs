@@ -40,6 +40,13 @@ impl Blobs {
         Ok(Self { folder })
     }
 
+    /// Stores bytes as they are.
+    pub(crate) fn write_bytes(&self, bytes: &[u8]) -> Result<Written> {
+        let mut writer = self.writer()?;
+        writer.write_all(bytes).doing("write in", &self.folder)?;
+        writer.finish()
+    }
+
     pub(crate) fn path(&self, digest: &Digest) -> PathBuf {
         self.folder.join(digest.hex())
     }
@@ -76,7 +83,8 @@ impl Blobs {
         })
     }
 
-    fn read(&self, digest: &Digest) -> Result<Vec<u8>> {
+    /// Reads a small blob, checking its digest.
+    pub(crate) fn read(&self, digest: &Digest) -> Result<Vec<u8>> {
         let path = self.path(digest);
         let file = self.file(digest)?;
         let mut bytes = Vec::new();
@@ -92,6 +100,34 @@ impl Blobs {
             return Err(ImageError::DigestMismatch { what: "a blob", expected: digest.clone(), found });
         }
         Ok(bytes)
+    }
+
+    /// Whether the blob is there and has that length; its content is not looked at.
+    pub(crate) fn has(&self, digest: &Digest, size: u64) -> bool {
+        std::fs::metadata(self.path(digest)).is_ok_and(|meta| meta.is_file() && meta.len() == size)
+    }
+
+    /// Takes over a file of the same file system whose content has that digest, as its maker knows.
+    pub(crate) fn take(&self, file: &Path, digest: &Digest) -> Result<()> {
+        let path = self.path(digest);
+        let open = File::open(file).doing("open", file)?;
+        rustix::fs::fchmod(&open, rustix::fs::Mode::from_raw_mode(0o644)).doing("set the mode of", file)?;
+        open.sync_all().doing("sync", file)?;
+        std::fs::rename(file, &path).doing("rename", file)?;
+        sync_dir(&self.folder)
+    }
+
+    /// All blobs with their length, files being written left out.
+    pub(crate) fn all(&self) -> Result<Vec<(PathBuf, u64)>> {
+        let list = std::fs::read_dir(&self.folder).doing("list", &self.folder)?;
+        let mut all = Vec::new();
+        for entry in list {
+            let entry = entry.doing("list", &self.folder)?;
+            if !entry.file_name().to_string_lossy().starts_with('.') {
+                all.push((entry.path(), entry.metadata().doing("look at", entry.path())?.len()));
+            }
+        }
+        Ok(all)
     }
 
     /// Opens a blob of any size; whoever reads it checks the digest.
@@ -132,6 +168,30 @@ pub(crate) struct BlobWriter {
 }
 
 impl BlobWriter {
+    /// Forgets what was written: a transfer begins anew.
+    pub(crate) fn restart(&mut self) -> Result<()> {
+        use std::io::Seek as _;
+        let file = self.file.as_file_mut();
+        file.set_len(0).and_then(|()| file.rewind()).doing("empty a file in", &self.folder)?;
+        self.hash = Sha256::new();
+        self.size = 0;
+        Ok(())
+    }
+
+    /// How much was written.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// As [`finish`](Self::finish), when the content is what it should be; else it leaves nothing.
+    pub(crate) fn finish_as(self, digest: &Digest, what: &'static str) -> Result<Written> {
+        let found = Digest::from_raw(&self.hash.clone().finalize());
+        if found != *digest {
+            return Err(ImageError::DigestMismatch { what, expected: digest.clone(), found });
+        }
+        self.finish()
+    }
+
     pub(crate) fn finish(self) -> Result<Written> {
         let digest = Digest::from_raw(&self.hash.finalize());
         let path = self.folder.join(digest.hex());

@@ -88,6 +88,35 @@ pub enum ImageError {
         /// What it wants and what would do.
         problem: String,
     },
+    /// An archive or layout that was to be imported is not one, or lacks something.
+    #[error("{}: {entry}: {problem}", file.display())]
+    BadArchive {
+        /// The archive or directory.
+        file: PathBuf,
+        /// Its entry, made printable, or a part of its description.
+        entry: String,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
+    /// What was asked for cannot be: a name that is none, a choice that is ambiguous.
+    #[error("{0}")]
+    BadRequest(String),
+    /// A registry refused, or could not be reached.
+    #[error("{reference}: could not {doing}: {problem}")]
+    Registry {
+        /// The image as it was asked for.
+        reference: String,
+        /// What was tried, such as `fetch the manifest`.
+        doing: String,
+        /// What came back, and what may help.
+        problem: String,
+    },
+    /// The process that unpacks could not be shut in, or ended without an answer.
+    #[error("layers cannot be unpacked here: {problem}")]
+    Helper {
+        /// What failed, and what would help.
+        problem: String,
+    },
     /// The file system below the store keeps no `user.*` attributes, which whiteouts need.
     #[error(
         "{} is on a file system without user extended attributes; move the data directory to ext4, xfs, \

@@ -9,19 +9,31 @@
 mod blobs;
 pub mod build;
 pub mod error;
+mod export;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod helper;
 mod host;
+pub mod import;
 mod index;
 mod layer;
 mod layers;
+mod lease;
 pub mod progress;
+pub mod registry;
 pub mod rootfs;
 mod skeleton;
 pub mod store;
 
 pub use build::{BuildOptions, BuiltImage};
 pub use error::ImageError;
+pub use helper::{is_unpacker, unpacker_main};
+pub use import::ImportOptions;
+pub use lease::Lease;
 pub use progress::{OnProgress, Progress};
+pub use registry::{Credentials, PullOptions, RegistryOptions};
 pub use rootfs::{Rootfs, RootfsKind, RunConfig};
+pub use store::adopt::{AdoptOptions, Adopted};
+pub use store::garbage::Freed;
+pub use store::platform::Platform;
 pub use store::{HOST, ImageInfo, Store, Verified};

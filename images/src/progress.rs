@@ -1,6 +1,6 @@
 //! What a long operation tells while it works.
 
-/// One step of a build.
+/// One step of a build, a pull, a push or an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// Debian packages are being fetched and installed into a fresh tree.
@@ -24,6 +24,17 @@ pub enum Progress {
     Unpack {
         /// Name of the image.
         image: String,
+    },
+    /// Bytes are being fetched, sent, copied or unpacked. Told often.
+    Bytes {
+        /// Name of the image.
+        image: String,
+        /// What is done with what, such as `fetching layer 2 of 3`.
+        doing: String,
+        /// Bytes so far.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
     },
     /// The image is ready.
     Done {

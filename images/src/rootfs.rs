@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use proto::id::Digest;
 
+use crate::lease::Lease;
+
 /// Where a root file system comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RootfsKind {
@@ -37,6 +39,8 @@ pub struct Rootfs {
     pub binds: Vec<(PathBuf, PathBuf)>,
     /// Environment from the image's configuration, `PATH` at least.
     pub env: Vec<(String, String)>,
+    /// Keeps the layers from being removed as long as this, or a copy of it, lives.
+    pub lease: Lease,
 }
 
 /// What an image's configuration says about running it. All of it may be empty.

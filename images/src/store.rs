@@ -4,15 +4,28 @@
 //! images/oci-layout, index.json   names        (an OCI image layout)
 //! images/blobs/sha256/<hex>       manifests, configurations, packed layers
 //! images/layers/<diff_id>/fs      unpacked layers, each once, shared by all images
-//! images/lock, build.lock         one writer, one build at a time, over all processes
+//! images/used/<manifest>          empty; its time is that of the image's last use
+//! images/lock, …                  who may do what at once, over all processes: locks.rs
 //! ```
 //!
 //! Everything blocks; an async caller uses a blocking thread. Several processes may share one store. Nothing
-//! here runs a program but `build`, and nothing mounts.
+//! here runs a program but `build`, and nothing mounts but the helper that unpacks, in a namespace of its own.
 
+pub mod adopt;
+pub mod garbage;
+pub(crate) mod locks;
+pub(crate) mod names;
+pub mod platform;
+mod used;
+mod verify;
+
+pub use verify::Verified;
+
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime};
 
 use language::Language;
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest, MediaType};
@@ -21,15 +34,21 @@ use proto::language::LanguageInfo;
 
 use crate::blobs::Blobs;
 use crate::error::{Doing, ImageError, Result};
+use crate::helper;
 use crate::host::{self, HostPlan};
 use crate::index::{IndexFile, Named};
-use crate::layer::unpack::{Expected, Packing};
-use crate::layers::Layers;
+use crate::layer::unpack::{Caps, Expected, Packing};
+use crate::layers::{Layers, Marker};
+use crate::lease::Lease;
+use crate::progress::{OnProgress, Progress};
 use crate::rootfs::{PATH, Rootfs, RootfsKind, RunConfig};
 use crate::skeleton;
 
 /// Most layers an image may have; overlayfs takes 500.
 const LAYERS_MAX: usize = 128;
+/// How long layers stay leased after somebody last asked for them: longer than a warm box may wait (sandbox's
+/// `WARM_AGE`, ten minutes), because it has them mounted and nobody tells us when it goes.
+const LEASE_AGE: Duration = Duration::from_mins(12);
 /// The name of the stand-in image.
 pub const HOST: &str = "host";
 
@@ -43,21 +62,18 @@ pub struct ImageInfo {
     /// Manifest, configuration and packed layers together. Images share layers, so the sum over all images
     /// is more than the store holds.
     pub size_bytes: u64,
+    /// Of these, bytes that other images have as well.
+    pub shared_bytes: u64,
+    /// What its unpacked layers take on the disk; those not unpacked yet count nothing.
+    pub unpacked_bytes: u64,
+    /// When its root was last asked for.
+    pub last_used: Option<SystemTime>,
+    /// The reference it was pulled by.
+    pub origin: Option<String>,
     /// Ids of the languages it serves; none for a base image.
     pub languages: Vec<String>,
     /// When it was made, as its configuration says (RFC 3339).
     pub created: Option<String>,
-}
-
-/// What [`Store::verify`] found about one image.
-#[derive(Debug)]
-pub struct Verified {
-    /// Its name.
-    pub name: String,
-    /// Digest of its manifest.
-    pub digest: Digest,
-    /// The first thing that is wrong with it.
-    pub problem: Option<ImageError>,
 }
 
 /// The store. Cheap calls read the disk; [`rootfs`](Self::rootfs) unpacks layers when they are first wanted.
@@ -68,15 +84,38 @@ pub struct Store {
     pub(crate) layers: Layers,
     pub(crate) index: IndexFile,
     /// The host's plan, read once: what runs must not change digest under a process that judges.
-    host: Mutex<Option<(HostPlan, PathBuf)>>,
+    host: Mutex<Option<(HostPlan, PathBuf, Lease)>>,
     host_root: PathBuf,
+    /// Most bytes, packed and unpacked, before what was not used for longest goes.
+    pub(crate) cap: Option<u64>,
+    unpacking: Unpacking,
+    /// Leases that outlive the roots they were given with, by manifest.
+    leases: Mutex<HashMap<Digest, (Instant, Lease)>>,
+}
+
+/// Where layers are unpacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unpacking {
+    /// In the helper process.
+    #[cfg_attr(test, allow(dead_code))]
+    Helper,
+    /// In this process: tests have another `main`.
+    #[cfg(test)]
+    Here,
 }
 
 /// A manifest with its configuration.
 #[derive(Debug)]
-struct Image {
-    manifest: ImageManifest,
-    config: ImageConfiguration,
+pub(crate) struct Image {
+    pub(crate) manifest: ImageManifest,
+    pub(crate) config: ImageConfiguration,
+}
+
+impl Image {
+    /// Its layers, bottom first; what is no digest is left out.
+    pub(crate) fn diff_ids(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.config.rootfs().diff_ids().iter().filter_map(|id| id.parse().ok())
+    }
 }
 
 impl Store {
@@ -85,22 +124,53 @@ impl Store {
     /// # Errors
     /// [`ImageError::Io`] when the directory cannot be made or written.
     pub fn open(data: &Path) -> Result<Self> {
-        Self::open_with_host(data, Path::new("/"))
+        #[cfg(not(test))]
+        let unpacking = Unpacking::Helper;
+        #[cfg(test)]
+        let unpacking = Unpacking::Here;
+        Self::open_with(data, Path::new("/"), unpacking)
     }
 
+    /// Over another root than this machine's, unpacking in this process.
+    #[cfg(test)]
     pub(crate) fn open_with_host(data: &Path, host_root: &Path) -> Result<Self> {
+        Self::open_with(data, host_root, Unpacking::Here)
+    }
+
+    /// Sets the most bytes the store is to have. It is kept to after something was added, see
+    /// [`shrink`](Self::shrink).
+    #[must_use]
+    pub fn with_cap(mut self, cap: Option<u64>) -> Self {
+        self.cap = cap;
+        self
+    }
+
+    fn open_with(data: &Path, host_root: &Path, unpacking: Unpacking) -> Result<Self> {
         let images = data.join("images");
         std::fs::create_dir_all(&images).doing("create", &images)?;
         // Overlay takes its layers by absolute path, whatever directory the caller is in later.
         let images = std::fs::canonicalize(&images).doing("open", &images)?;
-        Ok(Self {
+        let store = Self {
             blobs: Blobs::open(&images)?,
             layers: Layers::open(&images)?,
-            index: IndexFile::open(&images)?,
+            index: IndexFile::at(&images),
             host: Mutex::new(None),
             host_root: host_root.to_path_buf(),
+            cap: None,
+            unpacking,
+            leases: Mutex::new(HashMap::new()),
             images,
-        })
+        };
+        if !store.index.is_there() {
+            let _writing = store.writing()?;
+            let _lock = store.lock()?;
+            store.index.make()?;
+        }
+        // What a killed process left half-made. A reader without the right to remove it does without.
+        if let Err(error) = store.sweep_if_alone() {
+            tracing::debug!(%error, "what crashes left could not be removed");
+        }
+        Ok(store)
     }
 
     /// The folder of the store.
@@ -192,77 +262,49 @@ impl Store {
 
     /// All named images in order of their names, without `host`.
     pub fn list(&self) -> Result<Vec<ImageInfo>> {
-        let infos = self.index.read()?.into_iter().map(|named| {
-            let (parts, created) = match self.load(&named.digest) {
-                Ok(image) => (
-                    image.manifest.config().size()
-                        + image.manifest.layers().iter().map(Descriptor::size).sum::<u64>(),
-                    image.config.created().clone(),
-                ),
+        let origins = self.index.origins()?;
+        let images: Vec<(Named, Option<Image>)> = self
+            .index
+            .read()?
+            .into_iter()
+            .map(|named| match self.load(&named.digest) {
+                Ok(image) => (named, Some(image)),
                 Err(error) => {
                     // A list that fails as a whole would hide what there is to remove.
                     tracing::warn!(image = named.name, %error, "an image cannot be read");
-                    (0, None)
+                    (named, None)
                 }
-            };
-            ImageInfo {
-                size_bytes: named.size.saturating_add(parts),
-                created,
-                name: named.name,
-                digest: named.digest,
-                languages: named.languages,
+            })
+            .collect();
+        // Two names of one manifest are one image.
+        let mut holders: HashMap<String, Vec<&Digest>> = HashMap::new();
+        for (named, image) in &images {
+            for layer in image.iter().flat_map(|image| image.manifest.layers()) {
+                let holders = holders.entry(layer.digest().to_string()).or_default();
+                if !holders.contains(&&named.digest) {
+                    holders.push(&named.digest);
+                }
             }
+        }
+        let shared = |layer: &&Descriptor| {
+            holders.get(&layer.digest().to_string()).is_some_and(|holders| holders.len() > 1)
+        };
+        let infos = images.iter().map(|(named, image)| ImageInfo {
+            name: named.name.clone(),
+            digest: named.digest.clone(),
+            size_bytes: named.size + image.as_ref().map_or(0, |image| garbage::packed_size(&image.manifest)),
+            shared_bytes: image
+                .as_ref()
+                .map_or(0, |image| image.manifest.layers().iter().filter(shared).map(Descriptor::size).sum()),
+            unpacked_bytes: image.as_ref().map_or(0, |image| {
+                image.diff_ids().filter_map(|id| self.layers.marker(&id).ok()).map(|marker| marker.disk).sum()
+            }),
+            last_used: self.last_used(&named.digest),
+            origin: origins.get(&named.name).cloned(),
+            languages: named.languages.clone(),
+            created: image.as_ref().and_then(|image| image.config.created().clone()),
         });
         Ok(infos.collect())
-    }
-
-    /// Forgets an image by name or digest, and removes what no other image needs. Runs that still use its
-    /// layers fail, so no worker should be judging with it.
-    ///
-    /// # Errors
-    /// [`ImageError::UnknownImage`] when there is none.
-    pub fn remove(&self, wanted: &str) -> Result<()> {
-        // A build has blobs that no name holds yet.
-        let _no_build = self.lock_build()?;
-        let _lock = self.lock()?;
-        let gone = self.find(wanted)?;
-        let mut left = self.index.read()?;
-        left.retain(|image| image.name != gone.name);
-        self.index.write(&left)?;
-        self.collect_garbage()
-    }
-
-    /// Removes blobs and unpacked layers that no named image needs.
-    ///
-    /// # Errors
-    /// [`ImageError::Io`] when something cannot be removed.
-    pub fn gc(&self) -> Result<()> {
-        let _no_build = self.lock_build()?;
-        let _lock = self.lock()?;
-        self.collect_garbage()
-    }
-
-    /// Hashes every blob of every image again. An image with a finding should be removed and made again.
-    ///
-    /// # Errors
-    /// Only when the index itself cannot be read.
-    pub fn verify(&self) -> Result<Vec<Verified>> {
-        let images = self.index.read()?;
-        Ok(images
-            .into_iter()
-            .map(|named| {
-                let problem = self.verify_one(&named.digest).err();
-                Verified { name: named.name, digest: named.digest, problem }
-            })
-            .collect())
-    }
-
-    fn verify_one(&self, digest: &Digest) -> Result<()> {
-        let image = self.load(digest)?;
-        for layer in image.manifest.layers() {
-            self.blobs.verify(&plain_digest(layer)?)?;
-        }
-        Ok(())
     }
 
     /// The stand-in made of the host's `/usr`.
@@ -273,10 +315,10 @@ impl Store {
         let mut cached = self.host.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if cached.is_none() {
             let plan = host::plan(&self.host_root)?;
-            let tree = self.generated(&plan.skeleton, &plan.items)?;
-            *cached = Some((plan, tree));
+            let (tree, marker) = self.generated(&plan.skeleton, &plan.items)?;
+            *cached = Some((plan, tree, Lease::of(vec![marker])));
         }
-        let Some((plan, tree)) = cached.as_ref() else {
+        let Some((plan, tree, lease)) = cached.as_ref() else {
             return Err(ImageError::HostUnusable { problem: "its plan was lost".to_owned() });
         };
         Ok(Rootfs {
@@ -285,10 +327,11 @@ impl Store {
             layers: vec![tree.clone()],
             binds: plan.binds.clone(),
             env: host::env(),
+            lease: lease.clone(),
         })
     }
 
-    fn find(&self, wanted: &str) -> Result<Named> {
+    pub(crate) fn find(&self, wanted: &str) -> Result<Named> {
         let images = self.index.read()?;
         let known = images.iter().map(|image| image.name.as_str()).collect::<Vec<_>>().join(", ");
         let found = images.into_iter().find(|image| image.name == wanted || image.digest.as_str() == wanted);
@@ -309,123 +352,140 @@ impl Store {
         Ok(own.or_else(|| images.iter().find(serves)).cloned())
     }
 
-    fn load(&self, digest: &Digest) -> Result<Image> {
+    pub(crate) fn load(&self, digest: &Digest) -> Result<Image> {
         let manifest: ImageManifest = self.blobs.read_json(digest)?;
         let config: ImageConfiguration = self.blobs.read_json(&plain_digest(manifest.config())?)?;
         Ok(Image { manifest, config })
     }
 
     pub(crate) fn rootfs_of(&self, digest: &Digest, name: &str) -> Result<Rootfs> {
-        let image = self.load(digest)?;
-        let unsupported = |problem: String| ImageError::Unsupported { image: name.to_owned(), problem };
-        let (packed, diff_ids) = (image.manifest.layers(), image.config.rootfs().diff_ids());
-        if packed.len() != diff_ids.len() || packed.is_empty() || packed.len() > LAYERS_MAX {
-            return Err(unsupported(format!(
-                "its manifest has {} layers and its configuration {}; both need the same number, 1 to {LAYERS_MAX}",
-                packed.len(),
-                diff_ids.len()
-            )));
+        let (rootfs, unpacked) = self.root_of(digest, name, &|_| ())?;
+        if unpacked > 0 {
+            self.keep_to_cap(Some(name))?;
         }
-        let mut layers = Vec::with_capacity(packed.len() + 1);
-        for (layer, diff_id) in packed.iter().zip(diff_ids) {
-            let diff_id: Digest = diff_id.parse().map_err(|error| unsupported(format!("{error}")))?;
-            let tree = self.layer(name, layer, &diff_id)?;
+        Ok(rootfs)
+    }
+
+    /// The root of an image, and how many bytes of layers had to be unpacked for it.
+    pub(crate) fn root_of(
+        &self,
+        digest: &Digest,
+        name: &str,
+        progress: OnProgress<'_>,
+    ) -> Result<(Rootfs, u64)> {
+        let image = self.load(digest)?;
+        adopt::check_shape(name, &image.manifest, &image.config)?;
+        let (mut layers, mut markers, mut unpacked) = (Vec::new(), Vec::new(), 0);
+        let count = image.manifest.layers().len();
+        for (number, (layer, diff_id)) in image.manifest.layers().iter().zip(image.diff_ids()).enumerate() {
+            let doing = format!("unpacking layer {} of {count}", number + 1);
+            let tell = |done| {
+                let (image, doing) = (name.to_owned(), doing.clone());
+                progress(Progress::Bytes { image, doing, done, total: layer.size() });
+            };
+            let (tree, marker, bytes) = self.layer(layer, &diff_id, &tell)?;
             skeleton::check_layer(name, &tree)?;
             layers.push(tree);
+            markers.push(marker);
+            unpacked += bytes;
         }
         let items = skeleton::common();
-        layers.push(self.generated(&skeleton::digest(&items), &items)?);
+        let (top, marker) = self.generated(&skeleton::digest(&items), &items)?;
+        layers.push(top);
+        markers.push(marker);
         layers.reverse();
-        Ok(Rootfs {
-            digest: digest.clone(),
-            kind: RootfsKind::Oci,
-            layers,
-            binds: Vec::new(),
-            env: env_of(&image.config),
+        let lease = Lease::of(markers);
+        self.remember(digest, &lease);
+        self.note_use(digest);
+        let env = env_of(&image.config);
+        Ok((
+            Rootfs { digest: digest.clone(), kind: RootfsKind::Oci, layers, binds: Vec::new(), env, lease },
+            unpacked,
+        ))
+    }
+
+    /// The tree of a layer, its lease, and the bytes that were unpacked now.
+    fn layer(
+        &self,
+        layer: &Descriptor,
+        diff_id: &Digest,
+        tell: &dyn Fn(u64),
+    ) -> Result<(PathBuf, File, u64)> {
+        if let Some((tree, marker)) = self.layers.lease(diff_id)? {
+            return Ok((tree, marker, 0));
+        }
+        let packing = packing_of(layer.media_type()).ok_or_else(|| ImageError::Unsupported {
+            image: diff_id.to_string(),
+            problem: format!("it has the media type {}", layer.media_type()),
+        })?;
+        let digest = plain_digest(layer)?;
+        let expected = Expected { digest: &digest, size: layer.size(), diff_id };
+        let _writing = self.writing()?;
+        let _layer = self.lock_layer(diff_id)?;
+        let mut bytes = 0;
+        let (tree, marker) = self.layers.make(diff_id, |tree| {
+            let marker = self.unpack(packing, &expected, tree, tell)?;
+            bytes = marker.bytes;
+            Ok(marker)
+        })?;
+        Ok((tree, marker, bytes))
+    }
+
+    fn unpack(
+        &self,
+        packing: Packing,
+        expected: &Expected<'_>,
+        tree: &Path,
+        tell: &dyn Fn(u64),
+    ) -> Result<Marker> {
+        let packed = self.blobs.file(expected.digest)?;
+        let done = match self.unpacking {
+            Unpacking::Helper => {
+                if rustix::process::geteuid().is_root() {
+                    std::os::unix::fs::chown(tree, Some(helper::OWNER), Some(helper::OWNER))
+                        .doing("give away", tree)?;
+                }
+                helper::unpack(packed, packing, expected, Caps::default(), tree, &mut |done| tell(done))?
+            }
+            #[cfg(test)]
+            Unpacking::Here => {
+                crate::layer::unpack::unpack(packed, packing, expected, Caps::default(), tree)?
+            }
+        };
+        if done.dropped > 0 {
+            tracing::info!(layer = %expected.diff_id, dropped = done.dropped, "device nodes left out of a layer");
+        }
+        Ok(Marker {
+            entries: done.entries,
+            bytes: done.bytes,
+            dropped: done.dropped,
+            tree: Some(done.tree),
+            disk: done.disk,
         })
     }
 
-    fn layer(&self, image: &str, layer: &Descriptor, diff_id: &Digest) -> Result<PathBuf> {
-        if let Some(tree) = self.layers.find(diff_id) {
-            return Ok(tree);
+    fn generated(&self, id: &Digest, items: &[skeleton::Item]) -> Result<(PathBuf, File)> {
+        if let Some(found) = self.layers.lease(id)? {
+            return Ok(found);
         }
-        let packing = packing_of(layer.media_type()).ok_or_else(|| ImageError::Unsupported {
-            image: image.to_owned(),
-            problem: format!(
-                "a layer has the media type {}; tar, tar+gzip and tar+zstd are known",
-                layer.media_type()
-            ),
-        })?;
-        let digest = plain_digest(layer)?;
-        let _lock = self.lock()?;
-        self.layers.unpack(&self.blobs, packing, &Expected { digest: &digest, size: layer.size(), diff_id })
+        let _writing = self.writing()?;
+        let _layer = self.lock_layer(id)?;
+        self.layers.make(id, |tree| {
+            skeleton::write(items, tree)?;
+            Marker::of(tree)
+        })
     }
 
-    fn generated(&self, id: &Digest, items: &[skeleton::Item]) -> Result<PathBuf> {
-        if let Some(tree) = self.layers.find(id) {
-            return Ok(tree);
-        }
-        let _lock = self.lock()?;
-        self.layers.generate(id, |tree| skeleton::write(items, tree))
-    }
-
-    /// Blobs and layers no named image needs. The caller holds the lock.
-    fn collect_garbage(&self) -> Result<()> {
-        let mut blobs = Vec::new();
-        let mut layers = vec![skeleton::digest(&skeleton::common())];
-        if let Ok(plan) = host::plan(&self.host_root) {
-            layers.push(plan.skeleton);
-        }
-        for named in self.index.read()? {
-            let image = match self.load(&named.digest) {
-                Ok(image) => image,
-                Err(error) => {
-                    tracing::warn!(image = named.name, %error, "nothing is cleaned up: what this image needs is not known");
-                    return Ok(());
-                }
-            };
-            blobs.push(plain_digest(image.manifest.config())?);
-            for layer in image.manifest.layers() {
-                blobs.push(plain_digest(layer)?);
-            }
-            for diff_id in image.config.rootfs().diff_ids() {
-                layers.extend(diff_id.parse::<Digest>());
-            }
-            blobs.push(named.digest);
-        }
-        let folder = self.blobs.folder();
-        for entry in std::fs::read_dir(folder).doing("list", folder)? {
-            let path = entry.doing("list", folder)?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let temporary = name.starts_with('.');
-            if !temporary && !blobs.iter().any(|digest| digest.hex() == name) {
-                std::fs::remove_file(&path).doing("remove", &path)?;
-            }
-        }
-        self.layers.keep_only(&layers)
-    }
-
-    /// Waits until no other process changes the store. Released when dropped, or when the process dies.
-    pub(crate) fn lock(&self) -> Result<File> {
-        self.lock_file("lock")
-    }
-
-    /// Waits until no other process builds into the store.
-    pub(crate) fn lock_build(&self) -> Result<File> {
-        self.lock_file("build.lock")
-    }
-
-    fn lock_file(&self, name: &str) -> Result<File> {
-        let path = self.images.join(name);
-        let file =
-            File::options().create(true).truncate(false).write(true).open(&path).doing("open", &path)?;
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).doing("lock", &path)?;
-        Ok(file)
+    /// Holds a lease for as long as a warm box may live.
+    fn remember(&self, digest: &Digest, lease: &Lease) {
+        let mut leases = self.leases.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        leases.retain(|_, (since, _)| since.elapsed() < LEASE_AGE);
+        leases.insert(digest.clone(), (Instant::now(), lease.clone()));
     }
 }
 
 /// Their digest as ours.
-fn plain_digest(descriptor: &Descriptor) -> Result<Digest> {
+pub(crate) fn plain_digest(descriptor: &Descriptor) -> Result<Digest> {
     let text = descriptor.digest().to_string();
     text.parse().map_err(|_| ImageError::Unsupported {
         image: text.clone(),
@@ -433,11 +493,11 @@ fn plain_digest(descriptor: &Descriptor) -> Result<Digest> {
     })
 }
 
-fn packing_of(media_type: &MediaType) -> Option<Packing> {
+pub(crate) fn packing_of(media_type: &MediaType) -> Option<Packing> {
     match media_type {
-        MediaType::ImageLayer => Some(Packing::Plain),
-        MediaType::ImageLayerGzip => Some(Packing::Gzip),
-        MediaType::ImageLayerZstd => Some(Packing::Zstd),
+        MediaType::ImageLayer | MediaType::ImageLayerNonDistributable => Some(Packing::Plain),
+        MediaType::ImageLayerGzip | MediaType::ImageLayerNonDistributableGzip => Some(Packing::Gzip),
+        MediaType::ImageLayerZstd | MediaType::ImageLayerNonDistributableZstd => Some(Packing::Zstd),
         MediaType::Other(name) if name == "application/vnd.docker.image.rootfs.diff.tar.gzip" => {
             Some(Packing::Gzip)
         }

@@ -8,5 +8,6 @@
 pub mod client;
 pub mod corpus;
 pub mod hostile;
+pub mod images;
 pub mod process;
 pub mod random;

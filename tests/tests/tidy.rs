@@ -16,6 +16,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("language", &["proto"]),
     ("problem", &["proto"]),
+    ("import", &["problem", "proto"]),
     ("queue", &["proto"]),
     ("sandbox", &["proto"]),
     ("images", &["language", "proto"]),
@@ -27,15 +28,15 @@ const DIRECTION: &[(&str, &[&str])] = &[
     (
         "tribunal",
         &[
-            "api", "checker", "harness", "images", "language", "problem", "proto", "queue", "sandbox",
-            "selftest", "worker",
+            "api", "checker", "harness", "images", "import", "language", "problem", "proto", "queue",
+            "sandbox", "selftest", "worker",
         ],
     ),
     (
         "tests",
         &[
-            "api", "checker", "images", "language", "problem", "proto", "queue", "sandbox", "selftest",
-            "worker",
+            "api", "checker", "images", "import", "language", "problem", "proto", "queue", "sandbox",
+            "selftest", "worker",
         ],
     ),
 ];
@@ -510,8 +511,8 @@ fn every_fault_of_the_model_has_a_test_that_exists() {
 fn no_limit_reads_the_time_of_day() {
     let mut findings = Vec::new();
     for (path, text) in sources() {
-        // The oracle asks whether an attack set that very clock.
-        let asks = path == "worker/selftest/src/oracle.rs";
+        // The oracle asks whether an attack set that very clock; the cache orders files by when they were used.
+        let asks = ["worker/selftest/src/oracle.rs", "worker/src/cache/store.rs"].contains(&path.as_str());
         if !path.starts_with("worker/") || path.contains("/tests") || asks {
             continue;
         }

@@ -1,8 +1,11 @@
 //! The real [`Runner`]: the box server, called where blocking is allowed.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec, Side};
 use sandbox::{BoxServer, Cancel, RETIRED_MAX, SandboxError};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::runner::{PairRunError, RunError, Runner};
 
@@ -10,12 +13,30 @@ use crate::runner::{PairRunError, RunError, Runner};
 #[derive(Debug, Clone)]
 pub struct BoxRunner {
     server: BoxServer,
+    /// A permit for each run that may go on at once; `None` when whoever asks sees to that.
+    permits: Option<Arc<Semaphore>>,
 }
 
 impl BoxRunner {
-    /// Will ask `server` for boxes.
+    /// Will ask `server` for boxes, as many at once as it is asked for.
     pub fn new(server: BoxServer) -> Self {
-        Self { server }
+        Self { server, permits: None }
+    }
+
+    /// The same with at most `runs` at once, at least one; others wait in the order in which they came.
+    #[must_use]
+    pub fn with_at_most(mut self, runs: usize) -> Self {
+        self.permits = Some(Arc::new(Semaphore::new(runs.clamp(1, Semaphore::MAX_PERMITS))));
+        self
+    }
+
+    /// Waits for the turn of one more run.
+    async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        match &self.permits {
+            None => None,
+            // It is never closed; if it were, running without a permit would only be slower.
+            Some(permits) => permits.acquire().await.ok(),
+        }
     }
 
     /// The box server behind it.
@@ -36,6 +57,7 @@ impl Drop for CancelOnDrop {
 #[async_trait]
 impl Runner for BoxRunner {
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError> {
+        let _permit = self.permit().await;
         let server = self.server.clone();
         let guard = CancelOnDrop(Cancel::new());
         let cancel = guard.0.clone();
@@ -46,6 +68,8 @@ impl Runner for BoxRunner {
     }
 
     async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
+        // One for both: they take turns.
+        let _permit = self.permit().await;
         let server = self.server.clone();
         let guard = CancelOnDrop(Cancel::new());
         let cancel = guard.0.clone();

@@ -178,6 +178,7 @@ pub(crate) fn engine_with(
         layers: vec![PathBuf::from("/nowhere")],
         binds: Vec::new(),
         env: vec![("PATH".to_owned(), "/usr/bin".to_owned())],
+        lease: images::Lease::none(),
     };
     let find = move |_: &language::Language| Ok(rootfs.clone());
     Engine::new(runner, Arc::new(Toolchains::new(languages, Box::new(find))))

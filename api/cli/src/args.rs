@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use checker::policy::Policy;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use proto::units::{Bytes, parse_duration};
 use proto::verdict::Verdict;
 use sandbox::spec::Profile;
@@ -214,15 +214,35 @@ pub(crate) struct CheckArgs {
 pub(crate) struct VerifyArgs {
     /// Package directory or zip
     pub(crate) problem: PathBuf,
-    /// Submissions at once
-    #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
-    pub(crate) jobs: u32,
+    /// Boxes at once, over submissions, cases and validators [default: one per CPU]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) jobs: Option<u32>,
     /// Make every run anew and keep none for later
     #[arg(long)]
     pub(crate) no_cache: bool,
-    /// Print exactly one JSON document on stdout
-    #[arg(long)]
+    /// How the result is printed
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Print exactly one JSON document on stdout; the same as --format json
+    #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
+}
+
+impl VerifyArgs {
+    pub(crate) fn format(&self) -> Format {
+        self.format.unwrap_or(if self.json { Format::Json } else { Format::Text })
+    }
+}
+
+/// How a verification is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Tables for people
+    Text,
+    /// One JSON document
+    Json,
+    /// JUnit XML, which build servers read
+    Junit,
 }
 
 #[derive(Debug, Args)]
@@ -245,6 +265,54 @@ pub(crate) enum ProblemCommand {
         #[arg(long, value_name = "TEXT")]
         title: Option<String>,
     },
+    /// Make a package of a problem of Polygon, DMOJ or CMS
+    Import(ImportArgs),
+    /// Check a package and send it to a service
+    Push(PushArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Folder or zip of the problem
+    pub(crate) source: PathBuf,
+    /// The folder to make; its last part is the package's name [default: made from the source's name]
+    pub(crate) target: Option<PathBuf>,
+    /// polygon, dmoj or cms [default: found out by the files]
+    #[arg(long, value_name = "FORMAT", value_parser = crate::problem_import::format)]
+    pub(crate) format: Option<import::Format>,
+    /// CPU time of a run, in place of the source's
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub(crate) time_limit: Option<Duration>,
+    /// Memory of a run, in place of the source's
+    #[arg(long, value_name = "S", value_parser = size)]
+    pub(crate) memory: Option<Bytes>,
+    /// Leave out points and groups
+    #[arg(long)]
+    pub(crate) pass_fail: bool,
+    /// Tell everything that means something else in the package
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Print exactly one JSON document on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PushArgs {
+    /// Package directory or zip
+    pub(crate) package: PathBuf,
+    /// Where the service is
+    #[arg(long, value_name = "URL", env = "TRIBUNAL_API", default_value = "http://127.0.0.1:8080")]
+    pub(crate) api: String,
+    /// File that holds a token with the scope `problems`
+    #[arg(long, value_name = "FILE", env = "TRIBUNAL_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Short name there [default: the folder's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Print exactly one JSON document on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -355,7 +423,7 @@ pub(crate) struct ImagesArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImagesCommand {
-    /// What is there
+    /// What is there, how large it is, and when it was last used
     List(JsonArgs),
     /// Build language images from the recipes
     Build {
@@ -369,13 +437,104 @@ pub(crate) enum ImagesCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Forget an image
-    Remove {
+    /// Fetch an image from a registry
+    Pull {
+        /// [HOST[:PORT]/]NAME[:TAG][@DIGEST]; without a host it is Docker Hub's
+        #[arg(value_name = "REF")]
+        reference: String,
+        /// Ask this host first, for what it has; may be repeated [default: `mirrors` in the configuration]
+        #[arg(long = "mirror", value_name = "HOST[:PORT]")]
+        mirrors: Vec<String>,
+        #[command(flatten)]
+        registry: RegistryArgs,
+        #[command(flatten)]
+        adopt: AdoptArgs,
+    },
+    /// Send an image to a registry
+    Push {
         /// Name or digest
         image: String,
+        /// [HOST[:PORT]/]NAME[:TAG]
+        #[arg(value_name = "REF")]
+        reference: String,
+        #[command(flatten)]
+        registry: RegistryArgs,
+        /// Print exactly one JSON document on stdout
+        #[arg(long)]
+        json: bool,
     },
-    /// Hash everything again
+    /// Take in an OCI layout, an OCI archive or a `docker save` archive
+    Import {
+        /// Directory or archive, packed with gzip or zstd or not
+        path: PathBuf,
+        /// Which image, where there are several: its name or tag there
+        #[arg(long, value_name = "TAG")]
+        tag: Option<String>,
+        #[command(flatten)]
+        adopt: AdoptArgs,
+    },
+    /// Write an image as an OCI layout
+    Export {
+        /// Name or digest
+        image: String,
+        /// Directory to make
+        path: PathBuf,
+        /// Print exactly one JSON document on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget images
+    Remove {
+        /// Names or digests
+        #[arg(required = true, value_name = "IMAGE")]
+        images: Vec<String>,
+        /// Print exactly one JSON document on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove what no image needs, and what was not used for longest above a cap
+    Gc {
+        /// Most bytes the store may have afterwards, such as 20GiB [default: `cap` in the configuration]
+        #[arg(long, value_name = "S", value_parser = size)]
+        cap: Option<Bytes>,
+        /// Print exactly one JSON document on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Hash everything again, packed and unpacked
     Verify(JsonArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AdoptArgs {
+    /// What it is called here [default: as it is called there]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Languages it serves from now on, by id; without, it is for `run --image` alone
+    #[arg(long = "language", value_name = "ID", value_delimiter = ',')]
+    pub(crate) languages: Vec<String>,
+    /// Which of several images, such as linux/arm64 [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH", default_value_t)]
+    pub(crate) platform: images::Platform,
+    /// Print exactly one JSON document on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RegistryArgs {
+    /// User of the registry
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    pub(crate) username: Option<String>,
+    /// File that holds the password or access token
+    #[arg(long, value_name = "FILE", requires = "username")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Docker configuration file with logins [default: $DOCKER_CONFIG/config.json, ~/.docker/config.json]
+    #[arg(long, value_name = "FILE", conflicts_with = "username")]
+    pub(crate) auth_file: Option<PathBuf>,
+    /// Speak plain HTTP; with this machine that is always so
+    #[arg(long)]
+    pub(crate) plain_http: bool,
 }
 
 #[derive(Debug, Args)]
@@ -413,6 +572,9 @@ pub(crate) enum BenchCommand {
         /// Rounds; the median counts
         #[arg(long, value_name = "N", default_value = "5", value_parser = positive)]
         rounds: u32,
+        /// Another output validator to run on the same files
+        #[arg(long, value_name = "PROGRAM")]
+        beside: Option<PathBuf>,
         /// Print exactly one JSON document on stdout
         #[arg(long)]
         json: bool,

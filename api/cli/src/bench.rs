@@ -19,7 +19,9 @@ use crate::output::{Failure, chain, print_json, print_line};
 pub(crate) fn main(args: &BenchArgs, settings: &Settings) -> Result<u8, Failure> {
     match &args.command {
         BenchCommand::Box { rounds, json } => bench_box(*rounds, *json),
-        BenchCommand::Check { megabytes, rounds, json } => bench_check::main(*megabytes, *rounds, *json),
+        BenchCommand::Check { megabytes, rounds, beside, json } => {
+            bench_check::main(*megabytes, *rounds, beside.as_deref(), *json)
+        }
         BenchCommand::Judge { rounds, jobs, language, json } => {
             bench_judge(settings, *rounds, *jobs, language, *json)
         }

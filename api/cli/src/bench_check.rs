@@ -1,4 +1,5 @@
-//! `tribunal bench check`: how fast output is compared, beside `cmp` on the same files in the same rounds.
+//! `tribunal bench check`: how fast output is compared, beside `cmp`, and another validator where one is named,
+//! on the same files in the same rounds.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -61,7 +62,7 @@ fn longer_floats(n: u64, line: &mut String) {
     let _ = writeln!(line, "{}.{:06}0 {}.50", x % 1000, x % 1_000_000, n);
 }
 
-pub(crate) fn main(megabytes: u32, rounds: u32, as_json: bool) -> Result<u8, Failure> {
+pub(crate) fn main(megabytes: u32, rounds: u32, beside: Option<&Path>, as_json: bool) -> Result<u8, Failure> {
     let scratch = scratch()?;
     let bytes = u64::from(megabytes) * 1_000_000;
     let mut rows = Vec::new();
@@ -71,27 +72,36 @@ pub(crate) fn main(megabytes: u32, rounds: u32, as_json: bool) -> Result<u8, Fai
         let (output, _) = write(&scratch.path().join("output"), u64::MAX, lines, case.output)?;
         let size = std::fs::metadata(&answer).map_err(Failure::ours)?.len() as f64;
         let flags = Flags::parse_line(case.flags).map_err(Failure::ours)?;
-        let (mut own, mut cmp) = (Vec::new(), Vec::new());
+        let (mut own, mut cmp, mut other) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
             own.push(size / 1e6 / seconds(|| compare(&answer, &output, &flags))?);
             if case.equal {
                 cmp.push(size / 1e6 / seconds(|| run_cmp(&answer, &output))?);
             }
+            if let Some(validator) = beside {
+                let run = || run_validator(validator, &answer, &output, case.flags, scratch.path());
+                other.push(size / 1e6 / seconds(run)?);
+            }
         }
-        rows.push((case, median(own), (!cmp.is_empty()).then(|| median(cmp))));
+        let some = |values: Vec<f64>| (!values.is_empty()).then(|| median(values));
+        rows.push((case, median(own), some(cmp), some(other)));
     }
     if as_json {
         let cases: Vec<_> = rows
             .iter()
-            .map(|(case, own, cmp)| {
-                json!({ "name": case.name, "flags": case.flags, "mb_per_s": own, "cmp_mb_per_s": cmp })
+            .map(|(case, own, cmp, other)| {
+                json!({
+                    "name": case.name, "flags": case.flags, "mb_per_s": own, "cmp_mb_per_s": cmp,
+                    "beside_mb_per_s": other,
+                })
             })
             .collect();
         return print_json(&json!({ "bytes": bytes, "rounds": rounds, "cases": cases })).map(|()| 0);
     }
-    for (case, own, cmp) in rows {
-        let beside = cmp.map_or(String::new(), |mb| format!("  cmp {mb:>8.0} MB/s"));
-        print_line(&format!("{:<26} {own:>8.0} MB/s{beside}", case.name))?;
+    for (case, own, cmp, other) in rows {
+        let cmp = cmp.map_or(String::new(), |mb| format!("  cmp {mb:>8.0} MB/s"));
+        let other = other.map_or(String::new(), |mb| format!("  beside {mb:>8.0} MB/s"));
+        print_line(&format!("{:<26} {own:>8.0} MB/s{cmp}{other}", case.name))?;
     }
     Ok(0)
 }
@@ -126,6 +136,28 @@ fn run_cmp(answer: &Path, output: &Path) -> Result<(), Failure> {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(Failure::ours(format!("cmp ended with {status}"))),
         Err(e) => Err(Failure::ours(format!("cmp cannot be run: {e}"))),
+    }
+}
+
+/// Another output validator, called as the package format says; the answer stands for the input, too.
+fn run_validator(
+    validator: &Path,
+    answer: &Path,
+    output: &Path,
+    flags: &str,
+    scratch: &Path,
+) -> Result<(), Failure> {
+    let name = validator.display();
+    let stdin = File::open(output).map_err(Failure::ours)?;
+    let feedback = scratch.join("feedback");
+    std::fs::create_dir_all(&feedback).map_err(Failure::ours)?;
+    let mut command = Command::new(validator);
+    // The format's feedback folder ends in a slash.
+    command.arg(answer).arg(answer).arg(feedback.join("")).args(flags.split_ascii_whitespace());
+    match command.stdin(stdin).stdout(Stdio::null()).status() {
+        Ok(status) if status.code() == Some(42) => Ok(()),
+        Ok(status) => Err(Failure::usage(format!("--beside {name} ended with {status}, not with 42"))),
+        Err(e) => Err(Failure::usage(format!("--beside {name} cannot be run: {e}"))),
     }
 }
 

@@ -20,7 +20,15 @@ struct Raw {
     server: RawServer,
     worker: RawWorker,
     limits: RawLimits,
+    images: RawImages,
     cache: RawCache,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawImages {
+    cap: Option<String>,
+    mirrors: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -73,6 +81,10 @@ pub(crate) struct Config {
     pub(crate) slots: Option<u32>,
     pub(crate) drain_timeout: Option<Duration>,
     pub(crate) maxima: Limits,
+    /// Most bytes of the image store, packed and unpacked.
+    pub(crate) images_cap: Option<Bytes>,
+    /// Registries that have copies, asked first.
+    pub(crate) mirrors: Vec<String>,
     /// Bytes of the cache of runs; `None` is no cache.
     pub(crate) cache: Option<Bytes>,
 }
@@ -156,6 +168,10 @@ fn resolve(raw: Raw) -> Result<Config, String> {
     if raw.worker.slots == Some(0) {
         return Err("`worker.slots` is zero; at least 1 is needed".to_owned());
     }
+    let mut images_cap = None;
+    if let Some(text) = raw.images.cap {
+        images_cap = Some(text.parse().map_err(|e: UnitError| format!("`images.cap`: {e}"))?);
+    }
     let drain_timeout = raw
         .worker
         .drain_timeout
@@ -170,6 +186,8 @@ fn resolve(raw: Raw) -> Result<Config, String> {
         slots: raw.worker.slots,
         drain_timeout,
         maxima,
+        images_cap,
+        mirrors: raw.images.mirrors.unwrap_or_default(),
         cache,
     })
 }
@@ -234,6 +252,8 @@ mod tests {
             ("[limits]\ncpu_time = \"1\"", "limits.cpu_time"),
             ("[limits]\nprocesses = 0", "limits.processes"),
             ("[worker]\nslots = 0", "worker.slots"),
+            ("[images]\ncap = \"5\"", "images.cap"),
+            ("[images]\ncaps = \"5GiB\"", "caps"),
         ] {
             let error = read(toml, &[]).unwrap_err();
             assert!(error.contains(named), "{toml}: {error}");

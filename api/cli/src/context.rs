@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use images::{Rootfs, RootfsKind, Store};
+use proto::units::Bytes;
 use sandbox::spec::{RootBind, RootSpec};
 use sandbox::{BoxServer, ServerConfig};
 use tokio::runtime::Runtime;
@@ -36,7 +37,7 @@ impl Settings {
     /// Opens the image store.
     pub(crate) fn store(&self) -> Result<Arc<Store>, Failure> {
         Store::open(&self.data)
-            .map(Arc::new)
+            .map(|store| Arc::new(store.with_cap(self.config.images_cap.map(Bytes::get))))
             .map_err(|e| Failure::usage(format!("{} (choose another data directory with --data)", chain(&e))))
     }
 
@@ -50,11 +51,16 @@ impl Settings {
 
     /// The engine over real boxes and the images of the store.
     pub(crate) fn engine(&self, boxes: BoxServer, store: &Arc<Store>) -> Engine {
+        self.engine_over(BoxRunner::new(boxes), store)
+    }
+
+    /// The engine over this way into boxes and the images of the store.
+    pub(crate) fn engine_over(&self, boxes: BoxRunner, store: &Arc<Store>) -> Engine {
         let store = Arc::clone(store);
         let find =
             move |language: &language::Language| store.rootfs_for_language(language).map_err(|e| chain(&e));
         let toolchains = Toolchains::new(language::all().iter().cloned(), Box::new(find));
-        let runner = self.remembering(Arc::new(BoxRunner::new(boxes)));
+        let runner = self.remembering(Arc::new(boxes));
         Engine::new(runner, Arc::new(toolchains)).with_maxima(self.config.maxima.clone())
     }
 

@@ -1,7 +1,7 @@
 //! `tribunal`: every role of the service and every local command in one executable.
 //!
 //! The order in `main` is a promise the sandbox rests on: first the question whether this process was
-//! executed to be the box server, then arguments, then the start of the box server, and only then threads
+//! executed to be the box server or to unpack a layer, then arguments, then the start of the box server, and only then threads
 //! and the tokio runtime. One file per subcommand; each returns an exit status or a [`Failure`], and this
 //! file alone turns that into the end of the process.
 
@@ -23,7 +23,10 @@ mod languages;
 mod openapi;
 mod output;
 mod problem_cmd;
+mod problem_import;
 mod problem_new;
+mod problem_push;
+mod registry_auth;
 mod report;
 mod run;
 mod selftest_cmd;
@@ -31,6 +34,11 @@ mod serve;
 mod sources;
 mod stop;
 mod verify;
+mod verify_json;
+mod verify_junit;
+mod verify_one;
+mod verify_study;
+mod verify_text;
 mod worker_cmd;
 
 use std::process::ExitCode;
@@ -43,6 +51,9 @@ use output::Failure;
 fn main() -> ExitCode {
     if sandbox::is_box_server() {
         sandbox::box_server_main();
+    }
+    if images::is_unpacker() {
+        images::unpacker_main();
     }
     let cli = Cli::parse();
     output::start_log(&cli.log);

@@ -19,7 +19,7 @@ use oci_spec::image::{
 };
 use proto::id::Digest;
 
-use crate::blobs::{TEMPORARY, Written};
+use crate::blobs::Written;
 use crate::error::{Doing, ImageError, Result};
 use crate::index::{Named, descriptor};
 use crate::layer::write::{self, Listing, PackedLayer};
@@ -113,7 +113,7 @@ impl Store {
 
     /// Removes what builds left that were killed. The caller holds the build lock.
     fn sweep(&self) -> Result<()> {
-        for (folder, prefix) in [(self.path(), WORK), (self.blobs.folder(), TEMPORARY)] {
+        for (folder, prefix) in [(self.path(), WORK)] {
             for entry in std::fs::read_dir(folder).doing("list", folder)? {
                 let entry = entry.doing("list", folder)?;
                 if !entry.file_name().to_string_lossy().starts_with(prefix) {

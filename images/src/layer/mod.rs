@@ -2,8 +2,9 @@
 //!
 //! A layer is a stranger's archive. [`entries`] turns the tar format's many ways of saying a name into one
 //! plain entry or a refusal; [`tree`] touches the disk only beneath one directory descriptor; [`unpack`] joins
-//! the two under caps and checks both digests; [`write`] makes layers of our own images.
+//! the two under caps and checks both digests; [`digest`] says what a tree is; [`write`] makes layers of our own images.
 
+pub(crate) mod digest;
 pub(crate) mod entries;
 pub(crate) mod tree;
 pub(crate) mod unpack;

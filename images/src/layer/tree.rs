@@ -4,14 +4,17 @@
 //! made anew in it with `O_EXCL | O_NOFOLLOW`: a symbolic link that an earlier entry planted is never followed,
 //! and nothing that exists is ever written into.
 
+use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::rc::Rc;
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, Uid, XattrFlags,
 };
 use rustix::io::Errno;
+use sha2::{Digest as _, Sha256};
 
 use crate::layer::entries::EntryPath;
 
@@ -28,10 +31,30 @@ pub(crate) enum Found {
     Other,
 }
 
+/// A file that was made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// Bytes there were.
+    pub bytes: u64,
+    /// Its inode's number.
+    pub inode: u64,
+    /// SHA-256 of its content.
+    pub content: [u8; 32],
+}
+
+/// A directory by the components of its path.
+type Opened = (Vec<Vec<u8>>, Rc<OwnedFd>);
+
+/// What is read of an entry at once.
+pub(crate) const CHUNK: usize = 128 << 10;
+
 /// A directory under construction.
 #[derive(Debug)]
 pub(crate) struct Tree {
     root: OwnedFd,
+    /// The directory the last entry went into: archives list a directory's content together. Forgotten whenever a
+    /// directory is removed, so that nothing is ever made in one that is no longer there.
+    last: RefCell<Option<Opened>>,
     /// Whether we may give files to root; else they stay the caller's.
     as_root: bool,
 }
@@ -45,13 +68,26 @@ impl Tree {
             OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW,
             Mode::empty(),
         )?;
-        Ok(Self { root, as_root: rustix::process::geteuid().is_root() })
+        Ok(Self { root, last: RefCell::new(None), as_root: rustix::process::geteuid().is_root() })
     }
 
     /// The directory that holds `path`, made when it does not exist yet; `None` for the root.
-    pub(crate) fn parent_of<'a>(&self, path: &'a EntryPath) -> io::Result<Option<(OwnedFd, &'a [u8])>> {
+    pub(crate) fn parent_of<'a>(&self, path: &'a EntryPath) -> io::Result<Option<(Rc<OwnedFd>, &'a [u8])>> {
         let Some((name, parents)) = path.split_last() else { return Ok(None) };
-        Ok(Some((self.dir(parents)?, name)))
+        let mut last = self.last.borrow_mut();
+        if let Some((parts, dir)) = &*last
+            && parts == parents
+        {
+            return Ok(Some((Rc::clone(dir), name)));
+        }
+        let dir = Rc::new(self.dir(parents)?);
+        *last = Some((parents.to_vec(), Rc::clone(&dir)));
+        Ok(Some((dir, name)))
+    }
+
+    /// The directory itself.
+    pub(crate) fn root(&self) -> &OwnedFd {
+        &self.root
     }
 
     /// Opens the directory of these components, making what is missing.
@@ -99,10 +135,13 @@ impl Tree {
     }
 
     /// Makes room for a new entry: removes a file or an empty directory.
-    pub(crate) fn clear(parent: &OwnedFd, name: &[u8]) -> io::Result<()> {
+    pub(crate) fn clear(&self, parent: &OwnedFd, name: &[u8]) -> io::Result<()> {
         match Self::look(parent, name)? {
             Found::Nothing => Ok(()),
-            Found::Dir => Ok(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?),
+            Found::Dir => {
+                *self.last.borrow_mut() = None;
+                Ok(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?)
+            }
             Found::File | Found::Symlink | Found::Other => {
                 Ok(rustix::fs::unlinkat(parent, name, AtFlags::empty())?)
             }
@@ -118,7 +157,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Copies `content` into a new file and returns how many bytes there were.
+    /// Copies `content` into a new file, through `buffer`. Nothing is read when something of that name is there.
     pub(crate) fn make_file(
         &self,
         parent: &OwnedFd,
@@ -126,15 +165,25 @@ impl Tree {
         mode: u32,
         mtime: u64,
         content: &mut dyn Read,
-    ) -> io::Result<u64> {
+        buffer: &mut [u8],
+    ) -> io::Result<Made> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let fd = rustix::fs::openat2(parent, name, flags, Mode::from_raw_mode(0o600), BENEATH)?;
         let mut file = std::fs::File::from(fd);
-        let copied = io::copy(content, &mut file)?;
-        file.flush()?;
+        let (mut bytes, mut hash) = (0, Sha256::new());
+        loop {
+            let n = content.read(buffer)?;
+            if n == 0 {
+                break;
+            }
+            hash.update(&buffer[..n]);
+            file.write_all(&buffer[..n])?;
+            bytes += n as u64;
+        }
         self.settle(&file, mode)?;
         rustix::fs::futimens(&file, &times(mtime))?;
-        Ok(copied)
+        let inode = rustix::fs::fstat(&file)?.st_ino as u64;
+        Ok(Made { bytes, inode, content: hash.finalize().into() })
     }
 
     /// Makes a symbolic link. Its text is data: it is never followed here.
@@ -182,8 +231,7 @@ impl Tree {
 
     /// The attribute form of a whiteout.
     pub(crate) fn make_xattr_whiteout(&self, parent: &OwnedFd, name: &[u8]) -> io::Result<()> {
-        let mut nothing = io::empty();
-        self.make_file(parent, name, 0o600, 0, &mut nothing)?;
+        self.make_file(parent, name, 0o600, 0, &mut io::empty(), &mut [0; 1])?;
         let fd = rustix::fs::openat2(
             parent,
             name,

@@ -6,28 +6,41 @@
 //! digest of the compressed bytes and the diff_id of the archive are computed on the way; the caller syncs
 //! and keeps the directory only when this function returns.
 //!
-//! It runs in the process that asks. The unprivileged, network-less helper of R18 can call it unchanged: it
-//! needs a directory and a reader, nothing else.
+//! Three threads share the work, because each of unpacking, hashing and writing takes about as long as the others:
+//!
+//! ```text
+//! packed bytes ─> decompress, digest ─┬─> hash: diff_id
+//!                                     └─> read entries, make files (the caller's thread)
+//! ```
+//! It needs a directory and a reader, nothing else: the unprivileged, network-less helper of R18 (helper.rs) calls it.
 
 use std::collections::HashSet;
 use std::io::{self, BufReader, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use proto::id::Digest;
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Doing, ImageError, Result};
+use crate::layer::digest::{Contents, TreeDigest};
 use crate::layer::entries::{self, Entry, EntryPath, Kind, broken, hostile};
-use crate::layer::tree::{Found, Tree};
+use crate::layer::tree::{CHUNK, Found, Made, Tree};
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 const RESERVED: &[u8] = b".wh..wh.";
 
+/// Bytes that go from thread to thread at once, and how many such pieces may wait.
+const PIECE: usize = 256 << 10;
+const PIECES: usize = 16;
+
 /// How the bytes of a layer are packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Packing {
     Plain,
     Gzip,
@@ -35,7 +48,7 @@ pub(crate) enum Packing {
 }
 
 /// What one layer may hold.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Caps {
     /// Entries of the archive.
     pub entries: u64,
@@ -64,7 +77,7 @@ pub(crate) struct Expected<'a> {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Unpacked {
     /// Entries made.
     pub entries: u64,
@@ -72,6 +85,10 @@ pub(crate) struct Unpacked {
     pub bytes: u64,
     /// Device nodes, FIFOs and sockets left out.
     pub dropped: u64,
+    /// The tree that was made, as [`TreeDigest`] has it.
+    pub tree: Digest,
+    /// Bytes it takes on the disk.
+    pub disk: u64,
 }
 
 /// Unpacks into `dir`, which exists and is empty.
@@ -79,29 +96,142 @@ pub(crate) struct Unpacked {
 /// # Errors
 /// [`ImageError::HostileLayer`], [`ImageError::BrokenLayer`], [`ImageError::DigestMismatch`],
 /// [`ImageError::NoXattr`] and [`ImageError::Io`]. The directory then holds rubbish and has to go.
+#[cfg(any(test, fuzzing))]
 pub(crate) fn unpack(
-    packed: impl Read,
+    packed: impl Read + Send,
     packing: Packing,
     expected: &Expected<'_>,
     caps: Caps,
     dir: &Path,
 ) -> Result<Unpacked> {
-    let mut outer = Hashing::new(packed, expected.size);
-    let (unpacked, diff_id) = {
-        let buffered = BufReader::with_capacity(1 << 17, &mut outer);
-        match packing {
-            Packing::Plain => unpack_stream(buffered, caps, dir)?,
-            Packing::Gzip => unpack_stream(flate2::bufread::MultiGzDecoder::new(buffered), caps, dir)?,
-            Packing::Zstd => {
-                let decoder = zstd::stream::read::Decoder::with_buffer(buffered).map_err(broken)?;
-                unpack_stream(decoder, caps, dir)?
+    unpack_telling(packed, packing, expected, caps, dir, |_| ())
+}
+
+/// The same, telling now and then how many packed bytes are done.
+pub(crate) fn unpack_telling(
+    packed: impl Read + Send,
+    packing: Packing,
+    expected: &Expected<'_>,
+    caps: Caps,
+    dir: &Path,
+    tell: impl Fn(u64) + Send,
+) -> Result<Unpacked> {
+    let (unpacked, digest, diff_id) = std::thread::scope(|scope| {
+        let (pieces, stream) = sync_channel(PIECES);
+        let (copies, to_hash) = sync_channel(PIECES);
+        let size = expected.size;
+        let decompress = scope.spawn(move || {
+            let counted = Telling { inner: packed, done: 0, tell };
+            let mut outer = Hashing::new(counted, size);
+            if let Err(error) = decompress(&mut outer, packing, caps.bytes, &pieces, &copies) {
+                // Whoever reads has gone only when it has an error of its own.
+                let _ = pieces.send(Err(error));
             }
-        }
-    };
-    io::copy(&mut outer, &mut io::sink()).map_err(broken)?;
-    check("the packed layer", expected.digest, outer.finish())?;
+            outer.finish()
+        });
+        let hash = scope.spawn(move || hash(&to_hash));
+        let mut stream = Pieces { stream, piece: Arc::default(), at: 0 };
+        let unpacked = place_all(&mut stream, caps, dir);
+        drop(stream);
+        let lost = |_| broken(io::Error::other("a thread that unpacks ended in a panic"));
+        let digest = decompress.join().map_err(lost);
+        let diff_id = hash.join().map_err(lost);
+        Ok((unpacked?, digest?, diff_id?))
+    })?;
+    check("the packed layer", expected.digest, digest)?;
     check("the unpacked layer", expected.diff_id, diff_id)?;
     Ok(unpacked)
+}
+
+/// Sends the plain bytes to both readers, piece by piece, and reads the packed ones to their end.
+fn decompress<R: Read>(
+    outer: &mut Hashing<R>,
+    packing: Packing,
+    max: u64,
+    pieces: &SyncSender<io::Result<Arc<Vec<u8>>>>,
+    copies: &SyncSender<Arc<Vec<u8>>>,
+) -> io::Result<()> {
+    {
+        let buffered = BufReader::with_capacity(1 << 17, &mut *outer);
+        let mut plain: Box<dyn Read + '_> = match packing {
+            Packing::Plain => Box::new(buffered),
+            Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
+            Packing::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?),
+        };
+        let mut left = max;
+        loop {
+            let mut piece = vec![0; PIECE];
+            let n = fill(&mut plain, &mut piece)?;
+            if n == 0 {
+                break;
+            }
+            left = left.checked_sub(n as u64).ok_or_else(too_large)?;
+            piece.truncate(n);
+            let piece = Arc::new(piece);
+            if copies.send(Arc::clone(&piece)).is_err() || pieces.send(Ok(piece)).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    io::copy(outer, &mut io::sink()).map(drop)
+}
+
+/// Reads until the buffer is full or the stream ends.
+fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match from.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+fn hash(pieces: &Receiver<Arc<Vec<u8>>>) -> Digest {
+    let mut hash = Sha256::new();
+    for piece in pieces {
+        hash.update(&*piece);
+    }
+    Digest::from_raw(&hash.finalize())
+}
+
+/// The plain stream, put together again.
+struct Pieces {
+    stream: Receiver<io::Result<Arc<Vec<u8>>>>,
+    piece: Arc<Vec<u8>>,
+    at: usize,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.piece.len() {
+            // The sender has gone: that is the end.
+            let Ok(piece) = self.stream.recv() else { return Ok(0) };
+            (self.piece, self.at) = (piece?, 0);
+        }
+        let n = buffer.len().min(self.piece.len() - self.at);
+        buffer[..n].copy_from_slice(&self.piece[self.at..self.at + n]);
+        self.at += n;
+        Ok(n)
+    }
+}
+
+struct Telling<R, T> {
+    inner: R,
+    done: u64,
+    tell: T,
+}
+
+impl<R: Read, T: Fn(u64)> Read for Telling<R, T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.done += n as u64;
+        (self.tell)(self.done);
+        Ok(n)
+    }
 }
 
 fn check(what: &'static str, expected: &Digest, found: Digest) -> Result<()> {
@@ -112,8 +242,7 @@ fn check(what: &'static str, expected: &Digest, found: Digest) -> Result<()> {
     }
 }
 
-fn unpack_stream(stream: impl Read, caps: Caps, dir: &Path) -> Result<(Unpacked, Digest)> {
-    let mut inner = Hashing::new(stream, caps.bytes);
+fn place_all(stream: &mut impl Read, caps: Caps, dir: &Path) -> Result<Unpacked> {
     let mut unpacker = Unpacker {
         tree: Tree::open(dir).doing("open", dir)?,
         root: dir,
@@ -121,13 +250,24 @@ fn unpack_stream(stream: impl Read, caps: Caps, dir: &Path) -> Result<(Unpacked,
         dirs: Vec::new(),
         whiteouts: HashSet::new(),
         name_bytes: 0,
-        done: Unpacked::default(),
+        contents: Contents::new(),
+        buffer: vec![0; CHUNK],
+        entries: 0,
+        bytes: 0,
+        dropped: 0,
     };
-    entries::for_each(&mut inner, |entry, content| unpacker.place(entry, content))?;
-    unpacker.finish()?;
+    entries::for_each(&mut *stream, |entry, content| unpacker.place(entry, content))?;
     // The end of the archive is not the end of the stream: the rest belongs to the diff_id.
-    io::copy(&mut inner, &mut io::sink()).map_err(broken)?;
-    Ok((unpacker.done, inner.finish()))
+    io::copy(stream, &mut io::sink()).map_err(broken)?;
+    unpacker.finish()?;
+    let found = TreeDigest::with(unpacker.tree.root(), &unpacker.contents).doing("read", dir)?;
+    Ok(Unpacked {
+        entries: unpacker.entries,
+        bytes: unpacker.bytes,
+        dropped: unpacker.dropped,
+        tree: found.digest,
+        disk: found.disk,
+    })
 }
 
 struct Unpacker<'a> {
@@ -138,13 +278,18 @@ struct Unpacker<'a> {
     dirs: Vec<(EntryPath, u32, u64)>,
     whiteouts: HashSet<EntryPath>,
     name_bytes: u64,
-    done: Unpacked,
+    /// Of the files made, so that the tree's digest need not read them again.
+    contents: Contents,
+    buffer: Vec<u8>,
+    entries: u64,
+    bytes: u64,
+    dropped: u64,
 }
 
 impl Unpacker<'_> {
     fn place(&mut self, entry: &Entry, content: &mut dyn Read) -> Result<()> {
-        self.done.entries += 1;
-        if self.done.entries > self.caps.entries {
+        self.entries += 1;
+        if self.entries > self.caps.entries {
             return Err(hostile(
                 &entry.path.bytes(),
                 format!("the layer has more than {} entries", self.caps.entries),
@@ -158,7 +303,7 @@ impl Unpacker<'_> {
             ));
         }
         if entry.kind == Kind::Special {
-            self.done.dropped += 1;
+            self.dropped += 1;
             return Ok(());
         }
         self.place_in_tree(entry, content).map_err(|source| self.explain(entry, source))?
@@ -176,20 +321,20 @@ impl Unpacker<'_> {
         match &entry.kind {
             Kind::Dir => self.place_dir(entry, &parent, name)?,
             Kind::File => {
-                Tree::clear(&parent, name)?;
-                let copied = self.tree.make_file(&parent, name, entry.mode, entry.mtime, content)?;
-                self.done.bytes += copied;
-                if copied != entry.size {
+                let made = self.place_file(entry, &parent, name, content)?;
+                self.bytes += made.bytes;
+                if made.bytes != entry.size {
                     return Ok(Err(broken(io::ErrorKind::UnexpectedEof.into())));
                 }
+                self.contents.insert(made.inode, made.content);
             }
             Kind::Symlink(target) => {
-                Tree::clear(&parent, name)?;
+                self.tree.clear(&parent, name)?;
                 self.tree.make_symlink(&parent, name, target, entry.mtime)?;
             }
             Kind::Hardlink(target) if *target == entry.path => {}
             Kind::Hardlink(target) => {
-                Tree::clear(&parent, name)?;
+                self.tree.clear(&parent, name)?;
                 if self.tree.make_hardlink(&parent, name, target)?.is_none() || self.hides(target) {
                     return Ok(Err(hostile(
                         &entry.path.bytes(),
@@ -203,9 +348,27 @@ impl Unpacker<'_> {
         Ok(Ok(()))
     }
 
+    fn place_file(
+        &mut self,
+        entry: &Entry,
+        parent: &OwnedFd,
+        name: &[u8],
+        content: &mut dyn Read,
+    ) -> io::Result<Made> {
+        let Self { tree, buffer, .. } = self;
+        let mut make = || tree.make_file(parent, name, entry.mode, entry.mtime, content, buffer);
+        match make() {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                tree.clear(parent, name)?;
+                make()
+            }
+            other => other,
+        }
+    }
+
     fn place_dir(&mut self, entry: &Entry, parent: &OwnedFd, name: &[u8]) -> io::Result<()> {
         if Tree::look(parent, name)? != Found::Dir {
-            Tree::clear(parent, name)?;
+            self.tree.clear(parent, name)?;
             self.tree.make_dir(parent, name)?;
             if self.hides(&entry.path) {
                 // Removed below and made again here: nothing of the old one shows through.
@@ -289,6 +452,10 @@ fn replaced(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NOTDIR | Errno::NOENT | Errno::LOOP))
 }
 
+fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, "the layer is larger than it may be or says it is")
+}
+
 /// Hashes what passes and stops after `left` bytes.
 pub(crate) struct Hashing<R> {
     inner: R,
@@ -309,9 +476,7 @@ impl<R: Read> Hashing<R> {
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
-        self.left = self.left.checked_sub(n as u64).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::FileTooLarge, "the layer is larger than it may be or says it is")
-        })?;
+        self.left = self.left.checked_sub(n as u64).ok_or_else(too_large)?;
         self.hash.update(&buffer[..n]);
         Ok(n)
     }

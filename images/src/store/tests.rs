@@ -17,6 +17,11 @@ fn fixture() -> Fixture {
     Fixture { folder, store }
 }
 
+/// The same store as another process opens it.
+fn again(folder: &tempfile::TempDir) -> Store {
+    Store::open_with_host(&folder.path().join("data"), &folder.path().join("host")).unwrap()
+}
+
 fn layer_of(files: &[(&str, &str)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, content) in files {
@@ -144,11 +149,14 @@ fn two_processes_at_once_unpack_a_layer_once() {
 
 #[test]
 fn removing_an_image_keeps_what_others_need() {
-    let Fixture { folder: _folder, store } = fixture();
+    let Fixture { folder, store } = fixture();
     let (shared, own) = (layer_of(&[("shared", "1")]), layer_of(&[("own", "2")]));
     image(&store, "a", "cpp", &[shared.clone(), own.clone()], None);
     image(&store, "b", "python3", std::slice::from_ref(&shared), None);
     store.rootfs("a").unwrap();
+    // Another process: this one keeps what it used for a while.
+    drop(store);
+    let store = again(&folder);
     store.remove("a").unwrap();
     assert_eq!(store.list().unwrap().into_iter().map(|image| image.name).collect::<Vec<_>>(), ["b"]);
     assert!(matches!(store.rootfs("a"), Err(ImageError::UnknownImage { .. })));
@@ -205,6 +213,107 @@ fn a_broken_index_is_told_as_damage() {
     let Fixture { folder: _folder, store } = fixture();
     std::fs::write(store.path().join("index.json"), "{\"schemaVersion\":2}").unwrap();
     assert!(matches!(store.list(), Err(ImageError::Damaged { .. })));
+}
+
+#[test]
+fn what_something_runs_on_is_never_taken_and_goes_once_it_is_given_back() {
+    let Fixture { folder, store } = fixture();
+    let (held, free) = (layer_of(&[("held", "1")]), layer_of(&[("free", "2")]));
+    image(&store, "held", "cpp", std::slice::from_ref(&held), None);
+    image(&store, "free", "python3", std::slice::from_ref(&free), None);
+    let root = store.rootfs("held").unwrap();
+    again(&folder).rootfs("free").unwrap();
+    let other = again(&folder);
+    let there = |layer: &[u8]| other.layers.find(&Digest::of(layer)).is_some();
+    // Nothing fits, so everything that may go goes.
+    let freed = other.shrink(1, None).unwrap();
+    assert!(freed.in_use == 1 && freed.left_bytes > 1, "{freed:?}");
+    assert_eq!((there(&held), there(&free)), (true, false));
+    let removed = other.remove("held").unwrap();
+    assert_eq!((removed.in_use, there(&held)), (1, true));
+    assert!(root.layers[1].join("held").is_file());
+    drop((root, store));
+    assert_eq!(other.gc().unwrap().in_use, 0);
+    assert!(!there(&held));
+}
+
+#[test]
+fn a_store_above_its_cap_gives_up_what_was_not_used_for_longest() {
+    let Fixture { folder, store } = fixture();
+    let layers: Vec<Vec<u8>> = (0..3).map(|n| layer_of(&[("f", &n.to_string().repeat(50_000))])).collect();
+    for (n, layer) in layers.iter().enumerate() {
+        let name = format!("i{n}");
+        let digest = image(&store, &name, "cpp", std::slice::from_ref(layer), None);
+        again(&folder).rootfs(&name).unwrap();
+        // Used in the order 1, 0, 2.
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs([2, 1, 3][n]);
+        let used = store.path().join("used").join(digest.hex());
+        File::options().write(true).open(used).unwrap().set_modified(at).unwrap();
+    }
+    let there = || layers.iter().map(|l| store.layers.find(&Digest::of(l)).is_some()).collect::<Vec<_>>();
+    let one = store.layers.marker(&Digest::of(&layers[0])).unwrap().disk;
+    store.shrink(store.usage().unwrap() - one, None).unwrap();
+    assert_eq!(there(), [true, false, true]);
+    store.shrink(store.usage().unwrap() - one, None).unwrap();
+    assert_eq!(there(), [false, false, true]);
+    // Unpacked layers come back; images that were not pulled are nowhere else and stay.
+    let freed = store.shrink(1, None).unwrap();
+    assert!(freed.images.is_empty() && store.list().unwrap().len() == 3, "{freed:?}");
+    let named = store.find("i1").unwrap();
+    store.index.put_from(named, Some("registry.example/i1")).unwrap();
+    assert_eq!(store.shrink(1, Some("i1")).unwrap().images, [""; 0]);
+    assert_eq!(store.shrink(1, None).unwrap().images, ["i1"]);
+    assert_eq!(store.list().unwrap().len(), 2);
+    again(&folder).rootfs("i0").unwrap();
+}
+
+#[test]
+fn nothing_is_removed_while_somebody_adds() {
+    let Fixture { folder, store } = fixture();
+    let adding = store.writing().unwrap();
+    let lost = blob(&store, b"no name holds this yet");
+    std::fs::write(store.blobs.folder().join(".tmp-half"), "half").unwrap();
+    let other = again(&folder);
+    assert!(other.try_alone().unwrap().is_none());
+    assert!(store.blobs.folder().join(".tmp-half").exists(), "opening swept what somebody writes");
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| send.send(other.gc()).unwrap());
+        assert!(receive.recv_timeout(Duration::from_millis(300)).is_err(), "gc did not wait");
+        assert!(store.blobs.has(&lost.digest, lost.size));
+        drop(adding);
+        receive.recv().unwrap().unwrap();
+    });
+    assert!(!store.blobs.has(&lost.digest, lost.size));
+    again(&folder);
+    assert!(!store.blobs.folder().join(".tmp-half").exists());
+}
+
+#[test]
+fn verify_reads_unpacked_layers_too() {
+    let Fixture { folder, store } = fixture();
+    let layer = layer_of(&[("a", "one"), ("b", "two")]);
+    image(&store, "x", "cpp", std::slice::from_ref(&layer), None);
+    let root = store.rootfs("x").unwrap();
+    assert!(store.verify().unwrap()[0].problem.is_none());
+    std::fs::write(root.layers[1].join("b"), "2wo").unwrap();
+    let found = again(&folder).verify().unwrap();
+    assert!(matches!(&found[0].problem, Some(ImageError::Damaged { what, .. }) if what.contains("unpacked")));
+}
+
+#[test]
+fn a_list_tells_sizes_what_is_shared_and_the_last_use() {
+    let Fixture { folder, store } = fixture();
+    let (shared, own) = (layer_of(&[("shared", "1")]), layer_of(&[("own", "2")]));
+    image(&store, "a", "cpp", &[shared.clone(), own.clone()], None);
+    image(&store, "b", "python3", std::slice::from_ref(&shared), None);
+    let before = store.list().unwrap();
+    assert!(before.iter().all(|i| i.shared_bytes == shared.len() as u64 && i.last_used.is_none()));
+    assert!(before[0].size_bytes > (shared.len() + own.len()) as u64 && before[0].unpacked_bytes == 0);
+    again(&folder).rootfs("b").unwrap();
+    let after = store.list().unwrap();
+    assert!(after[1].last_used.is_some() && after[0].last_used.is_none());
+    assert!(after[1].unpacked_bytes > 0 && after[0].unpacked_bytes == after[1].unpacked_bytes);
 }
 
 /// Runs the test `name` of this file again in a mount namespace of its own, on a file system of 2 MiB, whose place it

@@ -53,7 +53,8 @@ pub(crate) fn read(
     }
     let cases: Vec<Case> = names.iter().filter_map(|name| case(&mut folders, name, findings)).collect();
     groups_without_cases(&mut folders, findings);
-    let probes = probes::read(&mut folders, findings);
+    let mut probes = probes::read(&mut folders, findings);
+    probes.extend(probes::samples(&folders, &cases));
     stray_files(&folders, findings);
     // In order of names, so that groups that only the static validator looks at stand where they belong.
     let mut drafts = std::mem::take(&mut folders.groups);

@@ -83,8 +83,6 @@ const MAX_FINDINGS: usize = 200;
 pub struct Findings {
     /// What was found, in the order it was found in.
     pub list: Vec<Diagnostic>,
-    /// Parts of the format that are read and not obeyed yet.
-    pub(crate) unjudged: Vec<Diagnostic>,
     failed: bool,
 }
 
@@ -98,21 +96,6 @@ impl Findings {
     /// Records something worth a look.
     pub fn warning(&mut self, path: &str, line: Option<u32>, message: impl Into<String>) {
         self.push(Severity::Warning, path, line, message.into());
-    }
-
-    /// Records a part of the format that would be judged wrongly if it were ignored: the package can be
-    /// read, and judging it is refused.
-    pub(crate) fn unsupported(&mut self, path: &str, line: Option<u32>, what: &str) {
-        if self.unjudged.len() < MAX_FINDINGS {
-            self.unjudged.push(Diagnostic {
-                severity: Severity::Error,
-                path: path.to_owned(),
-                line,
-                message: format!(
-                    "not supported yet: {what}; such a package is refused rather than misjudged"
-                ),
-            });
-        }
     }
 
     fn push(&mut self, severity: Severity, path: &str, line: Option<u32>, message: String) {

@@ -2,9 +2,8 @@
 //!
 //! A package is a folder or a zip in the ICPC/Kattis problem package format. One reader per version
 //! (`legacy`, `2023-07-draft`, `2025-09`) takes its `problem.yaml` and test groups apart; everything behind
-//! them sees one [`Problem`]. What a reader does not understand it refuses, and what it understands and the
-//! judge does not do yet stands in [`Problem::unjudged`], because a package judged by half its rules is
-//! judged wrongly. Nothing here runs a program: validators and submissions are only listed.
+//! them sees one [`Problem`]. What a reader does not understand it refuses, because a package judged by half
+//! its rules is judged wrongly. Nothing here runs a program: validators and submissions are only listed.
 //!
 //! Called by `worker` (to judge), `api` (to check an upload) and the command line (`verify`, `problem push`).
 
@@ -202,6 +201,5 @@ fn read_tree(tree: &Tree, name: String, findings: &mut Findings) -> Option<Probl
         submissions,
         statement,
         sidecar,
-        unjudged: std::mem::take(&mut findings.unjudged),
     })
 }

@@ -10,7 +10,7 @@ use proto::units::Bytes;
 use proto::verdict::Verdict;
 
 pub use crate::constants::Constants;
-use crate::diagnostic::{Diagnostic, Findings, PackageError};
+use crate::diagnostic::{Findings, PackageError};
 pub use crate::grading::{Aggregation, Grader, GraderScore, GraderVerdict, Grading, StaticCheck};
 pub use crate::rules::{Rule, TimeUse};
 use crate::timing::TimeRule;
@@ -282,22 +282,9 @@ pub struct Problem {
     pub statement: Option<String>,
     /// What `tribunal.yaml` adds to the format.
     pub sidecar: Sidecar,
-    /// What the package uses and this judge does not do yet; such a package is read but never judged.
-    pub unjudged: Vec<Diagnostic>,
 }
 
 impl Problem {
-    /// Whether this judge obeys every part of the package.
-    ///
-    /// # Errors
-    /// The parts it does not obey, each with its place.
-    pub fn judgeable(&self) -> Result<(), PackageError> {
-        if self.unjudged.is_empty() {
-            return Ok(());
-        }
-        Err(PackageError { package: self.name.clone(), diagnostics: self.unjudged.clone() })
-    }
-
     /// Whether every limit the package asks for lies within `maxima`.
     ///
     /// # Errors

@@ -1,11 +1,12 @@
-//! Cases that try the validators: `data/invalid_input`, `data/invalid_output`, `data/valid_output`.
+//! Cases that try the validators: `data/invalid_input`, `data/invalid_output`, `data/valid_output`, and what
+//! samples show.
 //!
 //! Nobody's submission is run on them. They say what an input validator has to reject, and what the output
 //! validator has to reject or accept.
 
 use crate::data;
 use crate::diagnostic::Findings;
-use crate::model::{Probe, ProbeKind};
+use crate::model::{Case, Probe, ProbeKind};
 use crate::settings::Folders;
 
 const KINDS: [(&str, ProbeKind); 4] = [
@@ -38,6 +39,32 @@ pub(crate) fn read(folders: &mut Folders<'_>, findings: &mut Findings) -> Vec<Pr
         probes.extend(names.iter().filter_map(|name| probe(folders, name, kind, findings)));
     }
     probes
+}
+
+/// What samples show has to be right: the output validator accepts `X.out`, and `X.ans` unless something else
+/// is shown in its place. Of kinds whose answers are no outputs nothing is asked.
+pub(crate) fn samples(folders: &Folders<'_>, cases: &[Case]) -> Vec<Probe> {
+    let kind = folders.manifest.kind;
+    if kind.interactive || kind.multi_pass {
+        return Vec::new();
+    }
+    let probe = |case: &Case| {
+        let beside = |extension: &str| folders.tree.files.get(&format!("data/{}.{extension}", case.name));
+        let output = match (beside("out"), beside("ans.statement")) {
+            (Some(out), _) => out.disk.clone(),
+            (None, Some(_)) => return None,
+            (None, None) => case.answer.clone(),
+        };
+        Some(Probe {
+            kind: ProbeKind::ValidOutput,
+            name: case.name.clone(),
+            input: case.input.clone(),
+            checked: Some((case.answer.clone(), output)),
+            validator_args: case.validator_args.clone(),
+            input_args: case.input_args.clone(),
+        })
+    };
+    cases.iter().filter(|case| case.sample).filter_map(probe).collect()
 }
 
 fn probe(folders: &mut Folders<'_>, name: &str, kind: ProbeKind, findings: &mut Findings) -> Option<Probe> {

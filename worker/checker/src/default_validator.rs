@@ -11,6 +11,7 @@ use std::io::{self, Cursor, Read, Seek};
 use problem::decimal::{Decimal, is_number};
 pub use problem::flags::{FlagError, Flags, Tolerance};
 
+mod quick;
 mod stream;
 
 /// Whether the output is accepted, and if not, where it first goes wrong.
@@ -107,10 +108,25 @@ fn near(answer: &[u8], token: &[u8], flags: &Flags) -> bool {
     if !is_number(token) {
         return false;
     }
-    let (a, s) = (double(answer), double(token));
+    match by_doubles(double(answer), double(token), flags) {
+        Clear::Near => true,
+        Clear::Far => false,
+        Clear::Unsure => exactly_near(answer, token, flags),
+    }
+}
+
+/// What two doubles, each the nearest one to its token, say for sure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clear {
+    Near,
+    Far,
+    Unsure,
+}
+
+fn by_doubles(a: f64, s: f64, flags: &Flags) -> Clear {
     // The same double, bit for bit.
     if a.to_bits() == s.to_bits() && a.is_normal() {
-        return true;
+        return Clear::Near;
     }
     let error = (s - a).abs();
     let slack = 4.0 * f64::EPSILON * a.abs().max(s.abs()) + 1e-300;
@@ -120,13 +136,13 @@ fn near(answer: &[u8], token: &[u8], flags: &Flags) -> bool {
         let bound = tolerance.approx * scale;
         let margin = slack + 4.0 * f64::EPSILON * bound;
         if error + margin < bound {
-            return true;
+            return Clear::Near;
         }
         // Infinities and what they lead to are never clear.
         let clear = error - margin > bound;
         unsure |= !clear;
     }
-    (unsure || !error.is_finite()) && exactly_near(answer, token, flags)
+    if unsure || !error.is_finite() { Clear::Unsure } else { Clear::Far }
 }
 
 fn double(token: &[u8]) -> f64 {

@@ -86,14 +86,12 @@ impl Pump {
         let Some(file) = &mut self.file else { return Ok(0) };
         let room = usize::try_from(room).unwrap_or(usize::MAX);
         let most = most.min(room.saturating_add(1));
-        let read = match &mut self.outlet {
-            Some(outlet) => outlet.take_from(file, most, room),
-            None => {
-                let mut buffer = [0; CHUNK];
-                let kept = self.keep.saturating_sub(self.kept.len()).min(room);
-                file.read(&mut buffer[..most])
-                    .inspect(|n| self.kept.extend_from_slice(&buffer[..kept.min(*n)]))
-            }
+        let read = if let Some(outlet) = &mut self.outlet {
+            outlet.take_from(file, most, room)
+        } else {
+            let mut buffer = [0; CHUNK];
+            let kept = self.keep.saturating_sub(self.kept.len()).min(room);
+            file.read(&mut buffer[..most]).inspect(|n| self.kept.extend_from_slice(&buffer[..kept.min(*n)]))
         };
         match read {
             Ok(0) => {

@@ -441,17 +441,16 @@ impl<'a> Watch<'a> {
     }
 
     fn sample(&mut self) -> Result<(), SandboxError> {
-        let used = match &self.warm.group {
-            Some(group) => group.memory_now().map_err(SandboxError::host("read the memory of a box"))?.used,
-            None => {
-                let tree = sampled::tree(self.warm.pid);
-                // RLIMIT_DATA bounds everything but the stack, so a process beyond it has its memory there.
-                let bound = self.limits.memory.get();
-                if tree.most > bound.saturating_add(MEMORY_OVERHEAD) && !self.fired(LimitHit::Memory) {
-                    self.event(LimitHit::Memory, tree.most, bound);
-                }
-                tree.rss
+        let used = if let Some(group) = &self.warm.group {
+            group.memory_now().map_err(SandboxError::host("read the memory of a box"))?.used
+        } else {
+            let tree = sampled::tree(self.warm.pid);
+            // RLIMIT_DATA bounds everything but the stack, so a process beyond it has its memory there.
+            let bound = self.limits.memory.get();
+            if tree.most > bound.saturating_add(MEMORY_OVERHEAD) && !self.fired(LimitHit::Memory) {
+                self.event(LimitHit::Memory, tree.most, bound);
             }
+            tree.rss
         };
         self.peak_used = self.peak_used.max(used);
         Ok(())

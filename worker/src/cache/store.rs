@@ -6,11 +6,13 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use nix::sys::stat::futimens;
+use nix::sys::time::TimeSpec;
 use proto::id::Digest;
 use proto::units::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -70,7 +72,7 @@ impl Store {
             return None;
         }
         // Used now: that is what the order of going is made of.
-        let _ = file.set_modified(SystemTime::now());
+        let _ = futimens(&file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW);
         Some(bytes.split_off(32))
     }
 
@@ -123,15 +125,15 @@ impl Store {
         *used = Some(total);
     }
 
-    /// When each was used, where it is, its size.
-    fn entries(&self) -> Vec<(SystemTime, PathBuf, u64)> {
+    /// When each was used (seconds and nanoseconds of the disk's own stamps), where it is, its size.
+    fn entries(&self) -> Vec<((i64, i64), PathBuf, u64)> {
         let folders = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let files = folders
             .filter(|folder| folder.file_name() != UNFINISHED)
             .flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());
         let known = |file: fs::DirEntry| {
             let meta = file.metadata().ok()?;
-            Some((meta.modified().ok()?, file.path(), meta.len()))
+            Some(((meta.mtime(), meta.mtime_nsec()), file.path(), meta.len()))
         };
         files.filter_map(known).collect()
     }

@@ -16,8 +16,9 @@ use proto::units::round_ms;
 use super::case::{self, CaseDone};
 use super::compile::Program;
 use super::course::Course;
+use super::interactive::Room;
 use super::plan::{CasePlan, Plan, Work};
-use super::{Engine, OnProgress, Progress, answers, decide, grader, interactive, skipped, statics};
+use super::{Engine, OnProgress, Progress, answers, decide, grader, skipped, statics};
 use crate::error::JudgeError;
 
 /// The programs that a submission meets, and its own.
@@ -42,7 +43,7 @@ impl Engine {
         let total = plan.cases.len() as u32;
         let scorer = plan.problem.as_deref().and_then(Scorer::new);
         let mut course = Course::new(plan, scorer, policy);
-        let mut transcripts = interactive::Room::default();
+        let mut transcripts = Room::default();
         // What ran ahead, and which cases that is. Dropping it at a failure that decides kills it.
         let (mut ahead, mut started, mut next) = (FuturesOrdered::new(), VecDeque::new(), 0);
         for (index, case) in plan.cases.iter().enumerate() {

@@ -146,7 +146,7 @@ pub(super) async fn spec_of(on: Case<'_>, input: &Data) -> Result<RunSpec, Judge
     files::place(plan, given, spec).await
 }
 
-fn stdin_of(input: &Data) -> Result<Stdin, JudgeError> {
+pub(super) fn stdin_of(input: &Data) -> Result<Stdin, JudgeError> {
     let path = match input {
         Data::Bytes(bytes) => return Ok(Stdin::Bytes(Arc::clone(bytes))),
         Data::File(path) => path,
@@ -176,7 +176,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> JudgeError {
 }
 
 /// The regular files directly in a case's `.files` folder.
-fn read_folder(folder: &Path) -> Result<Vec<BoxFile>, JudgeError> {
+pub(super) fn read_folder(folder: &Path) -> Result<Vec<BoxFile>, JudgeError> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|e| unreadable(folder, &e))? {
         let path = entry.map_err(|e| unreadable(folder, &e))?.path();

@@ -17,6 +17,7 @@ mod decide;
 mod examples;
 mod files;
 mod grader;
+mod inputs;
 mod interactive;
 mod passes;
 mod plan;

@@ -258,7 +258,6 @@ fn from_problem(
             allowed: allowed.join(", "),
         });
     }
-    problem.judgeable().map_err(|e| unsupported(problem, &e))?;
     problem.honourable(maxima).map_err(|e| unsupported(problem, &e))?;
     let limits = run_limits(problem);
     Ok(Plan {

@@ -73,7 +73,7 @@ impl Validators {
     }
 }
 
-async fn compile_all(
+pub(super) async fn compile_all(
     runner: &dyn Runner,
     toolchains: &Arc<Toolchains>,
     plan: &ValidatorPlan,

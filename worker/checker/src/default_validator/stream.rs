@@ -1,13 +1,14 @@
 //! Both sides as streams, through two windows of fixed size: memory stays the same for a gigabyte.
 //!
-//! While bytes are equal they are compared a window at a time, at the speed of memory. At a difference the
-//! walk goes back to the white space before its token and on token by token, until enough of them in a row
-//! were equal to the byte. Lines are counted only when there is a difference to report, by reading the
-//! stream once more up to it.
+//! What is equal in both windows, white space aside, `quick` skips at the speed of memory; what it does not
+//! understand is taken token by token. Where white space counts, whole windows are compared while they are
+//! equal, and after a difference tokens, until enough of them in a row were equal to the byte. Lines are
+//! counted only when there is a difference to report, by reading the stream once more up to it.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::DifferenceKind::{Missing, Number, Space, Token, Trailing};
+use super::quick::{self, boundary, equal_prefix};
 use super::{Comparison, Difference, DifferenceKind, Flags, is_number, is_space, near};
 use crate::excerpt::quote;
 
@@ -36,6 +37,11 @@ impl<'a, R: Read> Side<'a, R> {
 
     fn rest(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
+    }
+
+    /// Fills the window when little is left in it: moving the rest for every token would cost more than all else.
+    fn refill(&mut self) -> io::Result<()> {
+        if self.end - self.start < self.buffer.len() / 4 { self.fill() } else { Ok(()) }
     }
 
     fn at(&self) -> u64 {
@@ -148,6 +154,28 @@ struct Walk<'a, 'f, A, O> {
 
 impl<A: Read, O: Read> Walk<'_, '_, A, O> {
     fn run(&mut self) -> io::Result<Option<Found>> {
+        if self.flags.space_change_sensitive { self.run_spaced() } else { self.run_tokens() }
+    }
+
+    /// White space only separates.
+    fn run_tokens(&mut self) -> io::Result<Option<Found>> {
+        loop {
+            self.answer.refill()?;
+            self.output.refill()?;
+            let (a, o) = quick::skip(self.answer.rest(), self.output.rest(), self.flags);
+            self.answer.start += a;
+            self.output.start += o;
+            // One step at least, so that the walk goes on whatever was skipped.
+            match self.step()? {
+                Step::Over => return Ok(None),
+                Step::Differs(found) => return Ok(Some(found)),
+                Step::Same | Step::Alike => {}
+            }
+        }
+    }
+
+    /// White space counts.
+    fn run_spaced(&mut self) -> io::Result<Option<Found>> {
         loop {
             if self.equal_windows()? {
                 return Ok(None);
@@ -298,34 +326,6 @@ enum Step {
 
 fn space_run(text: &[u8]) -> usize {
     text.iter().position(|b| !is_space(*b)).unwrap_or(text.len())
-}
-
-/// How many bytes at the front of two equally long slices are equal.
-fn equal_prefix(a: &[u8], b: &[u8]) -> usize {
-    const BLOCK: usize = 4096;
-    const WORD: usize = 8;
-    // The first block word by word, because differences often follow each other closely.
-    let mut at = 0;
-    let words = |a: &[u8], b: &[u8]| {
-        let pairs = a.chunks_exact(WORD).zip(b.chunks_exact(WORD));
-        pairs.take_while(|(x, y)| x == y).count() * WORD
-    };
-    let head = a.len().min(BLOCK);
-    at += words(&a[..head], &b[..head]);
-    if at + WORD > head && head == BLOCK {
-        while at + BLOCK <= a.len() && a[at..at + BLOCK] == b[at..at + BLOCK] {
-            at += BLOCK;
-        }
-        at += words(&a[at..], &b[at..]);
-    }
-    at + a[at..].iter().zip(&b[at..]).take_while(|(x, y)| x == y).count()
-}
-
-/// The start of the white space before the last token in `text`; 0 when it is all one token.
-fn boundary(text: &[u8]) -> usize {
-    let token = text.iter().rev().take_while(|b| !is_space(**b)).count();
-    let space = text[..text.len() - token].iter().rev().take_while(|b| is_space(**b)).count();
-    text.len() - token - space
 }
 
 /// Line and byte column, both from 1, of an offset in a stream.

@@ -1,0 +1,164 @@
+//! CMS, the Italian format: `task.yaml`, `input/`, `output/`, `gen/GEN`, `sol/`, `check/` (or `cor/`), `att/`.
+//!
+//! Task types Batch and Communication. Checkers and managers are binaries there; their sources beside them are
+//! what is carried over, because no binary of somebody else's is run here.
+
+mod programs;
+mod subtasks;
+
+use problem::score::Score;
+use problem::tree::Tree;
+use problem::yaml::{self, Fields};
+
+use crate::draft::{Case, Draft};
+use crate::write::Content;
+use crate::{Format, Log, Options};
+
+pub(crate) const FILE: &str = Format::Cms.marker();
+
+/// Most tests read.
+const MAX_TESTS: u64 = 10_000;
+
+/// Keys that say nothing about judging.
+const SILENT: [&str; 31] = [
+    "author",
+    "version",
+    "tags",
+    "primary_language",
+    "languages",
+    "statements",
+    "token_mode",
+    "token_max_number",
+    "token_min_interval",
+    "token_gen_initial",
+    "token_gen_number",
+    "token_gen_interval",
+    "token_gen_max",
+    "token_initial",
+    "token_total",
+    "token_max",
+    "token_gen_time",
+    "max_submission_number",
+    "max_user_test_number",
+    "min_submission_interval",
+    "min_user_test_interval",
+    "feedback_level",
+    "score_mode",
+    "title_translations",
+    "submission_format",
+    "difficulty",
+    "syllabuslevel",
+    "only_gen",
+    "editor",
+    "category",
+    "source",
+];
+
+const KNOWN: &str = "`name`, `title`, `time_limit`, `memory_limit`, `n_input`, `infile`, `outfile`, `total_value`, \
+                     `score_type`, `score_type_parameters`, `score_precision`, `public_testcases`, `num_processes`, \
+                     `output_only`";
+
+pub(crate) fn read(tree: &Tree, options: &Options, log: &mut Log) -> Option<Draft> {
+    let text = tree.text(FILE, yaml::MAX_BYTES, &mut log.findings)?;
+    let mut top = yaml::read(FILE, &text, &mut log.findings)?;
+    let name = one_of(&mut top, ["name", "nome_breve"], log).unwrap_or_else(|| "task".to_owned());
+    let title = one_of(&mut top, ["title", "nome"], log).unwrap_or_else(|| name.clone());
+    let language =
+        top.text("primary_language", &mut log.findings).map_or_else(|| "it".to_owned(), |(code, _)| code);
+    let mut draft =
+        Draft { main: FILE, identity: name, titles: vec![("en".to_owned(), title)], ..Draft::default() };
+    if top.boolean("output_only", &mut log.findings) == Some(true) {
+        log.refuse(FILE, None, "`output_only` tasks take one file for each test; in a package that is `type: submit-answer`, and what it is handed in as has to be decided by hand");
+        return None;
+    }
+    limits(&mut top, &mut draft, log);
+    let programs = programs::read(tree, &mut top, &mut draft, log);
+    let layout = subtasks::read(tree, &mut top, programs, options, log);
+    if let Some(layout) = layout {
+        tests(tree, layout.tests, &mut draft, log);
+        draft.parts = Some(layout.parts);
+    }
+    dropped(&mut top, log);
+    top.ignore(&SILENT);
+    top.finish(true, KNOWN, &mut log.findings);
+    attachments(tree, &language, &mut draft, log);
+    Some(draft)
+}
+
+/// The value of the newer of two names for a key, or of the older.
+fn one_of(top: &mut Fields<'_>, names: [&str; 2], log: &mut Log) -> Option<String> {
+    let [new, old] = names.map(|name| top.text(name, &mut log.findings).map(|(text, _)| text));
+    new.or(old)
+}
+
+fn limits(top: &mut Fields<'_>, draft: &mut Draft, log: &mut Log) {
+    for key in ["time_limit", "timeout"] {
+        if let Some((seconds, _)) = top.positive(key, "seconds", 100_000.0, &mut log.findings) {
+            draft.time_ms = draft.time_ms.or(Some((seconds * 1000.0).round() as u64).filter(|ms| *ms > 0));
+        }
+    }
+    for key in ["memory_limit", "memlimit"] {
+        if let Some(mib) = top.whole(key, "MiB", 1 << 20, &mut log.findings) {
+            draft.memory_bytes = draft.memory_bytes.or(Some(mib << 20));
+        }
+    }
+}
+
+fn dropped(top: &mut Fields<'_>, log: &mut Log) {
+    for (key, what) in [
+        ("public_testcases", "which results contestants see is the judge's policy"),
+        ("risultati", "which results contestants see is the judge's policy"),
+        ("score_precision", "scores are exact and never rounded before they are shown"),
+    ] {
+        if let Some(node) = top.take(key) {
+            log.change(FILE, Some(node.line), format!("`{key}` is left out: {what}"));
+        }
+    }
+}
+
+fn tests(tree: &Tree, count: u64, draft: &mut Draft, log: &mut Log) {
+    for i in 0..count {
+        let mut content = |folder: &str| {
+            let path = format!("{folder}/{folder}{i}.txt");
+            match tree.files.get(&path) {
+                Some(entry) => Some(Content::File(entry.disk.clone())),
+                None => {
+                    log.refuse(
+                        &path,
+                        None,
+                        "the file is missing; generate the tests first (cmsMake), nothing is run here",
+                    );
+                    None
+                }
+            }
+        };
+        if let (Some(input), Some(answer)) = (content("input"), content("output")) {
+            draft.cases.push(Case { input, answer, sample: false });
+        }
+    }
+}
+
+/// Attachments, and the statement.
+fn attachments(tree: &Tree, language: &str, draft: &mut Draft, log: &mut Log) {
+    let mut any = false;
+    for (path, entry) in tree.under("att") {
+        any = true;
+        draft.files.insert(format!("attachments/{path}"), Content::File(entry.disk.clone()));
+    }
+    if any {
+        log.change("att", None, "attachments stay attachments; examples among them are not made samples, because nothing says which they are");
+    }
+    let plain =
+        language.len() <= 8 && language.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_' || b == b'-');
+    let code = if plain { language } else { "it" };
+    for path in ["statement/statement.pdf", "testo/testo.pdf"] {
+        if let Some(entry) = tree.files.get(path) {
+            draft.files.insert(format!("statement/problem.{code}.pdf"), Content::File(entry.disk.clone()));
+        }
+    }
+}
+
+/// Whole points, as the parameters of score types have them.
+fn score(text: &str) -> Option<Score> {
+    Score::parse(text).filter(|score| !score.is_negative())
+}

@@ -1,0 +1,164 @@
+//! What decides in a CMS task, and what is compiled with solutions.
+
+use problem::tree::{Entry, Tree};
+use problem::yaml::Fields;
+
+use super::FILE;
+use crate::Log;
+use crate::draft::Draft;
+use crate::write::Content;
+
+/// Largest source carried over.
+const MAX_SOURCE: u64 = 4 << 20;
+
+/// Whether outcomes can be parts of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deciding {
+    /// Right or wrong.
+    WholeOnly,
+    /// Anything from 0 to 1.
+    Parts,
+}
+
+pub(super) fn read(tree: &Tree, top: &mut Fields<'_>, draft: &mut Draft, log: &mut Log) -> Deciding {
+    let processes = top.whole("num_processes", "processes", 1000, &mut log.findings).unwrap_or(1);
+    let mut file = |key: &str, default: &str| match top.text(key, &mut log.findings) {
+        Some((name, _)) => name,
+        None => default.to_owned(),
+    };
+    let (infile, outfile) = (file("infile", "input.txt"), file("outfile", "output.txt"));
+    solutions(tree, draft, log);
+    if let Some(at) = ["check/manager", "cor/manager"].into_iter().find(|path| exists(tree, path)) {
+        communication(tree, at, processes, draft, log);
+        return Deciding::Parts;
+    }
+    draft.input_file = Some(infile).filter(|name| !name.is_empty());
+    draft.output_file = Some(outfile).filter(|name| !name.is_empty());
+    compiled_with(tree, "grader", draft, log);
+    let Some(at) = ["check/checker", "cor/correttore"].into_iter().find(|path| exists(tree, path)) else {
+        draft.validator_args = vec!["case_sensitive".to_owned()];
+        log.change(FILE, None, "outputs are compared token by token; CMS compares lines, with blanks between tokens and at line ends aside");
+        return Deciding::WholeOnly;
+    };
+    if wrapped(tree, at, "checker", "", draft, log) {
+        draft.told_points = true;
+    }
+    Deciding::Parts
+}
+
+/// Whether the binary is there, or a source of it.
+fn exists(tree: &Tree, path: &str) -> bool {
+    tree.files.contains_key(path) || source(tree, path).is_some()
+}
+
+fn source<'a>(tree: &'a Tree, path: &str) -> Option<(String, &'a Entry)> {
+    ["cpp", "cc", "cxx", "c"].into_iter().find_map(|extension| {
+        let path = format!("{path}.{extension}");
+        Some((path.clone(), tree.files.get(&path)?))
+    })
+}
+
+/// The program's source behind an output validator that speaks CMS to it; false when there is none to use.
+fn wrapped(tree: &Tree, at: &str, artifact: &str, define: &str, draft: &mut Draft, log: &mut Log) -> bool {
+    let Some((path, entry)) = source(tree, at).filter(|(_, entry)| entry.size <= MAX_SOURCE) else {
+        log.refuse(at, None, format!("there is a binary and no source of it: put its C++ source beside it as `{at}.cpp`; no binary of a package is run"));
+        return false;
+    };
+    let language = if path.ends_with(".c") { "-x c" } else { "-x c++ -std=gnu++17" };
+    let (folder, link) = ("output_validator", if path.ends_with(".c") { " -lm" } else { "" });
+    let build = format!(
+        "#!/bin/sh\n# Written by `tribunal problem import`.\nset -e\ng++ {language} -O2 -pipe -o {artifact} program.src{link}\n\
+         g++ -x c++ -std=gnu++17 -O2 -pipe {define}-o run shim.src\n"
+    );
+    let home = at.rsplit_once('/').map_or("", |(folder, _)| folder);
+    for (name, header) in tree.under(home).filter(|(name, entry)| is_header(name) && entry.size <= MAX_SOURCE)
+    {
+        draft.files.insert(format!("{folder}/{name}"), Content::File(header.disk.clone()));
+    }
+    draft.files.insert(format!("{folder}/program.src"), Content::File(entry.disk.clone()));
+    draft
+        .files
+        .insert(format!("{folder}/shim.src"), Content::Bytes(include_bytes!("../shims/cms.cc").to_vec()));
+    draft.files.insert(format!("{folder}/build"), Content::Script(build.into_bytes()));
+    log.change(&path, None, format!("the {artifact} becomes the output validator: it is compiled from its source, and `shim.src`, written by the importer, starts it and turns its outcome into the format's exit status and score"));
+    true
+}
+
+/// A manager that talks with the stub of the submission.
+fn communication(tree: &Tree, at: &str, processes: u64, draft: &mut Draft, log: &mut Log) {
+    if processes != 1 {
+        let message = format!(
+            "`num_processes` is {processes}; in a package the validator talks with one program, so this task cannot be carried over"
+        );
+        log.refuse(FILE, None, message);
+    }
+    draft.interactive = true;
+    draft.told_points = true;
+    // Stubs open what their arguments name.
+    draft.args = vec!["/dev/stdin".to_owned(), "/dev/stdout".to_owned()];
+    wrapped(tree, at, "manager", "-DMANAGER ", draft, log);
+    compiled_with(tree, "stub", draft, log);
+    log.change(FILE, None, "Communication becomes an interactive problem: the manager's pipes lead to the submission's stdin and stdout, which its arguments name, and what the stub prints for itself would be part of the talk");
+    log.change(FILE, None, "the submission sees the end of its input when the manager ends, not when the manager closes its pipe");
+}
+
+/// Graders or stubs, and the headers beside them, for the languages that compile all sources together.
+fn compiled_with(tree: &Tree, stem: &str, draft: &mut Draft, log: &mut Log) {
+    let mut found = false;
+    for (name, entry) in tree.under("sol").filter(|(_, entry)| entry.size <= MAX_SOURCE) {
+        match name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('.')) {
+            Some("cpp" | "cc" | "cxx") => {
+                found = true;
+                draft.files.insert(format!("include/cpp/{name}"), Content::File(entry.disk.clone()));
+            }
+            Some(_) if !is_header(name) => {
+                log.change(&format!("sol/{name}"), None, "left out: only C++ graders and stubs are carried over, and other languages are judged without");
+            }
+            _ => {}
+        }
+    }
+    if !found {
+        return;
+    }
+    for (name, entry) in tree.under("sol").filter(|(name, entry)| is_header(name) && entry.size <= MAX_SOURCE)
+    {
+        draft.files.insert(format!("include/cpp/{name}"), Content::File(entry.disk.clone()));
+    }
+    log.change(
+        "sol",
+        None,
+        format!(
+            "`{stem}` and the headers beside it become `include/cpp/`, compiled with every submission in C++"
+        ),
+    );
+}
+
+fn is_header(name: &str) -> bool {
+    !name.contains('/') && name.rsplit_once('.').is_some_and(|(_, e)| matches!(e, "h" | "hpp" | "hh"))
+}
+
+/// CMS expects nothing of solutions; only those with a name that says so are taken for right.
+fn solutions(tree: &Tree, draft: &mut Draft, log: &mut Log) {
+    let mut left = Vec::new();
+    for (name, entry) in
+        tree.under("sol").filter(|(name, entry)| !name.contains('/') && entry.size <= MAX_SOURCE)
+    {
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+        let code = matches!(
+            extension,
+            "cpp" | "cc" | "c" | "py" | "java" | "pas" | "rs" | "go" | "kt" | "cs" | "hs"
+        );
+        match stem {
+            _ if !code => {}
+            "grader" | "stub" => {}
+            "solution" | "soluzione" | "sol" => {
+                draft.files.insert(format!("submissions/accepted/{name}"), Content::File(entry.disk.clone()));
+            }
+            _ => left.push(name),
+        }
+    }
+    if !left.is_empty() {
+        let shown: Vec<&str> = left.iter().take(10).copied().collect();
+        log.change("sol", None, format!("{} are left out: nothing says which verdict they should get; only `solution` and `soluzione` are taken for right", shown.join(", ")));
+    }
+}

@@ -1,0 +1,365 @@
+//! DMOJ's tests: a list of cases and batches, or patterns over the names of files.
+
+use std::collections::BTreeMap;
+
+use problem::score::Score;
+use problem::yaml::{Fields, Node, Value};
+use regex::{Regex, RegexBuilder};
+
+use super::{FILE, Store, scalar};
+use crate::draft::{Case, Draft, How, Need, Part};
+use crate::write::Content;
+use crate::{Log, Options};
+
+/// Most cases read.
+const MAX_CASES: usize = 10_000;
+/// Compiled size of a pattern, in bytes.
+const MAX_PATTERN: usize = 1 << 20;
+
+/// DMOJ's own pattern without its look-ahead, which asks for `.in` or `in` somewhere in the name.
+const DEFAULT_PATTERN: &str = r"^.*?(?:(?:^|\W)(?P<batch>\d+)[^\d\s]+)?(?P<case>\d+)[^\d\s]*$";
+
+/// What a case says or inherits.
+#[derive(Debug, Clone)]
+struct Inherited {
+    points: Score,
+    output: Option<String>,
+}
+
+/// Parts so far.
+struct Made<'a, 'b> {
+    store: &'a Store<'b>,
+    draft: &'a mut Draft,
+    parts: Vec<Part>,
+    /// Part of each batch, by its number.
+    batches: Vec<usize>,
+}
+
+pub(super) fn read(
+    top: &mut Fields<'_>,
+    store: &Store<'_>,
+    options: &Options,
+    draft: &mut Draft,
+    log: &mut Log,
+) {
+    let points = points(top, log).unwrap_or(Score::ONE);
+    let inherited = Inherited { points, output: top.text("out", &mut log.findings).map(|(out, _)| out) };
+    let line = top.line_of("short_circuit");
+    let chained = top.boolean("short_circuit", &mut log.findings).unwrap_or(false);
+    let mut made = Made { store, draft, parts: Vec::new(), batches: Vec::new() };
+    let pretests = top.take("pretest_test_cases");
+    if let Some(node) = &pretests {
+        made.list(node, &inherited, log);
+        let cases: Vec<usize> = made.parts.drain(..).flat_map(|part| part.cases).collect();
+        made.batches.clear();
+        made.parts = vec![part("pretests", Score::ZERO, How::All, cases, Some(node.line))];
+        log.change(FILE, Some(node.line), "pretests are a group that is worth nothing and that every other group waits for; judging them alone is not possible");
+    }
+    match top.take("test_cases") {
+        Some(node) => match &node.value {
+            Value::List(_) => made.list(&node, &inherited, log),
+            Value::Map(entries) => {
+                let fields = Fields::nested(FILE, "test_cases", node.line, entries.clone());
+                made.patterns(Some(fields), node.line, &inherited, log);
+            }
+            Value::Null | Value::Bool(_) | Value::Number(..) | Value::Text(_) => {
+                log.refuse(
+                    FILE,
+                    Some(node.line),
+                    "`test_cases` is neither a list of cases nor a mapping with patterns",
+                );
+            }
+        },
+        None if store.archive.is_some() => made.patterns(None, 1, &inherited, log),
+        None => log.refuse(FILE, None, "`test_cases` is missing"),
+    }
+    let (mut parts, has_pretests) = (made.parts, pretests.is_some());
+    waiting(&mut parts, has_pretests, chained, line, log);
+    let equal = parts
+        .iter()
+        .all(|part| part.how != How::All && part.points == parts[0].points && part.needs.is_empty());
+    if equal && parts.len() > 1 {
+        let total =
+            parts.iter().try_fold(Score::ZERO, |all, part| all.plus(part.points)).unwrap_or(Score::ZERO);
+        parts =
+            vec![part("tests", total, How::Each, parts.iter().flat_map(|p| p.cases.clone()).collect(), None)];
+    }
+    if !options.pass_fail {
+        log.change(FILE, None, "the package is scored by its points; whether a part of them counts is set on the DMOJ site and not here: use `--pass-fail` where it does not");
+    }
+    draft.parts = Some(parts);
+}
+
+/// What has to pass before a part is run.
+fn waiting(parts: &mut [Part], pretests: bool, chained: bool, line: Option<u32>, log: &mut Log) {
+    if chained {
+        log.change(FILE, line, "`short_circuit`: each group waits for the one before it");
+    }
+    for at in 1..parts.len() {
+        let before = if chained { Some(at - 1) } else { pretests.then_some(0) };
+        if let Some(before) = before.map(Need::Part)
+            && !parts[at].needs.contains(&before)
+        {
+            parts[at].needs.push(before);
+        }
+    }
+}
+
+fn part(name: &str, points: Score, how: How, cases: Vec<usize>, line: Option<u32>) -> Part {
+    Part { name: name.to_owned(), points, how, cases, needs: Vec::new(), line, input_args: Vec::new() }
+}
+
+fn points(fields: &mut Fields<'_>, log: &mut Log) -> Option<Score> {
+    let (_, text, line) = fields.number("points", &mut log.findings)?;
+    let score = Score::parse(&text).filter(|score| !score.is_negative());
+    if score.is_none() {
+        let shown: String = text.chars().take(40).collect();
+        log.refuse(
+            FILE,
+            Some(line),
+            format!("`points` is `{shown}`; a number that is not negative is needed"),
+        );
+    }
+    score
+}
+
+fn mapping<'f>(node: &Node, log: &mut Log) -> Option<Fields<'f>> {
+    if let Value::Map(entries) = &node.value {
+        return Some(Fields::nested(FILE, "test_cases", node.line, entries.clone()));
+    }
+    log.refuse(FILE, Some(node.line), "a case is a mapping such as `{in: 1.in, out: 1.out, points: 10}`");
+    None
+}
+
+impl Made<'_, '_> {
+    fn list(&mut self, node: &Node, inherited: &Inherited, log: &mut Log) {
+        let Value::List(items) = &node.value else {
+            return log.refuse(FILE, Some(node.line), "a list of cases is needed");
+        };
+        for item in items {
+            let Some(mut fields) = mapping(item, log) else { continue };
+            let own = Inherited {
+                points: points(&mut fields, log).unwrap_or(inherited.points),
+                output: fields
+                    .text("out", &mut log.findings)
+                    .map(|(out, _)| out)
+                    .or_else(|| inherited.output.clone()),
+            };
+            match fields.take("batched") {
+                Some(batch) => self.batch(&batch, fields, &own, log),
+                None => {
+                    if let Some(case) = self.case(fields, &own, item.line, log) {
+                        let name = format!("case-{}", case + 1);
+                        self.parts.push(part(&name, own.points, How::Least, vec![case], Some(item.line)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn batch(&mut self, batch: &Node, mut fields: Fields<'_>, own: &Inherited, log: &mut Log) {
+        let Value::List(items) = &batch.value else {
+            return log.refuse(FILE, Some(batch.line), "`batched` is no list of cases");
+        };
+        let mut cases = Vec::new();
+        for item in items {
+            let Some(mut inner) = mapping(item, log) else { continue };
+            if let Some(nested) = inner.take("batched") {
+                log.refuse(FILE, Some(nested.line), "a batch lies in a batch; DMOJ knows no such thing");
+                continue;
+            }
+            if inner.take("points").is_some() {
+                log.change(
+                    FILE,
+                    Some(item.line),
+                    "points of a case inside a batch are left out: the batch gives its own, all or nothing",
+                );
+            }
+            let output =
+                inner.text("out", &mut log.findings).map(|(out, _)| out).or_else(|| own.output.clone());
+            cases.extend(self.case(inner, &Inherited { points: own.points, output }, item.line, log));
+        }
+        let name = format!("batch-{}", self.batches.len() + 1);
+        let mut made = part(&name, own.points, How::All, cases, Some(batch.line));
+        if let Some(node) = fields.take("dependencies") {
+            made.needs = self.needs(&node, log);
+        }
+        fields.finish(true, "`batched`, `points`, `dependencies`, `out`", &mut log.findings);
+        self.batches.push(self.parts.len());
+        self.parts.push(made);
+    }
+
+    fn needs(&self, node: &Node, log: &mut Log) -> Vec<Need> {
+        let items = match &node.value {
+            Value::List(items) => items.clone(),
+            _ => vec![node.clone()],
+        };
+        let mut needs = Vec::new();
+        for item in items {
+            let number = scalar(&item.value).and_then(|text| text.parse::<usize>().ok());
+            match number.and_then(|n| self.batches.get(n.checked_sub(1)?)) {
+                Some(at) => needs.push(Need::Part(*at)),
+                None => log.refuse(
+                    FILE,
+                    Some(item.line),
+                    "`dependencies` names numbers of batches before this one, from 1",
+                ),
+            }
+        }
+        needs
+    }
+
+    fn case(&mut self, mut fields: Fields<'_>, own: &Inherited, line: u32, log: &mut Log) -> Option<usize> {
+        let input = fields.text("in", &mut log.findings).map(|(input, _)| input);
+        for key in ["checker", "generator", "generator_args", "io_redirects", "output_limit_length"] {
+            if let Some(node) = fields.take(key) {
+                log.refuse(
+                    FILE,
+                    Some(node.line),
+                    format!(
+                        "`{key}` of a single case cannot be carried over; a package has one for all its cases"
+                    ),
+                );
+            }
+        }
+        fields.ignore(&["output_prefix_length", "binary_data", "wall_time_factor"]);
+        fields.finish(true, "`in`, `out`, `points`", &mut log.findings);
+        let (Some(input), Some(output)) = (input, own.output.clone()) else {
+            log.refuse(FILE, Some(line), "the case needs `in` and `out`");
+            return None;
+        };
+        self.add(&input, &output, line, log)
+    }
+
+    fn add(&mut self, input: &str, output: &str, line: u32, log: &mut Log) -> Option<usize> {
+        if self.draft.cases.len() >= MAX_CASES {
+            log.refuse(FILE, Some(line), format!("there are more than {MAX_CASES} cases"));
+            return None;
+        }
+        let (input, answer) = (self.content(input, line, log)?, self.content(output, line, log)?);
+        self.draft.cases.push(Case { input, answer, sample: false });
+        Some(self.draft.cases.len() - 1)
+    }
+
+    /// A file of the problem with its line ends as DMOJ gives them.
+    fn content(&self, path: &str, line: u32, log: &mut Log) -> Option<Content> {
+        let Some(at) = self.store.find(path) else {
+            let shown: String = path.chars().take(100).collect();
+            log.refuse(FILE, Some(line), format!("`{shown}` is neither beside init.yml nor in the archive"));
+            return None;
+        };
+        if self.store.binary {
+            return Some(Content::File(at));
+        }
+        match std::fs::read(&at) {
+            Ok(bytes) if bytes.contains(&b'\r') => {
+                let text = bytes.split(|b| *b == b'\r').enumerate().flat_map(|(i, piece)| {
+                    let cut = i > 0 && piece.first() == Some(&b'\n');
+                    let end: &[u8] = if i > 0 { b"\n" } else { b"" };
+                    end.iter().chain(if cut { &piece[1..] } else { piece }).copied().collect::<Vec<u8>>()
+                });
+                Some(Content::Bytes(text.collect()))
+            }
+            Ok(_) => Some(Content::File(at)),
+            Err(e) => {
+                log.refuse(path, None, format!("the file cannot be read: {e}"));
+                None
+            }
+        }
+    }
+
+    /// Cases by the names of files: numbers in them order cases and batches.
+    fn patterns(&mut self, fields: Option<Fields<'_>>, line: u32, inherited: &Inherited, log: &mut Log) {
+        let mut fields = fields.unwrap_or_else(|| Fields::nested(FILE, "test_cases", line, Vec::new()));
+        let input = pattern(&mut fields, "input_format", log);
+        let output = pattern(&mut fields, "output_format", log);
+        let points: Vec<Score> = match fields.words("case_points", &mut log.findings) {
+            Some((words, _)) => words.iter().filter_map(|word| Score::parse(word)).collect(),
+            None => Vec::new(),
+        };
+        fields.finish(true, "`input_format`, `output_format`, `case_points`", &mut log.findings);
+        let (Some(input), Some(output)) = (input, output) else { return };
+        let (inputs, outputs) = (self.matching(&input, "in", log), self.matching(&output, "out", log));
+        if inputs.is_empty() {
+            return log.refuse(FILE, Some(line), "no file's name fits `input_format`");
+        }
+        // By the batch's number, or by the case's own where it is in none.
+        let mut groups: BTreeMap<(Number, bool), Vec<(Number, String, String)>> = BTreeMap::new();
+        for (key, name) in &inputs {
+            let Some(answer) = outputs.get(key) else {
+                log.refuse(FILE, Some(line), format!("`{name}` has no output file by `output_format`"));
+                continue;
+            };
+            let (batch, case) = key.clone();
+            let group = batch.map_or_else(|| (case.clone(), false), |batch| (batch, true));
+            groups.entry(group).or_default().push((case, name.clone(), answer.clone()));
+        }
+        for (i, ((_, batched), mut files)) in groups.into_iter().enumerate() {
+            files.sort();
+            let cases: Vec<usize> =
+                files.iter().filter_map(|(_, input, answer)| self.add(input, answer, line, log)).collect();
+            let worth = points.get(i).copied().unwrap_or(inherited.points);
+            let (name, how) = if batched { ("batch", How::All) } else { ("case", How::Least) };
+            self.parts.push(part(&format!("{name}-{}", i + 1), worth, how, cases, Some(line)));
+        }
+    }
+
+    fn matching(
+        &self,
+        pattern: &Option<Regex>,
+        word: &str,
+        log: &mut Log,
+    ) -> BTreeMap<(Option<Number>, Number), String> {
+        let default = Regex::new(DEFAULT_PATTERN).ok();
+        let mut found = BTreeMap::new();
+        for name in self.store.names() {
+            let usual = || name.contains(&format!(".{word}")) || name.starts_with(word);
+            let regex = match pattern {
+                Some(regex) => Some(regex),
+                None if usual() => default.as_ref(),
+                None => None,
+            };
+            let Some(captures) = regex.and_then(|regex| regex.captures(name)) else { continue };
+            let group = |name: &str| captures.name(name).map(|m| Number::of(m.as_str()));
+            if let Some(case) = group("case") {
+                if let Some(other) = found.insert((group("batch"), case), name.clone()) {
+                    let message = format!(
+                        "`{other}` and `{name}` have the same numbers; patterns have to tell them apart"
+                    );
+                    log.refuse(FILE, None, message);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// A number, or a word where there is none; numbers come first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Number {
+    Of(u64),
+    Word(String),
+}
+
+impl Number {
+    fn of(text: &str) -> Self {
+        text.parse().map_or_else(|_| Number::Word(text.to_owned()), Number::Of)
+    }
+}
+
+/// A pattern of the problem's own; the inner `None` stands for DMOJ's.
+fn pattern(fields: &mut Fields<'_>, key: &str, log: &mut Log) -> Option<Option<Regex>> {
+    let Some((text, line)) = fields.text(key, &mut log.findings) else { return Some(None) };
+    // As Python's `match`, which DMOJ uses: at the start of the name.
+    match RegexBuilder::new(&format!("^(?:{text})")).size_limit(MAX_PATTERN).build() {
+        Ok(regex) if regex.capture_names().flatten().any(|name| name == "case") => Some(Some(regex)),
+        Ok(_) => {
+            log.refuse(FILE, Some(line), format!("`{key}` has no group `(?P<case>…)`"));
+            None
+        }
+        Err(_) => {
+            log.refuse(FILE, Some(line), format!("`{key}` is no pattern that can be used: Python's without look-around and back-references are, of a reasonable size"));
+            None
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Problems of DMOJ become packages that mean the same, or are refused with their place.
+
+mod common;
+
+use std::io::Write as _;
+
+use common::{Home, groups, told};
+use import::{Format, Options};
+use problem::model::{ProblemKind, Protocol, Validator};
+
+fn home(init: &str) -> Home {
+    let home = Home::of(&[("init.yml", init)]);
+    for i in 1..=4 {
+        home.put(&format!("{i}.in"), format!("{i}\n"));
+        home.put(&format!("{i}.out"), format!("{}\n", i * 2));
+    }
+    home
+}
+
+const LIST: &str =
+    "test_cases:\n- {in: 1.in, out: 1.out, points: 10}\n- {in: 2.in, out: 2.out, points: 10}\n";
+
+#[test]
+fn cases_with_equal_points_share_them() {
+    let home = home(&format!("{LIST}checker: identical\n"));
+    let (imported, problem) = home.import();
+    assert_eq!((imported.format, problem.kind), (Format::Dmoj, ProblemKind::Scoring));
+    assert_eq!(problem.sidecar.checker.as_deref(), Some("exact"));
+    assert!(home.made("data/secret/test_group.yaml").contains("max_score: 20\nscore_aggregation: sum"));
+    assert!(told(&imported, "no time limit") && told(&imported, "no memory limit"));
+}
+
+#[test]
+fn batches_dependencies_and_pretests_become_groups() {
+    let init = "pretest_test_cases:\n- {in: 1.in, out: 1.out}\ntest_cases:\n- batched:\n  - {in: 1.in, out: 1.out}\n  - {in: 2.in, out: 2.out}\n  points: 30\n\
+                - {in: 3.in, out: 3.out, points: 20}\n- batched:\n  - {in: 4.in, out: 4.out}\n  points: 50\n  dependencies: [1]\n";
+    let (_, problem) = home(init).import();
+    assert_eq!(
+        groups(&problem),
+        [
+            "01-pretests PassFail 0 1 []",
+            "02-batch-1 PassFail 30 2 [secret/01-pretests]",
+            "03-case-4 Min 20 1 [secret/01-pretests]",
+            "04-batch-2 PassFail 50 1 [secret/02-batch-1 secret/01-pretests]",
+        ]
+    );
+}
+
+#[test]
+fn short_circuit_makes_each_group_wait_for_the_one_before() {
+    let (_, problem) = home(&format!("short_circuit: true\n{LIST}")).import();
+    assert_eq!(
+        groups(&problem),
+        [
+            "01-case-1-all PassFail 0 1 []",
+            "02-case-1 Min 10 1 []",
+            "03-case-2 Min 10 1 [secret/01-case-1-all]"
+        ]
+    );
+}
+
+#[test]
+fn an_archive_and_patterns_find_cases_and_batches() {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in [
+        ("a.1-1.in", "1\r\n"),
+        ("a.1-1.out", "1\n"),
+        ("a.1-2.in", "2\n"),
+        ("a.1-2.out", "2\n"),
+        ("a.10.in", "3\n"),
+        ("a.10.out", "3\n"),
+        ("readme", ""),
+    ] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    let bytes = zip.finish().unwrap().into_inner();
+    let own = "archive: data.zip\npoints: 5\ntest_cases:\n  input_format: '^a\\.(?:(?P<batch>\\d+)-)?(?P<case>\\d+)\\.in$'\n  output_format: '^a\\.(?:(?P<batch>\\d+)-)?(?P<case>\\d+)\\.out$'\n  case_points: [7]\n";
+    for init in [own, "archive: data.zip\n"] {
+        let home = Home::of(&[("init.yml", init)]);
+        home.put("data.zip", &bytes);
+        let (_, problem) = home.import();
+        assert_eq!(problem.cases.len(), 3, "{init}");
+        if init == own {
+            assert_eq!(groups(&problem), ["01-batch-1 PassFail 7 2 []", "02-case-2 Min 5 1 []"]);
+            let first = problem.cases.iter().find(|case| case.name.ends_with("/01")).unwrap();
+            assert_eq!(common::read(&first.input), "1\n", "DMOJ gives programs plain line ends");
+        }
+    }
+}
+
+#[test]
+fn checkers_by_name_say_what_is_different() {
+    for (checker, flags, named, told_words) in [
+        ("standard", &["case_sensitive"][..], None, "line break"),
+        ("easy", &[], None, "another order"),
+        ("identical", &[], Some("exact"), ""),
+        ("rstripped", &[], Some("lines"), "empty lines"),
+        ("linecount", &[], Some("lines"), "share of right lines"),
+        ("sorted", &[], Some("sorted"), "blanks inside"),
+        ("{name: sorted, args: {split_on: whitespace}}", &[], Some("unordered"), ""),
+        ("unordered", &[], Some("unordered"), ""),
+        ("floats", &["case_sensitive", "float_tolerance", "1e-6"], None, "grammar"),
+        (
+            "{name: floats, args: {precision: 4, error_mode: absolute}}",
+            &["case_sensitive", "float_absolute_tolerance", "1e-4"],
+            None,
+            "grammar",
+        ),
+        ("floatsrel", &["case_sensitive", "float_relative_tolerance", "1e-6"], None, "grammar"),
+    ] {
+        let (imported, problem) = home(&format!("{LIST}checker: {checker}\n")).import();
+        assert_eq!(problem.cases[0].validator_args, flags, "{checker}");
+        assert_eq!(problem.sidecar.checker.as_deref(), named, "{checker}");
+        assert!(told(&imported, told_words), "{checker}");
+    }
+}
+
+#[test]
+fn programs_that_check_or_talk_are_carried_over() {
+    let with = |init: &str| {
+        let home = home(&format!("{LIST}{init}"));
+        home.put("check.cpp", "int main() {}\n");
+        home.put("testlib.h", "// testlib\n");
+        home
+    };
+    let home = with("checker: {name: bridged, args: {files: check.cpp, lang: CPP17, type: testlib}}\n");
+    let (_, problem) = home.import();
+    assert_eq!(problem.sidecar.protocol, Protocol::Testlib);
+    assert_eq!(home.made("output_validator/testlib.h"), "// testlib\n");
+    let home = with("interactive: {files: [check.cpp], lang: CPP17, type: testlib}\nunbuffered: true\n");
+    let (imported, problem) = home.import();
+    assert!(problem.interactive && matches!(&problem.validator, Validator::Custom(p) if p[0].has_build));
+    assert!(told(&imported, "`unbuffered` is left out"));
+    let home = with(
+        "signature_grader: {entry: check.cpp, header: testlib.h}\nfile_io: {input: a.in, output: a.out}\n",
+    );
+    let (_, problem) = home.import();
+    assert_eq!(problem.includes["cpp"].files.len(), 2);
+    assert_eq!(problem.sidecar.output_file.as_deref(), Some("a.out"));
+}
+
+#[test]
+fn limits_come_by_flags() {
+    let options = Options {
+        time_limit: Some(std::time::Duration::from_millis(250)),
+        memory: Some(proto::units::Bytes::mib(64)),
+        pass_fail: true,
+        ..Options::default()
+    };
+    let (_, problem) = home(LIST).import_with(&options).unwrap();
+    assert_eq!(problem.limits.cpu_time.unwrap().as_millis(), 250);
+    assert_eq!((problem.limits.memory.get(), problem.kind), (64 << 20, ProblemKind::PassFail));
+}
+
+#[test]
+fn what_no_package_can_say_is_refused_with_its_line() {
+    for (init, line, words) in [
+        ("custom_judge: judge.py\n", 4, "Python"),
+        ("generator: gen.cpp\n", 4, "run it"),
+        ("checker: mine.py\n", 4, "Python"),
+        ("checker: best\n", 4, "`best`"),
+        ("checker: {name: linecount, args: {match: 'lambda a, b: True'}}\n", 4, "`match`"),
+        ("checker: {name: bridged, args: {files: check.cpp, type: coci}}\n", 4, "not there"),
+        ("checker: {name: bridged, args: {files: 1.in, lang: JAVA, type: testlib}}\n", 4, "JAVA"),
+        ("checker: {name: bridged, args: {files: 1.in, type: peg}}\n", 4, "`peg`"),
+        ("interactive: {files: 1.in, type: coci}\n", 4, "`coci`"),
+        ("interactive: {files: '1.in;x', type: testlib}\n", 4, "not there"),
+        ("archive: none.zip\n", 4, "not there"),
+        ("colour: red\n", 4, "unknown key `colour`"),
+        ("signature_grader: {entry: x.cpp, header: x.h}\n", 4, "`x.cpp`"),
+        ("file_io: {input: ../a}\n", 1, "a plain file name"),
+    ] {
+        let text = home(&format!("{LIST}{init}")).refused();
+        assert!(text.contains(words) && text.contains(&format!(":{line}: ")), "{init}: {text}");
+    }
+    for (init, words) in [
+        ("test_cases: 7\n", "neither a list"),
+        ("points: 1\n", "`test_cases` is missing"),
+        ("test_cases:\n- {in: 9.in, out: 1.out}\n", "init.yml:2"),
+        ("test_cases:\n- {in: ../../etc/passwd, out: 1.out}\n", "neither beside"),
+        ("test_cases:\n- {in: 1.in}\n", "needs `in` and `out`"),
+        ("test_cases:\n- {in: 1.in, out: 1.out, checker: sorted}\n", "single case"),
+        ("test_cases:\n- {in: 1.in, out: 1.out, points: -1}\n", "not negative"),
+        ("test_cases:\n- {in: 1.in, out: 1.out, points: 0.5}\n", "whole points"),
+        ("test_cases:\n- batched:\n  - batched: []\n", "batch lies in a batch"),
+        ("test_cases:\n- batched:\n  - {in: 1.in, out: 1.out}\n  dependencies: [1]\n", "before this one"),
+        ("test_cases: {input_format: '(?=x)(?P<case>1)', output_format: x}\n", "look-around"),
+        (
+            "test_cases: {input_format: '(?P<case>(x{1000}){1000})', output_format: '(?P<case>x)'}\n",
+            "reasonable size",
+        ),
+        (
+            "test_cases: {input_format: '.*(?P<case>)\\.in', output_format: '.*(?P<case>)\\.out'}\n",
+            "the same numbers",
+        ),
+        ("test_cases: {input_format: 'x', output_format: '(?P<case>x)'}\n", "`(?P<case>…)`"),
+    ] {
+        let text = home(init).refused();
+        assert!(text.contains(words), "{init}: {text}");
+    }
+}

@@ -1,0 +1,93 @@
+//! Does `tribunal verify` find every package of ours, and every new one, to keep its word?
+
+use std::path::Path;
+
+use serde_json::Value;
+use tests::corpus::packages;
+use tests::process::{finish, json, share_images, tribunal};
+
+fn verify(data: &Path, package: &Path) -> (Option<i32>, Value) {
+    // More than there are cores: those that sleep cost none, and cpu time is counted per box.
+    let output = finish(tribunal(data).arg("verify").arg(package).args(["--json", "--jobs", "4"]));
+    (output.status.code(), json(&output))
+}
+
+/// What does not hold, in words.
+fn broken(document: &Value) -> Vec<String> {
+    let list = |key: &str| document[key].as_array().cloned().unwrap_or_default();
+    let errors = list("diagnostics").into_iter().filter(|d| d["severity"] == "error");
+    let wrong = list("submissions").into_iter().filter(|s| s["ok"] != true);
+    errors.chain(wrong).map(|it| it.to_string()).collect()
+}
+
+#[test]
+fn every_package_keeps_its_word() {
+    let data = tempfile::tempdir().unwrap();
+    share_images(data.path());
+    let packages = packages();
+    assert!(packages.len() >= 9, "only {} packages were found", packages.len());
+    for (path, problem) in packages {
+        let (status, document) = verify(data.path(), &path);
+        assert_eq!(
+            (status, &document["ok"]),
+            (Some(0), &true.into()),
+            "{}: {:#?}",
+            problem.name,
+            broken(&document)
+        );
+        assert_eq!(document["submissions"].as_array().unwrap().len(), problem.submissions.len());
+        assert_eq!(document["cases"].as_array().unwrap().len(), problem.cases.len());
+    }
+}
+
+#[test]
+fn a_new_package_of_every_kind_keeps_its_word_and_notices_when_it_is_broken() {
+    let data = tempfile::tempdir().unwrap();
+    share_images(data.path());
+    for kind in ["pass-fail", "scoring", "interactive", "multi-pass"] {
+        let folder = data.path().join(format!("new-{kind}"));
+        let made = finish(tribunal(data.path()).args(["problem", "new", "--type", kind]).arg(&folder));
+        assert_eq!(made.status.code(), Some(0), "{}", String::from_utf8_lossy(&made.stderr));
+        let problem = problem::read_dir(&folder).unwrap().problem;
+        let (status, document) = verify(data.path(), &folder);
+        assert_eq!((status, &document["ok"]), (Some(0), &true.into()), "{kind}: {:#?}", broken(&document));
+
+        // An input that no validator should let through, and one that it must.
+        let first = problem.cases.iter().find(|case| !case.sample).unwrap();
+        std::fs::write(&first.input, "what?\n").unwrap();
+        let probe = problem.probes.iter().find(|p| p.name.starts_with("invalid_input/")).unwrap();
+        std::fs::copy(problem.cases.iter().find(|case| case.sample).unwrap().input.clone(), &probe.input)
+            .unwrap();
+        let (status, document) = verify(data.path(), &folder);
+        let found = broken(&document).join("\n");
+        assert_eq!(status, Some(1), "{kind}");
+        for path in [format!("data/{}.in", first.name), format!("data/{}.in", probe.name)] {
+            assert!(found.contains(&path), "{kind}: {path}: {found}");
+        }
+    }
+}
+
+#[test]
+fn the_result_comes_as_a_table_or_as_junit_too() {
+    let data = tempfile::tempdir().unwrap();
+    share_images(data.path());
+    let folder = data.path().join("new");
+    finish(tribunal(data.path()).args(["problem", "new"]).arg(&folder));
+    let said = |format: &str| {
+        let output = finish(tribunal(data.path()).arg("verify").arg(&folder).args(["--format", format]));
+        assert_eq!(output.status.code(), Some(0), "{format}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = said("text");
+    for part in [
+        "submissions/wrong_answer/positive.py",
+        "time limit 2000 ms",
+        "no submission fails",
+        "all expectations hold",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains('\u{1b}'), "colour is for terminals: {text:?}");
+    let junit = said("junit");
+    assert!(junit.starts_with("<?xml") && junit.contains(r#"tests="5" failures="0" errors="0""#), "{junit}");
+}
