@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use checker::interaction::{By, Ended, First, Whereabouts, decide};
 use checker::{Classified, classify};
+use problem::model::Protocol;
 use proto::facts::{LimitHit, RunFacts};
 use proto::report::{Interaction, Said, Talker, TestReport};
 use proto::units::round_ms;
@@ -36,7 +37,12 @@ const TRANSCRIPTS: usize = 512 << 10;
 const ENTRY: usize = 80;
 
 /// Exit status of a validator that accepts.
-const ACCEPTS: i32 = 42;
+const fn accepts(protocol: Protocol) -> i32 {
+    match protocol {
+        Protocol::Format => 42,
+        Protocol::Testlib => 0,
+    }
+}
 
 /// What room for transcripts is left in a judgement.
 #[derive(Debug)]
@@ -92,7 +98,7 @@ pub(super) async fn one_pass(
     let pair = PairSpec {
         program: spec,
         partner,
-        partner_content: ACCEPTS,
+        partner_content: accepts(on.plan.validator.protocol),
         grace: GRACE,
         keep_transcript: TRANSCRIPT,
     };
