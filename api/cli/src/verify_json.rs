@@ -114,7 +114,7 @@ mod tests {
         );
         let submission = &document["submissions"][0];
         assert_eq!(submission["path"], "submissions/wrong_answer/x.py");
-        assert_eq!((&submission["language"], &submission["verdict"]), (&json!("py"), &json!("WA")));
+        assert_eq!((&submission["language"], &submission["verdict"]), (&json!("python3"), &json!("WA")));
         assert_eq!((&submission["slowest_ms"], &submission["slowest"]), (&json!(41.0), &json!("secret/1")));
         assert_eq!(submission["failed"], json!(["secret/1"]));
         assert_eq!(
