@@ -96,6 +96,7 @@ async fn publish_one(app: &App, sink: &dyn JobSink, row: &LeasedJob) -> Result<(
             let cause = format!("the job could not be sent: {cause}");
             if let Some(id) = app.store.abandon(row.judgement, &cause, now_ms()).await? {
                 tracing::error!(submission.id = %id, cause, "gave up");
+                app.metrics.given_up();
                 app.hub.finished(id);
             }
             Ok(())
@@ -138,6 +139,7 @@ pub(crate) async fn sweep_once(app: &App, now: i64) -> Result<(), StoreError> {
             let cause = format!("the broker took the job {DELIVERIES_MAX} times and no worker claimed it");
             if let Some(id) = app.store.abandon(judgement, &cause, now).await? {
                 tracing::error!(submission.id = %id, cause, "gave up");
+                app.metrics.given_up();
                 app.hub.finished(id);
             }
         }

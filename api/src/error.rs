@@ -84,12 +84,12 @@ codes! {
     InvalidTarget = "invalid_target", UNPROCESSABLE_ENTITY;
     /// The problem package is broken; `diagnostics` says where.
     InvalidPackage = "invalid_package", UNPROCESSABLE_ENTITY;
+    /// The callback URL leads where the service does not call, or nothing could be signed.
+    InvalidCallbackUrl = "invalid_callback_url", UNPROCESSABLE_ENTITY;
     /// The `Idempotency-Key` came with another request before.
     KeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY;
     /// The tenant is over a bound; `Retry-After` says when to come back.
     TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS;
-    /// Understood, and not built yet.
-    NotSupported = "not_supported", UNPROCESSABLE_ENTITY;
     /// We are at fault; the log has the cause.
     Internal = "internal", INTERNAL_SERVER_ERROR;
     /// We cannot answer now.

@@ -66,7 +66,7 @@ pub struct NewSubmission {
     /// Class, capped by the token's scope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
-    /// Where to report when done. Accepted as null only until webhooks exist.
+    /// Where to report when it is done or cancelled: a POST signed with the tenant's secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback_url: Option<String>,
     /// The sender's own id for it.

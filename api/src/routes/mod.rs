@@ -13,6 +13,7 @@ mod rejudges;
 mod submissions;
 mod tenants;
 mod tokens;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;
@@ -72,6 +73,10 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(rejudges::get))
         .routes(routes!(rejudges::apply))
         .routes(routes!(rejudges::cancel))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::secret))
+        .routes(routes!(webhooks::get))
+        .routes(routes!(webhooks::replay))
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::revoke))
         .routes(routes!(tenants::list))

@@ -21,6 +21,7 @@ use crate::error::{ApiError, Code};
 use crate::store::{Accepted, Filter, NewRow, Once, ProblemRow, Scope, SubmissionRow};
 use crate::time::now_ms;
 use crate::watch;
+use crate::webhooks::target;
 
 /// Largest body: sources and tests at their caps, as base64 in JSON.
 const BODY_MAX: usize = 4 << 20;
@@ -189,6 +190,10 @@ fn shown(row: SubmissionRow, caller: &Caller) -> axum::Json<SubmissionView> {
 
 async fn checked(app: &App, caller: &Caller, sent: NewSubmission) -> Result<NewRow, ApiError> {
     let content = accept::content(&sent, &app.maxima)?;
+    let callback = match &sent.callback_url {
+        Some(url) => Some((callback(app, caller, url).await?, caller.is_judge())),
+        None => None,
+    };
     let problem = match &sent.problem {
         Some(name) => Some(problem(app, name).await?),
         None => None,
@@ -203,8 +208,19 @@ async fn checked(app: &App, caller: &Caller, sent: NewSubmission) -> Result<NewR
         external_id: sent.external_id,
         participant: sent.participant,
         labels: sent.labels,
+        callback,
         content,
     })
+}
+
+/// A URL that may be called, and with a secret to sign with.
+async fn callback(app: &App, caller: &Caller, url: &str) -> Result<String, ApiError> {
+    let refused = |why: &str| ApiError::new(Code::InvalidCallbackUrl, format!("`callback_url`: {why}"));
+    let url = target::check(url, &app.callbacks).map_err(|why| refused(&why))?;
+    if app.store.webhook_secret(caller.tenant()).await?.is_none() {
+        return Err(refused("there is no secret to sign with yet; POST /api/v1/webhooks/secret makes it"));
+    }
+    Ok(url.into())
 }
 
 /// `name` is its active revision, `name@sha256:…` a fixed one.
@@ -432,6 +448,7 @@ pub(crate) async fn cancel(
         return Err(ApiError::missing("such submission"));
     }
     app.store.cancel(id, now_ms()).await?;
+    app.hooks.notify_one();
     app.hub.finished(id);
     tracing::info!(submission.id = %id, "cancelled");
     let row = app.store.submission(id, caller.sees()).await?;

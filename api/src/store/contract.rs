@@ -28,6 +28,7 @@ macro_rules! on_every_store {
 
 mod rejudges;
 mod tenancy;
+mod webhooks;
 
 const NOW: Millis = 1_000_000;
 

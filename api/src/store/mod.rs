@@ -1,5 +1,5 @@
-//! The truth: tokens, tenants, problems, submissions, judgements, attempts, waiting jobs, workers, blobs and the
-//! audit log.
+//! The truth: tokens, tenants, problems, submissions, judgements, attempts, waiting jobs, workers, blobs,
+//! deliveries to callback URLs and the audit log.
 //!
 //! Only this folder writes SQL. Functions take the current time as an argument; they hold no clock. States
 //! move in [`transition`] alone, which names from and to. Bytes of blobs lie on disk beside the database.
@@ -16,6 +16,7 @@ mod rejudges;
 mod submissions;
 mod tenants;
 mod tokens;
+mod webhooks;
 mod workers;
 
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub(crate) use submissions::{Accepted, Content, Filter, NewRow, SubmissionRow};
 pub(crate) use tenants::TenantRow;
 pub use tokens::Scope;
 pub(crate) use tokens::{NewToken, TokenRow};
+pub(crate) use webhooks::{DeliveryState, Tried, TryRow, WebhookFilter, WebhookRow};
 pub(crate) use workers::WorkerRow;
 
 use db::{Db, Tx, args};

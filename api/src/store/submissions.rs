@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::db::{Arg, Row, Tx, args};
 use super::idempotency::{self, Once};
-use super::{Millis, Store, StoreError, jobs, priority, state, tenants, to_json, transition};
+use super::{Millis, Store, StoreError, jobs, priority, state, tenants, to_json, transition, webhooks};
 use crate::time::rfc3339;
 
 /// How far back judgements tell how long one takes, and how many of them are asked: a poll costs the same however
@@ -46,6 +46,8 @@ pub(crate) struct NewRow {
     pub(crate) external_id: Option<String>,
     pub(crate) participant: Option<String>,
     pub(crate) labels: Vec<String>,
+    /// Where to tell of the end, and whether in the judge's view.
+    pub(crate) callback: Option<(String, bool)>,
     pub(crate) content: Content,
 }
 
@@ -128,7 +130,8 @@ async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Res
     };
     tx.exec(
         "INSERT INTO submissions (id, tenant, state, created_ms, problem, language, priority, external_id, \
-         participant, labels, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         participant, labels, content, callback_url, callback_judge) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         args![
             id,
             new.tenant.as_str(),
@@ -140,7 +143,9 @@ async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Res
             new.external_id.clone(),
             new.participant.clone(),
             to_json(&new.labels)?,
-            to_json(&new.content)?
+            to_json(&new.content)?,
+            new.callback.as_ref().map(|(url, _)| url.clone()),
+            i64::from(new.callback.as_ref().is_some_and(|(_, judge)| *judge))
         ],
     )
     .await?;
@@ -263,6 +268,7 @@ impl Store {
         ] {
             tx.exec(sql, args![id]).await?;
         }
+        webhooks::forget(&mut tx, id).await?;
         let gone = tx.exec("DELETE FROM submissions WHERE id = $1", args![id]).await?;
         tx.commit().await?;
         Ok(gone == 1)
@@ -375,6 +381,7 @@ impl Store {
         )
         .await?;
         transition(&mut tx, id, &[State::Queued, State::Running, State::Held], State::Cancelled).await?;
+        webhooks::tell(&mut tx, id, now).await?;
         tx.exec(
             "DELETE FROM jobs WHERE judgement_id = \
              (SELECT id FROM judgements WHERE submission_id = $1 AND current = 1)",
