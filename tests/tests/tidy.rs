@@ -39,6 +39,8 @@ const DIRECTION: &[(&str, &[&str])] = &[
             "selftest", "worker",
         ],
     ),
+    // libFuzzer's targets: what is fuzzed, and nothing else.
+    ("fuzz", &["images", "sandbox"]),
 ];
 
 /// Outside crates that only some may use: each is a power, and a power has one owner.
@@ -51,6 +53,7 @@ const OWNED: &[(&str, &[&str], &str)] = &[
     ("cgroups-rs", &["sandbox"], "only the sandbox makes control groups"),
     ("oci-spec", &["images"], "only `images` knows OCI"),
     ("clap", &["tribunal"], "only the executable reads a command line"),
+    ("libfuzzer-sys", &["fuzz"], "only fuzz targets link libFuzzer"),
 ];
 
 /// What may stand beside the folders of architecture.md.
@@ -460,6 +463,13 @@ fn tests_there_are() -> BTreeSet<String> {
     }
     let page = read("tests/ui/page.test.mjs");
     names.extend(page.split("\ntest('").skip(1).map(|rest| word(rest).to_owned()));
+    // A target of libFuzzer with its corpus is a test of its own, as `fuzz::name`.
+    for entry in std::fs::read_dir(root().join("tests/fuzz/corpus")).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        if root().join(format!("tests/fuzz/targets/{name}.rs")).exists() {
+            names.insert(format!("fuzz::{name}"));
+        }
+    }
     // A folder of tests/hostile is a test of its own.
     for entry in std::fs::read_dir(root().join("tests/hostile")).unwrap().flatten() {
         if entry.path().join("expect.toml").exists() {
@@ -485,7 +495,7 @@ fn rows_held_by_tests(list: &str, letter: char) -> BTreeSet<String> {
             findings.push(format!("{} names no test", cells[0]));
         }
         for test in tests {
-            let name = test.rsplit("::").next().unwrap();
+            let name = if test.starts_with("fuzz::") { test } else { test.rsplit("::").next().unwrap() };
             if !names.contains(name) {
                 findings.push(format!("{} names `{test}`, which does not exist", cells[0]));
             }
@@ -524,6 +534,35 @@ fn no_limit_reads_the_time_of_day() {
         }
     }
     none("what is measured is measured with clocks that only go forward", &findings);
+}
+
+#[test]
+fn one_lock_file_speaks_for_everything_that_is_built() {
+    let locks: Vec<String> = tree().into_iter().filter(|path| path.ends_with("Cargo.lock")).collect();
+    assert_eq!(locks, ["Cargo.lock"], "a second one goes stale: make its crate a member of the workspace");
+}
+
+#[test]
+fn every_fuzz_target_has_a_corpus_and_is_built_with_counters() {
+    let names = |folder: &str, end: &str| -> BTreeSet<String> {
+        let entries = fs::read_dir(root().join("tests/fuzz").join(folder)).unwrap().flatten();
+        entries.map(|e| e.file_name().into_string().unwrap().trim_end_matches(end).to_owned()).collect()
+    };
+    assert_eq!(names("targets", ".rs"), names("corpus", ""));
+    let wrapper = read(".ci/fuzz-rustc");
+    let crates = crates();
+    let mut fuzzed = BTreeSet::from(["fuzz".to_owned()]);
+    while let Some(more) = fuzzed
+        .iter()
+        .flat_map(|name| &crates[name].1)
+        .find(|used| crates.contains_key(*used) && !fuzzed.contains(*used))
+        .cloned()
+    {
+        fuzzed.insert(more);
+    }
+    for name in fuzzed.iter().filter(|name| *name != "fuzz") {
+        assert!(wrapper.contains(&format!("--crate-name {name} ")), ".ci/fuzz-rustc leaves `{name}` out");
+    }
 }
 
 /// The identifier at the start of a text.
