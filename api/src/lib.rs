@@ -41,7 +41,7 @@ pub use config::{Broker, ServiceConfig};
 pub use redact::redact;
 pub use routes::openapi_json;
 pub use service::{InstallError, Service, StartError};
-pub use store::{Scope, Store, StoreError};
+pub use store::{Entry, Scope, Store, StoreError};
 pub use webhooks::target::Allowed;
 
 /// What a worker has to be able to do; the machine architecture of this service until languages name theirs.
