@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::store::Scope;
 use crate::testing::{Answer, SECRET, Site, judge_with};
 
+mod refusals;
 mod service;
 mod webhooks;
 
