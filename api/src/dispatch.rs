@@ -125,6 +125,8 @@ pub(crate) async fn sweep(app: Arc<App>) {
 /// One look.
 pub(crate) async fn sweep_once(app: &App, now: i64) -> Result<(), StoreError> {
     app.store.forget_old_keys(now).await?;
+    let held = app.store.settle_holds(now).await?;
+    app.touched(&held);
     let rejudged = app.store.settle_rejudges(now).await?;
     app.touched(&rejudged);
     let lost = app.store.sweep(now).await?;

@@ -5,6 +5,7 @@ mod audit;
 mod batch;
 mod catalog;
 mod health;
+mod holds;
 mod internal;
 mod multipart;
 mod once;
@@ -79,6 +80,8 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(webhooks::replay))
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(holds::list))
+        .routes(routes!(holds::set, holds::release))
         .routes(routes!(tenants::list))
         .routes(routes!(tenants::set))
         .routes(routes!(audit::list))

@@ -26,6 +26,7 @@ macro_rules! on_every_store {
     };
 }
 
+mod holds;
 mod rejudges;
 mod tenancy;
 mod webhooks;

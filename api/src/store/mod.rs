@@ -7,6 +7,7 @@
 mod audit;
 mod blobs;
 pub(crate) mod db;
+mod holds;
 mod idempotency;
 mod jobs;
 mod judging;
@@ -30,6 +31,7 @@ use proto::id::SubmissionId;
 
 pub(crate) use audit::AuditRow;
 pub(crate) use blobs::BlobDir;
+pub(crate) use holds::{HoldKind, HoldRow};
 pub(crate) use idempotency::Once;
 pub(crate) use jobs::{LeasedJob, QueueCount};
 pub(crate) use judging::Ingest;

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::db::{Arg, Row, Tx, args};
 use super::idempotency::{self, Once};
-use super::{Millis, Store, StoreError, jobs, priority, state, tenants, to_json, transition, webhooks};
+use super::{
+    Millis, Store, StoreError, holds, jobs, priority, state, tenants, to_json, transition, webhooks,
+};
 use crate::time::rfc3339;
 
 /// How far back judgements tell how long one takes, and how many of them are asked: a poll costs the same however
@@ -124,6 +126,9 @@ impl Filter {
 
 async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Result<(), StoreError> {
     let judgement = JudgementId::new();
+    let problem = new.problem.as_ref().map(|(name, ..)| name.as_str());
+    let held = holds::is_held(tx, problem, &new.language).await?;
+    let state = if held { State::Held } else { State::Queued };
     let (name, digest, blob) = match &new.problem {
         Some((name, digest, blob)) => (Some(name.clone()), Some(digest.to_string()), Some(blob.to_string())),
         None => (None, None, None),
@@ -135,7 +140,7 @@ async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Res
         args![
             id,
             new.tenant.as_str(),
-            State::Queued.name(),
+            state.name(),
             now,
             name.clone(),
             new.language.as_str(),
@@ -159,10 +164,13 @@ async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Res
     tx.exec(
         "INSERT INTO judgements (id, submission_id, number, cause, current, state, problem_name, \
          problem_digest, problem_blob, attempt, fence, created_ms) \
-         VALUES ($1, $2, 1, 'submitted', 1, 'queued', $3, $4, $5, 0, 0, $6)",
-        args![judgement, id, name, digest, blob, now],
+         VALUES ($1, $2, 1, 'submitted', 1, $7, $3, $4, $5, 0, 0, $6)",
+        args![judgement, id, name, digest, blob, now, state.name()],
     )
     .await?;
+    if held {
+        return Ok(());
+    }
     jobs::enqueue(tx, judgement, new.priority, &new.capability, now, now).await
 }
 
@@ -376,7 +384,7 @@ impl Store {
         .await?;
         tx.exec(
             "UPDATE judgements SET state = 'cancelled', done_ms = $1, lease_until_ms = NULL \
-             WHERE submission_id = $2 AND current = 1 AND state IN ('queued', 'running')",
+             WHERE submission_id = $2 AND current = 1 AND state IN ('queued', 'running', 'held')",
             args![now, id],
         )
         .await?;

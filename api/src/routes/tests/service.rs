@@ -176,3 +176,29 @@ async fn a_rejudge_is_made_looked_at_and_applied() {
     let nothing = site.ask("POST", "/api/v1/rejudges", None, Some(json!({"select": {}}))).await;
     assert_eq!(nothing.code(), "invalid_body");
 }
+
+#[tokio::test]
+async fn a_held_language_is_released_over_the_api() {
+    let mut site = Site::start(false).await;
+    let hold = "/api/v1/holds/language/cpp";
+    let admin = site.admin.clone();
+    assert_eq!(site.ask("PUT", hold, None, Some(json!({}))).await.code(), "forbidden");
+    assert_eq!(
+        site.ask("PUT", "/api/v1/holds/colour/cpp", Some(&admin), Some(json!({}))).await.code(),
+        "not_found"
+    );
+    let held = site.ask("PUT", hold, Some(&admin), Some(json!({"reason": "broken image"}))).await;
+    assert_eq!((held.status, held.json()["reason"].as_str()), (StatusCode::OK, Some("broken image")));
+    let id = submit(&site).await;
+    site.judge_everything().await;
+    let path = format!("{SUBMISSIONS}/{id}");
+    let waited = site.ask("GET", &format!("{path}?wait=0.3"), None, None).await;
+    assert_eq!((waited.status, waited.json()["state"].as_str()), (StatusCode::ACCEPTED, Some("held")));
+    assert_eq!(site.ask("GET", "/api/v1/holds", Some(&admin), None).await.json()[0]["name"], "cpp");
+    assert_eq!(site.ask("DELETE", hold, Some(&admin), None).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(site.ask("DELETE", hold, Some(&admin), None).await.code(), "not_found");
+    let done = site.ask("GET", &format!("{path}?wait=60"), None, None).await;
+    assert_eq!(done.json()["verdict"], "WA", "{}", done.text);
+    let audit = site.ask("GET", "/api/v1/audit", Some(&admin), None).await.json();
+    assert_eq!((&audit[0]["action"], &audit[1]["action"]), (&json!("hold.release"), &json!("hold.set")));
+}
