@@ -288,7 +288,7 @@ async fn whatever_dies_each_submission_ends_with_one_right_verdict_or_a_visible_
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "two thousand submissions take long"]
 async fn whatever_dies_two_thousand_end_with_one_right_verdict_or_a_visible_se() {
-    cluster_under_chaos(2000, usize::MAX, Duration::from_mins(60)).await;
+    cluster_under_chaos(2000, usize::MAX, Duration::from_hours(1)).await;
 }
 
 /// Kills `serve` after each part of the work and starts it over the same folder.

@@ -128,10 +128,15 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 /// Global unicast (2000::/3) without what carries or stands for something else in it.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
-    let special = (a == 0x2001 && b < 0x0200) // IETF's own, Teredo among them
-        || (a == 0x2001 && b == 0x0db8) // documentation
-        || a == 0x2002 // 6to4
-        || (a == 0x3fff && b < 0x1000); // documentation
+    let special = match a {
+        // IETF's own, Teredo among them; documentation.
+        0x2001 => b < 0x0200 || b == 0x0db8,
+        // 6to4.
+        0x2002 => true,
+        // Documentation.
+        0x3fff => b < 0x1000,
+        _ => false,
+    };
     (0x2000..0x4000).contains(&a) && !special
 }
 
