@@ -282,7 +282,7 @@ async fn cluster_under_chaos(count: usize, rounds: usize, patience: Duration) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_dies_each_submission_ends_with_one_right_verdict_or_a_visible_se() {
-    cluster_under_chaos(60, 8, Duration::from_mins(5)).await;
+    cluster_under_chaos(60, 8, Duration::from_mins(10)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
