@@ -1,6 +1,7 @@
 //! The command line, as commands.md fixes it. Only shapes and help texts; what they mean is in the file of
 //! each subcommand. One module for each family of commands.
 
+mod client;
 mod images;
 mod judging;
 mod measure;
@@ -14,6 +15,10 @@ use clap::{Args, Parser, Subcommand};
 use proto::units::{Bytes, parse_duration};
 use proto::verdict::Verdict;
 
+pub(crate) use self::client::{
+    AskArgs, OneRejudge, ProblemsArgs, ProblemsCommand, RejudgeArgs, RejudgeCommand, RejudgeStart,
+    ServerArgs, StatusArgs, SubmitArgs, TokensArgs, TokensCommand,
+};
 pub(crate) use self::images::{
     AdoptArgs, ImagesArgs, ImagesCommand, LanguagesArgs, LanguagesCommand, RegistryArgs,
 };
@@ -80,6 +85,18 @@ pub(crate) enum Command {
     Problem(ProblemArgs),
     /// Grade many submissions with a course's autograder
     Grade(GradeArgs),
+    /// Send a submission to a service
+    Submit(SubmitArgs),
+    /// One submission of a service, or its queue and the latest submissions
+    Status(StatusArgs),
+    /// The problems of a service
+    Problems(ProblemsArgs),
+    /// The tokens of a service
+    Tokens(TokensArgs),
+    /// The workers of a service
+    Workers(AskArgs),
+    /// Judge submissions of a service again, and see what would change
+    Rejudge(RejudgeArgs),
     /// API, web page, store, queue and a worker in one process
     Serve(ServeArgs),
     /// The API alone; jobs go through a broker
@@ -98,6 +115,17 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Print the OpenAPI document of the HTTP API
     Openapi,
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages into a folder
+    Man {
+        /// The folder; it is made when it is not there
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

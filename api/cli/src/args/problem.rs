@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use proto::units::Bytes;
 
-use super::{duration, size};
+use super::{ServerArgs, duration, size};
 
 #[derive(Debug, Args)]
 pub(crate) struct ProblemArgs {
@@ -64,12 +64,8 @@ pub(crate) struct ImportArgs {
 pub(crate) struct PushArgs {
     /// Package directory or zip
     pub(crate) package: PathBuf,
-    /// Where the service is
-    #[arg(long, value_name = "URL", env = "TRIBUNAL_API", default_value = "http://127.0.0.1:8080")]
-    pub(crate) api: String,
-    /// File that holds a token with the scope `problems`
-    #[arg(long, value_name = "FILE", env = "TRIBUNAL_TOKEN_FILE")]
-    pub(crate) token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     /// Short name there [default: the folder's]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
