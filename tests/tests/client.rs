@@ -228,6 +228,7 @@ async fn json_is_exactly_one_document_whatever_the_command() {
         let output = desk.as_admin(&[command, &["--json"]].concat());
         let document: Value = json(&output);
         assert!(!document.is_null(), "{command:?}");
-        assert_eq!(output.stdout.iter().filter(|b| **b == b'\n').count(), 1, "{command:?} prints one line");
+        let lines = String::from_utf8_lossy(&output.stdout).lines().count();
+        assert_eq!(lines, 1, "{command:?}");
     }
 }
