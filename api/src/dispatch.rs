@@ -125,6 +125,7 @@ pub(crate) async fn sweep(app: Arc<App>) {
 /// One look.
 pub(crate) async fn sweep_once(app: &App, now: i64) -> Result<(), StoreError> {
     app.store.forget_old_keys(now).await?;
+    app.store.forget_old_uploads(now).await?;
     let held = app.store.settle_holds(now).await?;
     app.touched(&held);
     let rejudged = app.store.settle_rejudges(now).await?;

@@ -78,8 +78,10 @@ codes! {
     NoSource = "no_source", UNPROCESSABLE_ENTITY;
     /// A file name that could leave its folder, start an option, or stands twice.
     InvalidFileName = "invalid_file_name", UNPROCESSABLE_ENTITY;
-    /// Neither or both of `content` and `content_base64`, or not base64.
+    /// Not exactly one form of a byte field, or not base64, or not the bytes of their digest.
     InvalidContent = "invalid_content", UNPROCESSABLE_ENTITY;
+    /// The body names an upload the tenant has not, or has no more.
+    UnknownBlob = "unknown_blob", UNPROCESSABLE_ENTITY;
     /// Neither or both of `problem` and `tests`.
     InvalidTarget = "invalid_target", UNPROCESSABLE_ENTITY;
     /// The problem package is broken; `diagnostics` says where.

@@ -111,7 +111,10 @@ fn files(files: &[FileBody]) -> Result<Vec<SourceFile>, ApiError> {
         let what = format!("file `{}`", file.name);
         let bytes = bytes(&what, "content", file.content.as_deref(), file.content_base64.as_deref())?
             .ok_or_else(|| {
-                ApiError::new(Code::InvalidContent, format!("{what} needs `content` or `content_base64`"))
+                ApiError::new(
+                    Code::InvalidContent,
+                    format!("{what} needs `content`, `content_base64` or `content_blob`"),
+                )
             })?;
         total += bytes.len();
         if bytes.len() > FILE_MAX {

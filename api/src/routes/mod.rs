@@ -14,6 +14,7 @@ mod rejudges;
 mod submissions;
 mod tenants;
 mod tokens;
+mod uploads;
 mod webhooks;
 
 #[cfg(test)]
@@ -63,6 +64,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(submissions::judgements))
         .routes(routes!(submissions::events))
         .routes(routes!(submissions::cancel))
+        .routes(routes!(uploads::put))
         .routes(routes!(problems::upload, problems::list))
         .routes(routes!(problems::get))
         .routes(routes!(problems::activate))

@@ -14,7 +14,7 @@ use proto::id::{Digest, SubmissionId};
 use serde::Deserialize;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{Id, Params, accept, audit, batch, body, multipart, once};
+use super::{Id, Params, accept, audit, batch, body, multipart, once, uploads};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{ApiError, Code};
@@ -92,7 +92,8 @@ pub(crate) async fn create(
         accept::read_json(&body(request, &app).await?)?
     };
     let once = key.map(|key| once::of(key, &sent)).transpose()?;
-    let new = checked(&app, &caller, sent).await?;
+    let mut room = uploads::NAMED_MAX;
+    let new = checked(&app, &caller, sent, &mut room).await?;
     let Accepted { ids, replayed } = store_all(&app, std::slice::from_ref(&new), once.as_ref()).await?;
     let id = *ids.first().ok_or_else(|| ApiError::missing("such submission"))?;
     let location = format!("/api/v1/submissions/{id}");
@@ -140,9 +141,10 @@ pub(crate) async fn create_many(
     let once = key.map(|key| once::of(key, &sent)).transpose()?;
     let mut new = Vec::with_capacity(sent.len());
     let mut refused = Vec::new();
+    let mut room = uploads::NAMED_MAX;
     for (index, one) in sent.into_iter().enumerate() {
         let read = match accept::read_value(one) {
-            Ok(body) => checked(&app, &caller, body).await,
+            Ok(body) => checked(&app, &caller, body, &mut room).await,
             Err(refusal) => Err(refusal),
         };
         match read {
@@ -188,7 +190,14 @@ fn shown(row: SubmissionRow, caller: &Caller) -> axum::Json<SubmissionView> {
     axum::Json(watch::view_for(row.view, caller.is_judge()))
 }
 
-async fn checked(app: &App, caller: &Caller, sent: NewSubmission) -> Result<NewRow, ApiError> {
+/// `room`: bytes of uploads that the request may still name.
+async fn checked(
+    app: &App,
+    caller: &Caller,
+    sent: NewSubmission,
+    room: &mut usize,
+) -> Result<NewRow, ApiError> {
+    let sent = uploads::fetched(app, caller, sent, room).await?;
     let content = accept::content(&sent, &app.maxima)?;
     let callback = match &sent.callback_url {
         Some(url) => Some((callback(app, caller, url).await?, caller.is_judge())),

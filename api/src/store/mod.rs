@@ -18,6 +18,7 @@ mod rejudges;
 mod submissions;
 mod tenants;
 mod tokens;
+mod uploads;
 mod webhooks;
 mod workers;
 

@@ -1,5 +1,7 @@
 //! Bad requests are told apart, change nothing, and another tenant's things are not there.
 
+use proto::id::Digest;
+
 use super::*;
 
 /// One bad request: method, path, content type, body, stable code.
@@ -99,6 +101,13 @@ fn of_submissions() -> Vec<(String, &'static str)> {
         (file(json!({"content": null, "content_base64": "eA"})), "invalid_content"),
         (with(json!({"tests": [{"stdin": "x", "stdin_base64": "eA=="}]})), "invalid_content"),
         (with(json!({"tests": [{"expected_output_base64": "?"}]})), "invalid_content"),
+        (file(json!({"content_blob": Digest::of(b"x")})), "invalid_content"),
+        (file(json!({"content": null, "content_blob": Digest::of(b"never sent")})), "unknown_blob"),
+        (file(json!({"content": null, "content_blob": "sha256:x"})), "invalid_body"),
+        (
+            with(json!({"problem": null, "tests": [{"stdin_blob": Digest::of(b"never sent")}]})),
+            "unknown_blob",
+        ),
         (file(json!({"content": "x".repeat((256 << 10) + 1)})), "source_too_large"),
         (with(json!({"files": many(101)})), "source_too_large"),
         (with(json!({"tests": [{"stdin": "x".repeat((1 << 20) + 1)}]})), "tests_too_large"),
@@ -166,6 +175,14 @@ fn of_other_routes() -> Vec<Bad> {
         ("PUT", "/api/v1/tenants/t".into(), JSON, json!({"per_minute": 0}).to_string(), "invalid_limit"),
         ("PUT", "/api/v1/tenants/t".into(), JSON, json!({"per_minute": -1}).to_string(), "invalid_body"),
         ("PUT", "/api/v1/tenants/t".into(), JSON, json!({"per_hour": 1}).to_string(), "unknown_key"),
+        (
+            "PUT",
+            format!("/api/v1/blobs/{}", Digest::of(b"x")),
+            "application/octet-stream",
+            "y".into(),
+            "invalid_content",
+        ),
+        ("PUT", "/api/v1/blobs/sha256:x".into(), "application/octet-stream", "y".into(), "not_found"),
         get("/api/v1/nothing", "not_found"),
     ]
 }
