@@ -179,7 +179,7 @@ impl Service {
     }
 
     pub(crate) fn lost(&self, error: &reqwest::Error) -> Trouble {
-        let why = error.source().map_or_else(|| error.to_string(), |cause| chain(cause));
+        let why = error.source().map_or_else(|| error.to_string(), chain);
         Trouble::Lost(format!("{} cannot be reached: {why}; is the service running there?", self.base))
     }
 }

@@ -9,7 +9,7 @@ pub(crate) struct Event {
     /// Its place in the story.
     pub(crate) id: String,
     /// What kind.
-    pub(crate) event: String,
+    pub(crate) kind: String,
     /// Its data, lines joined.
     pub(crate) data: String,
 }
@@ -52,13 +52,13 @@ impl Events {
         if line.is_empty() {
             self.held = 0;
             let event = std::mem::take(&mut self.event);
-            return (!event.event.is_empty() || !event.data.is_empty()).then_some(event);
+            return (!event.kind.is_empty() || !event.data.is_empty()).then_some(event);
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "id" => value.clone_into(&mut self.event.id),
-            "event" => value.clone_into(&mut self.event.event),
+            "event" => value.clone_into(&mut self.event.kind),
             "data" => {
                 if !self.event.data.is_empty() {
                     self.event.data.push('\n');
@@ -84,7 +84,7 @@ mod tests {
         let whole = Events::default().push(STREAM.as_bytes()).unwrap();
         assert_eq!(whole.len(), 2, "the last one is not complete");
         assert_eq!((whole[0].id.as_str(), whole[0].data.as_str()), ("3", "{\"a\":\n\"ü\"}"));
-        assert_eq!((whole[1].event.as_str(), whole[1].data.as_str()), ("done", "{}"));
+        assert_eq!((whole[1].kind.as_str(), whole[1].data.as_str()), ("done", "{}"));
         for cut in 0..STREAM.len() {
             let mut events = Events::default();
             let mut got = events.push(&STREAM.as_bytes()[..cut]).unwrap();

@@ -1,5 +1,6 @@
 //! `tribunal status`: one submission, or the queue and the latest ones.
 
+use proto::verdict::Verdict;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -36,7 +37,7 @@ async fn overview(service: &Service, args: &StatusArgs) -> Result<u8, Failure> {
         ("problem", args.problem.as_deref()),
         ("language", args.language.as_deref()),
         ("state", args.state.as_deref()),
-        ("verdict", args.verdict.map(|verdict| verdict.code())),
+        ("verdict", args.verdict.map(Verdict::code)),
         ("participant", args.participant.as_deref()),
         ("label", args.label.as_deref()),
     ];

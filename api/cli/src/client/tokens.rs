@@ -90,9 +90,9 @@ fn new_file(path: &Path) -> Result<std::fs::File, Failure> {
 
 fn told(ask: &AskArgs, document: &Value, text: &str) -> Result<u8, Failure> {
     if ask.json {
-        print_json(document)?
+        print_json(document)?;
     } else {
-        print_line(text)?
+        print_line(text)?;
     }
     Ok(0)
 }

@@ -80,7 +80,7 @@ async fn stream(
             if !event.id.is_empty() {
                 *last = Some(event.id);
             }
-            if event.event == "done" {
+            if event.kind == "done" {
                 return Ok(());
             }
         }
@@ -89,7 +89,7 @@ async fn stream(
 
 fn show_event(event: &Event, bar: &ProgressBar) {
     let data: Value = serde_json::from_str(&event.data).unwrap_or_default();
-    match event.event.as_str() {
+    match event.kind.as_str() {
         "state" => {
             bar.set_position(0);
             bar.set_message(show::text(&data, "state"));
