@@ -15,8 +15,9 @@ export function setToken(text) {
 
 /** A request the server refused, with the status and the stable code of its problem document. */
 export class ApiError extends Error {
-  constructor(status, code, detail) {
+  constructor(status, code, detail, document = {}) {
     super(detail);
+    this.document = document;
     this.status = status;
     this.code = code;
   }
@@ -42,7 +43,7 @@ async function request(path, options = {}) {
 async function refusal(response) {
   const document = await response.json().catch(() => ({}));
   const detail = document.detail || document.title || `The server answered ${response.status}.`;
-  return new ApiError(response.status, document.code || 'unknown', detail);
+  return new ApiError(response.status, document.code || 'unknown', detail, document);
 }
 
 // A list is a JSON array, or stands under its own name in an object.
@@ -57,6 +58,22 @@ export const problems = async () => list(await (await request('api/v1/problems')
 /** One submission. */
 export const submission = async (id, signal) =>
   (await request(`api/v1/submissions/${encodeURIComponent(id)}`, { signal })).json();
+
+/** Submissions, newest first; empty filters are left out. */
+export const submissions = async (filters, signal) => {
+  const asked = Object.entries(filters).filter(([, value]) => value !== '' && value !== null);
+  return list(await (await request(`api/v1/submissions?${new URLSearchParams(asked)}`, { signal })).json(), 'submissions');
+};
+
+/** Installs a package; a refusal carries its diagnostics. */
+export const upload = async (zip, name) =>
+  (await request(`api/v1/problems?${new URLSearchParams({ name })}`, { method: 'POST', headers: { 'Content-Type': 'application/zip' }, body: zip })).json();
+
+/** The queue by class. */
+export const queue = async (signal) => (await request('api/v1/queue', { signal })).json();
+
+/** Every worker. */
+export const workers = async (signal) => list(await (await request('api/v1/workers', { signal })).json(), 'workers');
 
 /** Sends a submission; answers `{id, state}`. */
 export const submit = async (body) =>

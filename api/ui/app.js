@@ -1,7 +1,9 @@
-// The page: a form (`#/problems/<name>`) and a result (`#/submissions/<id>`), both safe to reload.
+// The page: a form (`#/problems/<name>`), a result (`#/submissions/<id>`) and lists (`#/submissions`, `#/problems`,
+// `#/queue`), all safe to reload.
 // Talks only to the public API (api.js); everything it shows is text (dom.js).
 
 import * as api from './api.js';
+import * as browse from './browse.js';
 import { byId, el, fill } from './dom.js';
 import * as recent from './recent.js';
 import { Result } from './result.js';
@@ -30,19 +32,46 @@ function route() {
   leave.abort();
   leave = new AbortController();
   byId('alert').hidden = true;
-  const [, kind, raw] = location.hash.split('/');
+  const [path, query] = location.hash.split('?');
+  const [, kind, raw] = path.split('/');
   let name;
   try {
     name = decodeURIComponent(raw ?? '');
   } catch {
     name = raw;
   }
-  const result = kind === 'submissions' && name !== '';
-  byId('view-submit').hidden = result;
+  const list = ['submissions', 'problems', 'queue'].includes(kind) && name === '';
+  const result = kind === 'submissions' && !list;
+  byId('view-submit').hidden = result || list;
   byId('view-result').hidden = !result;
+  byId('view-browse').hidden = !list;
+  byId('recent-card').hidden = list;
+  for (const link of document.querySelectorAll('nav a[href^="#"]')) {
+    if (list && link.getAttribute('href') === `#/${kind}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  if (list) return showList(kind, new URLSearchParams(query ?? ''));
   if (result) return showSubmission(name);
   document.title = 'Tribunal';
   form.choose(kind === 'problems' ? name : '');
+}
+
+async function showList(kind, query) {
+  const { signal } = leave;
+  document.title = `${kind.charAt(0).toUpperCase()}${kind.slice(1)} · Tribunal`;
+  byId('view-browse').replaceChildren();
+  try {
+    if (kind === 'submissions') await browse.submissions(query, form, signal);
+    else if (kind === 'queue') await browse.queue(signal);
+    else browse.problems(form.problems(), reloadProblems);
+  } catch (error) {
+    if (!signal.aborted) fail(error);
+  }
+}
+
+async function reloadProblems() {
+  form.setProblems(await api.problems());
+  browse.problems(form.problems(), reloadProblems);
 }
 
 async function showSubmission(id) {

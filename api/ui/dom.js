@@ -22,6 +22,15 @@ export function el(tag, props = {}, ...children) {
   return node;
 }
 
+/** Makes an SVG element; props are attributes. */
+export function svg(tag, props = {}, ...children) {
+  const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [key, value] of Object.entries(props)) node.setAttribute(key, String(value));
+  if (props.class) node.setAttribute('class', props.class);
+  append(node, children);
+  return node;
+}
+
 /** Appends nodes and text; skips null, undefined and false. */
 export function append(node, children) {
   for (const child of children.flat(Infinity)) {

@@ -4,6 +4,8 @@
 import { append, byId, el, fill } from './dom.js';
 import { bytes, count, moment, time, words } from './format.js';
 import { badge, hidden, meter } from './parts.js';
+import { plot } from './plot.js';
+import { transcript } from './transcript.js';
 import { verdict } from './verdicts.js';
 
 const ROWS_MAX = 2000; // more are counted, not drawn
@@ -101,8 +103,9 @@ export class Result {
           el('thead', {}, el('tr', {}, ['Case', 'Verdict', 'CPU time', 'Memory', 'Details'].map((name) => el('th', { scope: 'col' }, name)))),
           this.body)),
       this.more);
+    this.picture = el('div', { class: 'card', testid: 'plot', hidden: true });
     this.facts = el('div', { class: 'card', testid: 'facts', hidden: true });
-    fill(byId('view-result'), this.head, this.log, this.table, this.timing, this.facts);
+    fill(byId('view-result'), this.head, this.log, this.table, this.picture, this.timing, this.facts);
   }
 
   drawAll() {
@@ -110,8 +113,16 @@ export class Result {
     this.drawCompile();
     this.drawPending();
     for (const index of this.tests.keys()) this.drawRow(index);
+    this.drawPlot();
     this.drawTiming();
     this.drawFacts();
+  }
+
+  // Once for the whole judgement: while cases arrive the table is enough to look at.
+  drawPlot() {
+    const drawn = this.judgement ? plot([...this.tests.values()], this.limits()) : null;
+    this.picture.hidden = drawn === null;
+    fill(this.picture, drawn && [el('h2', {}, 'Time and memory by case'), drawn]);
   }
 
   limits() {
@@ -268,6 +279,7 @@ function details(test) {
   const nodes = [facts.length > 0 ? el('span', { class: 'facts' }, facts.join(', ')) : null];
   const said = [...new Set([test.reason, test.feedback].filter(Boolean))];
   nodes.push(...said.map((text) => el('p', { class: 'reason', testid: 'reason' }, text)));
+  nodes.push(transcript(test.interaction));
   for (const [name, text, cut] of [['stdout', test.stdout, test.stdout_truncated], ['stderr', test.stderr, test.stderr_truncated]]) {
     if (text) nodes.push(el('details', {}, el('summary', {}, name, cut ? ' (cut)' : ''), el('pre', { class: 'log', tabindex: 0 }, text)));
   }

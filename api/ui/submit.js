@@ -3,12 +3,14 @@
 import * as api from './api.js';
 import { byId, el, fill } from './dom.js';
 import { bytes, count, time } from './format.js';
+import { paint } from './highlight.js';
 import { markdown } from './markdown.js';
 import { TEMPLATES } from './templates.js';
 
 const FILE_MAX = 256 * 1024; // the service's own caps; it checks again
 const TOTAL_MAX = 1024 * 1024;
 const FILES_MAX = 100;
+const REASONS_MAX = 3; // more unusable languages are counted, not explained
 
 const state = { problems: [], languages: [], files: [], name: null, template: null };
 const code = () => byId('code');
@@ -22,7 +24,8 @@ export function start({ sent, failed }) {
   byId('file').addEventListener('change', chosen);
   code().addEventListener('input', () => { typed(); saveDraft(); });
   code().addEventListener('keydown', editorKey);
-  code().addEventListener('scroll', () => { byId('gutter').scrollTop = code().scrollTop; });
+  code().addEventListener('scroll', scrolled);
+  new ResizeObserver(scrolled).observe(code());
   wireDrop(failed);
   byId('submit-form').addEventListener('submit', async (event) => {
     event.preventDefault();
@@ -99,11 +102,12 @@ function samples(problem) {
 function languageChosen() {
   const language = state.languages.find((entry) => entry.id === byId('language').value);
   byId('template').hidden = !TEMPLATES[language?.id];
+  typed();
   const unusable = state.languages.filter((entry) => entry.usable === false);
   const notes = [
     language?.version ?? null,
     language?.image_kind === 'host' ? 'runs on the files of this host until its image is built' : null,
-    ...unusable.map((entry) => `${entry.name}: ${entry.reason ?? 'not usable here'}`),
+    ...(unusable.length > REASONS_MAX ? [`${unusable.length} languages have no image here: the list shows them, disabled`] : unusable.map((entry) => `${entry.name}: ${entry.reason ?? 'not usable here'}`)),
   ];
   byId('language-note').textContent = state.languages.length === 0 ? 'Waiting for a worker to say what it can judge…' : notes.filter(Boolean).join('  ·  ');
   loadDraft();
@@ -186,7 +190,28 @@ function setCode(text) {
   typed();
 }
 
+// Line numbers and colours follow the text.
+function scrolled() {
+  byId('gutter').scrollTop = code().scrollTop;
+  byId('paint').scrollTop = code().scrollTop;
+  byId('paint').scrollLeft = code().scrollLeft;
+}
+
+let drawing = false;
+
+// At most once a frame: what arrives line by line is coloured once.
+function colour() {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    code().classList.toggle('painted', paint(byId('paint'), code().value, byId('language').value));
+    scrolled();
+  });
+}
+
 function typed() {
+  colour();
   const lines = code().value.split('\n').length;
   if (byId('gutter').dataset.lines !== String(lines)) {
     byId('gutter').dataset.lines = String(lines);

@@ -2,7 +2,7 @@
 // writes screenshots to DIR. Each test is a claim; the last line has the form of `cargo test`, so one counter reads both.
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -13,6 +13,8 @@ const VERDICT_MS = 90_000; // a loaded machine compiles slowly; a verdict later 
 const CPP_OK = '#include <iostream>\nint main() {\n    long long a, b;\n    while (std::cin >> a >> b) std::cout << a + b << "\\n";\n}\n';
 const PYTHON_WRONG = 'import sys\nfor line in sys.stdin:\n    print("wrong")\n';
 const CPP_BROKEN = 'int main() {\n    broken;\n    return 0\n}\n';
+
+const BISECT = await readFile(new URL('../problems/bisect/submissions/accepted/halves.py', import.meta.url), 'utf8');
 
 const tests = [];
 const test = (name, body) => tests.push([name, body]);
@@ -97,6 +99,102 @@ test('what_a_program_writes_is_shown_as_text_and_never_as_markup', async ({ page
   assert.equal(await page.evaluate(() => window.owned), undefined);
 });
 
+test('the_editor_colours_code_and_still_sends_what_was_typed', async ({ page, shot }) => {
+  await open(page, '#/problems/aplusb');
+  await page.getByTestId('language').selectOption('cpp');
+  await page.getByTestId('template').click();
+  const source = await page.getByTestId('code').inputValue();
+  const paint = page.getByTestId('paint');
+  const drawnAs = (text) => page.waitForFunction((text) => document.getElementById('paint').textContent === text, text);
+  await drawnAs(`${source}\n`);
+  assert.ok(await paint.locator('.code-keyword').count() > 3);
+  const [typed, drawn] = await page.evaluate(() => ['code', 'paint'].map((id) => {
+    const style = getComputedStyle(document.getElementById(id));
+    return [style.fontFamily, style.fontSize, style.lineHeight, style.paddingTop, style.paddingLeft, style.tabSize];
+  }));
+  assert.deepEqual(drawn, typed, 'colours stand where the text stands');
+  await shot('editor');
+  await page.getByTestId('code').fill('"<b>bold</b>" // <img src=x onerror="window.owned=1">\n');
+  await drawnAs('"<b>bold</b>" // <img src=x onerror="window.owned=1">\n\n');
+  assert.equal(await paint.locator('b, img').count(), 0);
+  // Long text is plain: colouring it on every key would be felt.
+  await page.getByTestId('file').setInputFiles({ name: 'long.cpp', mimeType: 'text/plain', buffer: Buffer.from('x = 1;\n'.repeat(10_000)) });
+  await drawnAs('');
+  assert.notEqual(await page.getByTestId('code').evaluate((node) => getComputedStyle(node).color), 'rgba(0, 0, 0, 0)', 'and is seen');
+  await page.getByTestId('template').click();
+});
+
+test('time_and_memory_of_the_cases_are_drawn_and_said', async ({ page, shot }) => {
+  await fillForm(page, 'cpp', CPP_OK);
+  await page.getByTestId('submit').click();
+  await verdict(page, 'AC');
+  for (const name of ['plot-time', 'plot-memory']) {
+    const plot = page.getByTestId(name);
+    assert.equal(await plot.locator('rect').count(), await page.getByTestId('test-row').count());
+    assert.match(await plot.getByRole('img').getAttribute('aria-label'), /most .+ of /);
+  }
+  await shot('plot');
+});
+
+test('what_program_and_judge_said_to_each_other_can_be_read', async ({ page, shot }) => {
+  await open(page, '#/problems/bisect');
+  await page.getByTestId('language').selectOption('python3');
+  await page.getByTestId('code').fill(BISECT);
+  await page.getByTestId('submit').click();
+  await page.getByTestId('facts').waitFor({ timeout: VERDICT_MS });
+  const talk = page.getByTestId('transcript').first();
+  await talk.locator('summary').click();
+  assert.ok(await talk.locator('li[data-from=submission]').count() > 0);
+  assert.ok(await talk.locator('li[data-from=validator]').count() > 0);
+  await shot('transcript');
+});
+
+test('submissions_are_listed_and_filtered', async ({ page, shot }) => {
+  await page.getByTestId('nav-submissions').click();
+  await page.getByTestId('submission-row').nth(2).waitFor();
+  await shot('submissions');
+  await page.getByTestId('filter-verdict').selectOption('CE');
+  await page.getByTestId('filter').click();
+  await page.waitForURL(/verdict=CE/);
+  await page.waitForFunction(() => /shown$/.test(document.querySelector('[data-testid=list-note]')?.textContent ?? ''));
+  const badges = await page.getByTestId('submission-row').locator('.badge').allInnerTexts();
+  assert.ok(badges.length > 0 && badges.every((text) => text.startsWith('CE')), `${badges}`);
+  await page.reload();
+  await page.waitForFunction(() => document.querySelector('[data-testid=filter-verdict]')?.value === 'CE');
+  await page.getByTestId('submission-row').first().getByRole('link').click();
+  await verdict(page, 'CE');
+});
+
+test('a_package_is_installed_from_the_page_and_a_broken_one_is_explained', async ({ page, shot, seen }) => {
+  await page.getByTestId('nav-problems').click();
+  await page.getByTestId('problems').waitFor();
+  const send = (name, files) => page.getByTestId('package').setInputFiles({ name, mimeType: 'application/zip', buffer: zip(files) });
+  const refused = seen.failed.length;
+  await send('broken.zip', { 'problem.yaml': 'name: Broken\nno_such_key: 1\n', 'data/secret/1.in': '1\n' });
+  await page.getByTestId('diagnostic').first().waitFor();
+  assert.match(await page.getByTestId('upload-said').innerText(), /error/);
+  await shot('diagnostics');
+  // The browser tells of the refusal, too; it is what this test asked for.
+  assert.equal(seen.failed.splice(refused).length, 1);
+  seen.console = seen.console.filter((text) => !text.includes('422'));
+  await send('marked.zip', { 'problem.yaml': 'name: "<img src=x onerror=window.owned=1> \u202e"\n', 'data/sample/1.in': '1 2\n', 'data/sample/1.ans': '3\n', 'data/secret/1.in': '1 2\n', 'data/secret/1.ans': '3\n' });
+  await page.waitForFunction(() => document.querySelector('[data-testid=upload-said]')?.textContent.includes('is installed'));
+  assert.match(await page.getByTestId('problems').innerText(), /<img src=x/, 'a title is text');
+  await page.getByTestId('upload-said').getByRole('link').click();
+  await page.waitForURL(/problems\/marked/);
+  assert.equal(await page.locator('main img').count(), 0);
+  assert.equal(await page.evaluate(() => window.owned), undefined);
+});
+
+test('queue_and_workers_are_seen', async ({ page, shot }) => {
+  await page.getByTestId('nav-queue').click();
+  await page.getByTestId('workers').waitFor();
+  assert.match(await page.getByTestId('workers').innerText(), /ready/);
+  assert.match(await page.getByTestId('queue').innerText(), /waiting.*running.*slot/);
+  assert.match(await page.getByTestId('classes').innerText(), /contest/);
+  await shot('queue');
+});
+
 test('every_control_has_a_name_and_the_form_works_by_keyboard', async ({ page }) => {
   await open(page, '#/problems/aplusb');
   const nameless = await page.evaluate(() => [...document.querySelectorAll('button, select, input, textarea, a[href]')]
@@ -128,6 +226,44 @@ test('nothing_failed_and_nobody_else_was_asked', async ({ seen }) => {
   assert.deepEqual(seen.failed, [], 'failed requests');
   assert.deepEqual(seen.foreign, [], 'requests to others');
 });
+
+// A zip with these files, stored as they are.
+function zip(files) {
+  const parts = [];
+  const index = [];
+  let at = 0;
+  for (const [name, text] of Object.entries(files)) {
+    const bytes = Buffer.from(text);
+    const fields = Buffer.alloc(26);
+    fields.writeUInt16LE(20, 0);
+    fields.writeUInt32LE(crc32(bytes), 10);
+    fields.writeUInt32LE(bytes.length, 14);
+    fields.writeUInt32LE(bytes.length, 18);
+    fields.writeUInt16LE(name.length, 22);
+    const local = Buffer.concat([Buffer.from('PK\x03\x04'), fields, Buffer.from(name), bytes]);
+    const rest = Buffer.alloc(14);
+    rest.writeUInt32LE(at, 10);
+    index.push(Buffer.from('PK\x01\x02'), Buffer.from([20, 0]), fields, rest, Buffer.from(name));
+    parts.push(local);
+    at += local.length;
+  }
+  const directory = Buffer.concat(index);
+  const end = Buffer.alloc(18);
+  end.writeUInt16LE(parts.length, 4);
+  end.writeUInt16LE(parts.length, 6);
+  end.writeUInt32LE(directory.length, 8);
+  end.writeUInt32LE(at, 12);
+  return Buffer.concat([...parts, directory, Buffer.from('PK\x05\x06'), end]);
+}
+
+function crc32(bytes) {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (0xedb88320 & -(crc & 1));
+  }
+  return ~crc >>> 0;
+}
 
 async function open(page, hash = '') {
   await page.goto(new URL(hash, URL_BASE).href);
