@@ -14,6 +14,7 @@ use crate::events::Hub;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 use crate::time::now_ms;
+use crate::webhooks::target::Allowed;
 
 /// What the last publish to the broker showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,10 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// Rung when a job may be waiting.
     pub(crate) wake: Arc<Notify>,
+    /// Rung when a delivery may be due.
+    pub(crate) hooks: Notify,
+    /// Where callback URLs may lead beyond the public internet.
+    pub(crate) callbacks: Allowed,
     /// Whether the service listens on loopback only.
     pub(crate) loopback: bool,
     /// The operator's maxima.
@@ -101,6 +106,7 @@ impl App {
             self.hub.changed(*id);
         }
         if !submissions.is_empty() {
+            self.hooks.notify_one();
             self.wake.notify_one();
         }
     }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use proto::limits::Limits;
 
+use crate::webhooks::target::Allowed;
+
 /// How jobs get to workers.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Broker {
@@ -44,6 +46,8 @@ pub struct ServiceConfig {
     /// How many unfinished judgements the broker holds at a time, at least; twice the living slots if that is
     /// more. What is in the broker is not in turn any more, so few keep it fair.
     pub window: u32,
+    /// Where callback URLs may lead beyond the public internet.
+    pub callbacks: Allowed,
 }
 
 impl ServiceConfig {
@@ -58,6 +62,7 @@ impl ServiceConfig {
             maxima: Limits::default_maxima(),
             web_dir: None,
             window: 4,
+            callbacks: Allowed::default(),
         }
     }
 }

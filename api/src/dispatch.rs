@@ -96,6 +96,7 @@ async fn publish_one(app: &App, sink: &dyn JobSink, row: &LeasedJob) -> Result<(
             let cause = format!("the job could not be sent: {cause}");
             if let Some(id) = app.store.abandon(row.judgement, &cause, now_ms()).await? {
                 tracing::error!(submission.id = %id, cause, "gave up");
+                app.metrics.given_up();
                 app.hub.finished(id);
             }
             Ok(())
@@ -124,6 +125,9 @@ pub(crate) async fn sweep(app: Arc<App>) {
 /// One look.
 pub(crate) async fn sweep_once(app: &App, now: i64) -> Result<(), StoreError> {
     app.store.forget_old_keys(now).await?;
+    app.store.forget_old_uploads(now).await?;
+    let held = app.store.settle_holds(now).await?;
+    app.touched(&held);
     let rejudged = app.store.settle_rejudges(now).await?;
     app.touched(&rejudged);
     let lost = app.store.sweep(now).await?;
@@ -138,6 +142,7 @@ pub(crate) async fn sweep_once(app: &App, now: i64) -> Result<(), StoreError> {
             let cause = format!("the broker took the job {DELIVERIES_MAX} times and no worker claimed it");
             if let Some(id) = app.store.abandon(judgement, &cause, now).await? {
                 tracing::error!(submission.id = %id, cause, "gave up");
+                app.metrics.given_up();
                 app.hub.finished(id);
             }
         }

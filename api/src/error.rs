@@ -78,18 +78,20 @@ codes! {
     NoSource = "no_source", UNPROCESSABLE_ENTITY;
     /// A file name that could leave its folder, start an option, or stands twice.
     InvalidFileName = "invalid_file_name", UNPROCESSABLE_ENTITY;
-    /// Neither or both of `content` and `content_base64`, or not base64.
+    /// Not exactly one form of a byte field, or not base64, or not the bytes of their digest.
     InvalidContent = "invalid_content", UNPROCESSABLE_ENTITY;
+    /// The body names an upload the tenant has not, or has no more.
+    UnknownBlob = "unknown_blob", UNPROCESSABLE_ENTITY;
     /// Neither or both of `problem` and `tests`.
     InvalidTarget = "invalid_target", UNPROCESSABLE_ENTITY;
     /// The problem package is broken; `diagnostics` says where.
     InvalidPackage = "invalid_package", UNPROCESSABLE_ENTITY;
+    /// The callback URL leads where the service does not call, or nothing could be signed.
+    InvalidCallbackUrl = "invalid_callback_url", UNPROCESSABLE_ENTITY;
     /// The `Idempotency-Key` came with another request before.
     KeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY;
     /// The tenant is over a bound; `Retry-After` says when to come back.
     TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS;
-    /// Understood, and not built yet.
-    NotSupported = "not_supported", UNPROCESSABLE_ENTITY;
     /// We are at fault; the log has the cause.
     Internal = "internal", INTERNAL_SERVER_ERROR;
     /// We cannot answer now.

@@ -29,6 +29,7 @@ pub(crate) async fn take(app: &App, report: &ReportMessage) -> Result<(), StoreE
         Ingest::GivenUp(judgement) => {
             tracing::error!(submission.id = %id, attempt = report.attempt, cause = judgement.reason, "gave up");
             app.metrics.reported("given_up");
+            app.metrics.given_up();
             app.metrics.judged(&judgement);
             app.hub.finished(id);
         }
@@ -42,6 +43,7 @@ pub(crate) async fn take(app: &App, report: &ReportMessage) -> Result<(), StoreE
             app.metrics.reported("ignored");
         }
     }
+    app.hooks.notify_one();
     // A finished judgement makes room in the broker's window.
     app.wake.notify_one();
     Ok(())

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  clients ──> routes ──> store (truth) ──> embedded queue ──> worker in this process
-//!                 ^          ^   │
+//!                 ^          ^   │ └──> webhooks ──> callback URLs
 //!             watchers       │   └──> dispatch ──> broker ──> workers elsewhere
 //!                 ^          │                        │
 //!               events <── ingest <───────────────────┘  reports, events
@@ -35,12 +35,14 @@ mod testing;
 pub mod time;
 mod ui;
 mod watch;
+mod webhooks;
 
 pub use config::{Broker, ServiceConfig};
 pub use redact::redact;
 pub use routes::openapi_json;
 pub use service::{InstallError, Service, StartError};
-pub use store::{Scope, Store, StoreError};
+pub use store::{Entry, Scope, Store, StoreError};
+pub use webhooks::target::Allowed;
 
 /// What a worker has to be able to do; the machine architecture of this service until languages name theirs.
 pub(crate) const CAPABILITY: &str = std::env::consts::ARCH;

@@ -28,7 +28,7 @@ use crate::events::Hub;
 use crate::metrics::Metrics;
 use crate::store::{Scope, Store, StoreError};
 use crate::time::now_ms;
-use crate::{dispatch, ingest, package, routes};
+use crate::{dispatch, ingest, package, routes, webhooks};
 
 /// How long open requests may take after the service was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -66,6 +66,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Nothing can be sent to callback URLs.
+    #[error("the client for callback URLs cannot be made")]
+    Callbacks(#[from] reqwest::Error),
     /// The broker's URL is of no known kind.
     #[error("the broker cannot be used")]
     Broker(#[from] QueueError),
@@ -93,6 +96,7 @@ pub struct Service {
     reports: Box<dyn ReportSource>,
     events: Box<dyn EventSource>,
     window: u32,
+    caller: reqwest::Client,
     _lock: File,
 }
 
@@ -115,6 +119,7 @@ impl Service {
     /// The same with a broker that is there already; without one jobs stay in this process.
     pub(crate) async fn start_with(config: ServiceConfig, link: Option<ApiLink>) -> Result<Self, StartError> {
         let lock = lock_data(&config.data)?;
+        let caller = webhooks::client(&config.callbacks)?;
         let store = open_store(&config).await?;
         let (first_token, worker_token_file) = first_tokens(&store, &config.data).await?;
         let listen = config.listen;
@@ -128,6 +133,8 @@ impl Service {
             hub: Hub::default(),
             metrics: Metrics::new(),
             wake: wake.clone(),
+            hooks: Notify::new(),
+            callbacks: config.callbacks,
             loopback: local_addr.ip().is_loopback(),
             maxima: config.maxima,
             web_dir: config.web_dir,
@@ -161,6 +168,7 @@ impl Service {
             reports,
             events,
             window: config.window.max(1),
+            caller,
             _lock: lock,
         })
     }
@@ -216,11 +224,12 @@ impl Service {
     /// Serves until `shutdown` is cancelled; then takes no more requests, ends streams and waits, finishes
     /// open requests for at most 10 s, and closes the store.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), std::io::Error> {
-        let Self { app, listener, reports, events, jobs, window, .. } = self;
+        let Self { app, listener, reports, events, jobs, window, caller, .. } = self;
         let mut loops = tokio::task::JoinSet::new();
         loops.spawn(ingest::reports(app.clone(), reports));
         loops.spawn(ingest::events(app.clone(), events));
         loops.spawn(dispatch::sweep(app.clone()));
+        loops.spawn(webhooks::send(app.clone(), caller));
         if let Some(jobs) = jobs {
             loops.spawn(dispatch::publish(app.clone(), jobs, window));
         }

@@ -95,6 +95,7 @@ pub(crate) fn new_row(priority: Priority) -> NewRow {
         external_id: None,
         participant: None,
         labels: vec![],
+        callback: None,
         content: Content {
             files: vec![SourceFile { name: "a.cpp".into(), content: b"int main(){}\xff".to_vec() }],
             tests: Some(vec![]),
@@ -162,9 +163,18 @@ impl Answer {
 impl Site {
     /// Listens on loopback, or, with `public`, on every address.
     pub(crate) async fn start(public: bool) -> Self {
+        Self::start_with(|config| {
+            config.listen = if public { "0.0.0.0:0" } else { "127.0.0.1:0" }.parse().unwrap();
+        })
+        .await
+    }
+
+    /// Listens on loopback unless `change` says otherwise.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut ServiceConfig)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = ServiceConfig::new(folder.path().join("data"));
-        config.listen = if public { "0.0.0.0:0" } else { "127.0.0.1:0" }.parse().unwrap();
+        config.listen = "127.0.0.1:0".parse().unwrap();
+        change(&mut config);
         let service = Service::start(config).await.unwrap();
         let admin = service.first_token().unwrap().to_owned();
         let worker = std::fs::read_to_string(service.worker_token_file()).unwrap().trim().to_owned();

@@ -11,7 +11,7 @@ use crate::limits::LimitsRequest;
 use crate::report::Judgement;
 use crate::verdict::Verdict;
 
-/// One source file as sent: exactly one of `content` and `content_base64`.
+/// One source file as sent: exactly one of `content`, `content_base64` and `content_blob`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileBody {
@@ -23,6 +23,9 @@ pub struct FileBody {
     /// Any bytes, base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_base64: Option<String>,
+    /// What was uploaded with `PUT /api/v1/blobs/{digest}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_blob: Option<Digest>,
 }
 
 /// One test as sent.
@@ -35,12 +38,18 @@ pub struct TestBody {
     /// The same as base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdin_base64: Option<String>,
+    /// The same as an upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin_blob: Option<Digest>,
     /// What it should write; without it the verdict is `OK`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_output: Option<String>,
     /// The same as base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_output_base64: Option<String>,
+    /// The same as an upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_output_blob: Option<Digest>,
     /// Its arguments.
     #[serde(default)]
     pub args: Vec<String>,
@@ -66,7 +75,7 @@ pub struct NewSubmission {
     /// Class, capped by the token's scope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
-    /// Where to report when done. Accepted as null only until webhooks exist.
+    /// Where to report when it is done or cancelled: a POST signed with the tenant's secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback_url: Option<String>,
     /// The sender's own id for it.

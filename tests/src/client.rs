@@ -52,6 +52,11 @@ impl Api {
         self.send(self.client.post(format!("{}{path}", self.base)).json(body)).await
     }
 
+    /// PUT of a JSON body.
+    pub async fn put(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        self.send(self.client.put(format!("{}{path}", self.base)).json(body)).await
+    }
+
     /// POST of any bytes.
     pub async fn post_bytes(&self, path: &str, kind: &str, body: Vec<u8>) -> (StatusCode, Value) {
         let request = self.client.post(format!("{}{path}", self.base));

@@ -10,4 +10,5 @@ pub mod corpus;
 pub mod hostile;
 pub mod images;
 pub mod process;
+pub mod proxy;
 pub mod random;

@@ -22,6 +22,22 @@ struct Raw {
     limits: RawLimits,
     images: RawImages,
     cache: RawCache,
+    webhooks: RawWebhooks,
+}
+
+/// Calling back.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawWebhooks {
+    allow: Option<Words>,
+}
+
+/// A list, or, as the environment has it, words divided by commas.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Words {
+    List(Vec<String>),
+    Line(String),
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -87,6 +103,8 @@ pub(crate) struct Config {
     pub(crate) mirrors: Vec<String>,
     /// Bytes of the cache of runs; `None` is no cache.
     pub(crate) cache: Option<Bytes>,
+    /// Where callback URLs may lead beyond the public internet.
+    pub(crate) callbacks: api::Allowed,
 }
 
 /// Bytes of the cache unless the configuration says otherwise.
@@ -165,6 +183,12 @@ fn resolve(raw: Raw) -> Result<Config, String> {
             Some(size)
         }
     };
+    let allow = match raw.webhooks.allow {
+        None => Vec::new(),
+        Some(Words::List(words)) => words,
+        Some(Words::Line(line)) => line.split(',').map(|word| word.trim().to_owned()).collect(),
+    };
+    let callbacks = api::Allowed::parse(&allow).map_err(|e| format!("`webhooks.allow`: {e}"))?;
     if raw.worker.slots == Some(0) {
         return Err("`worker.slots` is zero; at least 1 is needed".to_owned());
     }
@@ -189,6 +213,7 @@ fn resolve(raw: Raw) -> Result<Config, String> {
         images_cap,
         mirrors: raw.images.mirrors.unwrap_or_default(),
         cache,
+        callbacks,
     })
 }
 
@@ -238,6 +263,9 @@ mod tests {
         assert_eq!(config.maxima.cpu_time, Duration::from_secs(5));
         assert_eq!(config.maxima.memory, Bytes::gib(1));
         assert_eq!(config.slots, Some(3));
+        let listed = read("[webhooks]\nallow = [\"10.0.0.0/8\", \"hooks\"]", &[]).unwrap().callbacks;
+        let line = read("", &[("TRIBUNAL__WEBHOOKS__ALLOW", "10.0.0.0/8, hooks")]).unwrap().callbacks;
+        assert_eq!(listed, line);
     }
 
     #[test]
@@ -249,6 +277,7 @@ mod tests {
             ("[cache]\nmax = \"1\"", "cache.max"),
             ("[limits]\ncpu = \"1s\"", "cpu"),
             ("[limit]\n", "limit"),
+            ("[webhooks]\nallow = [\"10.0.0.0/40\"]", "webhooks.allow"),
             ("[limits]\ncpu_time = \"1\"", "limits.cpu_time"),
             ("[limits]\nprocesses = 0", "limits.processes"),
             ("[worker]\nslots = 0", "worker.slots"),

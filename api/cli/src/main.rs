@@ -11,6 +11,7 @@ mod args;
 mod bench;
 mod bench_check;
 mod check;
+mod client;
 mod config;
 mod context;
 mod doctor;
@@ -22,6 +23,7 @@ mod images_cmd;
 mod judge;
 mod languages;
 mod languages_test;
+mod manual;
 mod openapi;
 mod output;
 mod problem_cmd;
@@ -80,6 +82,12 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Verify(args) => verify::main(&args, &settings),
         Command::Problem(args) => problem_cmd::main(&args.command),
         Command::Grade(args) => grade::main(&args, &settings),
+        Command::Submit(args) => client::submit::main(&args),
+        Command::Status(args) => client::status::main(&args),
+        Command::Problems(args) => client::problems::main(&args.command),
+        Command::Tokens(args) => client::tokens::main(&args.command),
+        Command::Workers(args) => client::workers::main(&args),
+        Command::Rejudge(args) => client::rejudge::main(&args),
         Command::Serve(args) => serve::serve(args, &settings),
         Command::Api(args) => serve::api(args, &settings),
         Command::Worker(args) => worker_cmd::main(args, &settings),
@@ -89,5 +97,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Selftest(args) => selftest_cmd::main(&args, &settings),
         Command::Bench(args) => bench::main(&args, &settings),
         Command::Openapi => openapi::main(),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { folder } => manual::man(&folder),
     }
 }

@@ -67,6 +67,16 @@ pub(crate) fn print_line(text: &str) -> Result<(), Failure> {
     pass(io::stdout().lock(), b"\n")
 }
 
+/// The text without what would steer a terminal: control characters but line feed and tab, and the marks that
+/// turn the direction of writing. Programs and services choose much of what is printed here.
+pub(crate) fn plain(text: &str) -> String {
+    let steers = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t'))
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.replace(steers, "\u{fffd}")
+}
+
 /// Writes `bytes` as they are.
 pub(crate) fn pass(mut to: impl io::Write, bytes: &[u8]) -> Result<(), Failure> {
     match to.write_all(bytes).and_then(|()| to.flush()) {
@@ -90,4 +100,17 @@ pub(crate) fn start_log(filter: &str) {
         tracing_subscriber::EnvFilter::new("warn")
     });
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn text_from_elsewhere_cannot_steer_the_terminal() {
+        assert_eq!(
+            plain("a\tb\n\u{1b}[31mc\r\u{7}\u{9b}2J\u{202e}d é"),
+            "a\tb\n\u{fffd}[31mc\u{fffd}\u{fffd}\u{fffd}2J\u{fffd}d é"
+        );
+    }
 }

@@ -7,8 +7,14 @@ use comfy_table::{CellAlignment, Table};
 use proto::report::{CompileStatus, Judgement, TestReport};
 use proto::verdict::Verdict;
 
-/// The whole text, without a final line feed.
+use crate::output::plain;
+
+/// The whole text, without a final line feed and without what could steer a terminal.
 pub(crate) fn text(judgement: &Judgement) -> String {
+    plain(&words(judgement))
+}
+
+fn words(judgement: &Judgement) -> String {
     let mut text = format!("{} ({})", judgement.verdict, judgement.verdict.title());
     if let Some(reason) = &judgement.reason {
         let _ = write!(text, "\n{reason}");

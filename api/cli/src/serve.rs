@@ -83,6 +83,7 @@ fn base_config(settings: &Settings, listen: Option<std::net::SocketAddr>) -> Ser
         config.listen = listen;
     }
     config.maxima = settings.config.maxima.clone();
+    config.callbacks = settings.config.callbacks.clone();
     config
 }
 

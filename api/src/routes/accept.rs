@@ -50,13 +50,6 @@ pub(crate) fn read_value(value: Value) -> Result<NewSubmission, ApiError> {
 
 /// Decodes and checks the sources, tests and limits.
 pub(crate) fn content(body: &NewSubmission, maxima: &Limits) -> Result<Content, ApiError> {
-    if let Some(url) = &body.callback_url {
-        let detail = format!(
-            "`callback_url` must be null: calling back to {} bytes of URL is not built yet",
-            url.len()
-        );
-        return Err(ApiError::new(Code::NotSupported, detail));
-    }
     if body.problem.is_some() == body.tests.is_some() {
         return Err(ApiError::new(Code::InvalidTarget, "exactly one of `problem` and `tests` is needed"));
     }
@@ -118,7 +111,10 @@ fn files(files: &[FileBody]) -> Result<Vec<SourceFile>, ApiError> {
         let what = format!("file `{}`", file.name);
         let bytes = bytes(&what, "content", file.content.as_deref(), file.content_base64.as_deref())?
             .ok_or_else(|| {
-                ApiError::new(Code::InvalidContent, format!("{what} needs `content` or `content_base64`"))
+                ApiError::new(
+                    Code::InvalidContent,
+                    format!("{what} needs `content`, `content_base64` or `content_blob`"),
+                )
             })?;
         total += bytes.len();
         if bytes.len() > FILE_MAX {
@@ -294,7 +290,6 @@ mod tests_of_accept {
             (r#"{"problem":"a","language":"cpp","files":[{"name":"a.c"}]}"#.into(), Code::InvalidContent),
             (r#"{"problem":"a","language":"cpp","files":[{"name":"a.c","content":"x","content_base64":"eA=="}]}"#.into(), Code::InvalidContent),
             (r#"{"problem":"a","language":"cpp","files":[{"name":"a.c","content_base64":"*"}]}"#.into(), Code::InvalidContent),
-            (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"callback_url":"http://x"}}"#), Code::NotSupported),
             (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"policy":"best"}}"#), Code::InvalidBody),
             (format!(r#"{{"problem":"a","language":"cpp","files":[{file}],"policy":"oi","all":true}}"#), Code::InvalidBody),
         ];

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::metrics::Seen;
 use crate::store::Scope;
 use crate::time::now_ms;
 
@@ -42,7 +43,14 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
     ))]
 pub(crate) async fn metrics(caller: Caller, State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     caller.need(Scope::Read)?;
-    let text = app.metrics.text(&app.store.queue_counts().await?, &app.store.workers().await?, now_ms());
+    let text = app.metrics.text(&Seen {
+        queue: app.store.queue_counts().await?,
+        workers: app.store.workers().await?,
+        held: app.store.held_count().await?,
+        deliveries_waiting: app.store.webhooks_waiting().await?,
+        broker_up: app.broker_state() != "unreachable",
+        now: now_ms(),
+    });
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

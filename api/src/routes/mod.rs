@@ -5,6 +5,7 @@ mod audit;
 mod batch;
 mod catalog;
 mod health;
+mod holds;
 mod internal;
 mod multipart;
 mod once;
@@ -13,6 +14,8 @@ mod rejudges;
 mod submissions;
 mod tenants;
 mod tokens;
+mod uploads;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;
@@ -61,6 +64,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(submissions::judgements))
         .routes(routes!(submissions::events))
         .routes(routes!(submissions::cancel))
+        .routes(routes!(uploads::put))
         .routes(routes!(problems::upload, problems::list))
         .routes(routes!(problems::get))
         .routes(routes!(problems::activate))
@@ -72,8 +76,14 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(rejudges::get))
         .routes(routes!(rejudges::apply))
         .routes(routes!(rejudges::cancel))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::secret))
+        .routes(routes!(webhooks::get))
+        .routes(routes!(webhooks::replay))
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(holds::list))
+        .routes(routes!(holds::set, holds::release))
         .routes(routes!(tenants::list))
         .routes(routes!(tenants::set))
         .routes(routes!(audit::list))

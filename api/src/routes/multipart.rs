@@ -35,7 +35,7 @@ pub(crate) async fn read(request: Request, app: &Arc<App>) -> Result<NewSubmissi
         if matches!(key.as_str(), "file" | "files") {
             let name = file_name.ok_or_else(|| invalid(format!("the part `{key}` needs a file name")))?;
             let content_base64 = Some(STANDARD.encode(&bytes));
-            files.push(FileBody { name, content: None, content_base64 });
+            files.push(FileBody { name, content: None, content_base64, content_blob: None });
             continue;
         }
         let text = String::from_utf8(bytes.to_vec())

@@ -14,13 +14,14 @@ use proto::id::{Digest, SubmissionId};
 use serde::Deserialize;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{Id, Params, accept, audit, batch, body, multipart, once};
+use super::{Id, Params, accept, audit, batch, body, multipart, once, uploads};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{ApiError, Code};
 use crate::store::{Accepted, Filter, NewRow, Once, ProblemRow, Scope, SubmissionRow};
 use crate::time::now_ms;
 use crate::watch;
+use crate::webhooks::target;
 
 /// Largest body: sources and tests at their caps, as base64 in JSON.
 const BODY_MAX: usize = 4 << 20;
@@ -91,7 +92,8 @@ pub(crate) async fn create(
         accept::read_json(&body(request, &app).await?)?
     };
     let once = key.map(|key| once::of(key, &sent)).transpose()?;
-    let new = checked(&app, &caller, sent).await?;
+    let mut room = uploads::NAMED_MAX;
+    let new = checked(&app, &caller, sent, &mut room).await?;
     let Accepted { ids, replayed } = store_all(&app, std::slice::from_ref(&new), once.as_ref()).await?;
     let id = *ids.first().ok_or_else(|| ApiError::missing("such submission"))?;
     let location = format!("/api/v1/submissions/{id}");
@@ -139,9 +141,10 @@ pub(crate) async fn create_many(
     let once = key.map(|key| once::of(key, &sent)).transpose()?;
     let mut new = Vec::with_capacity(sent.len());
     let mut refused = Vec::new();
+    let mut room = uploads::NAMED_MAX;
     for (index, one) in sent.into_iter().enumerate() {
         let read = match accept::read_value(one) {
-            Ok(body) => checked(&app, &caller, body).await,
+            Ok(body) => checked(&app, &caller, body, &mut room).await,
             Err(refusal) => Err(refusal),
         };
         match read {
@@ -187,8 +190,19 @@ fn shown(row: SubmissionRow, caller: &Caller) -> axum::Json<SubmissionView> {
     axum::Json(watch::view_for(row.view, caller.is_judge()))
 }
 
-async fn checked(app: &App, caller: &Caller, sent: NewSubmission) -> Result<NewRow, ApiError> {
+/// `room`: bytes of uploads that the request may still name.
+async fn checked(
+    app: &App,
+    caller: &Caller,
+    sent: NewSubmission,
+    room: &mut usize,
+) -> Result<NewRow, ApiError> {
+    let sent = uploads::fetched(app, caller, sent, room).await?;
     let content = accept::content(&sent, &app.maxima)?;
+    let callback = match &sent.callback_url {
+        Some(url) => Some((callback(app, caller, url).await?, caller.is_judge())),
+        None => None,
+    };
     let problem = match &sent.problem {
         Some(name) => Some(problem(app, name).await?),
         None => None,
@@ -203,8 +217,19 @@ async fn checked(app: &App, caller: &Caller, sent: NewSubmission) -> Result<NewR
         external_id: sent.external_id,
         participant: sent.participant,
         labels: sent.labels,
+        callback,
         content,
     })
+}
+
+/// A URL that may be called, and with a secret to sign with.
+async fn callback(app: &App, caller: &Caller, url: &str) -> Result<String, ApiError> {
+    let refused = |why: &str| ApiError::new(Code::InvalidCallbackUrl, format!("`callback_url`: {why}"));
+    let url = target::check(url, &app.callbacks).map_err(|why| refused(&why))?;
+    if app.store.webhook_secret(caller.tenant()).await?.is_none() {
+        return Err(refused("there is no secret to sign with yet; POST /api/v1/webhooks/secret makes it"));
+    }
+    Ok(url.into())
 }
 
 /// `name` is its active revision, `name@sha256:…` a fixed one.
@@ -432,6 +457,7 @@ pub(crate) async fn cancel(
         return Err(ApiError::missing("such submission"));
     }
     app.store.cancel(id, now_ms()).await?;
+    app.hooks.notify_one();
     app.hub.finished(id);
     tracing::info!(submission.id = %id, "cancelled");
     let row = app.store.submission(id, caller.sees()).await?;

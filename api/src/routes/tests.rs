@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use crate::store::Scope;
 use crate::testing::{Answer, SECRET, Site, judge_with};
 
+mod refusals;
 mod service;
+mod webhooks;
 
 const SUBMISSIONS: &str = "/api/v1/submissions";
 
@@ -289,9 +291,8 @@ async fn a_contestants_token_never_sees_what_is_for_judges_on_any_route() {
         }
         let path = path.replace("{id}", &id);
         let answer = site.ask("GET", &path, Some(&contestant), None).await;
-        if ["/api/v1/tokens", "/api/v1/tenants", "/api/v1/audit", "/api/v1/rejudges"].contains(&path.as_str())
-            || path.starts_with("/api/v1/rejudges/")
-        {
+        let of_judges = ["tokens", "tenants", "audit", "rejudges", "webhooks", "holds"];
+        if path.split('/').nth(3).is_some_and(|part| of_judges.contains(&part)) {
             assert_eq!(answer.code(), "forbidden", "{path}");
             continue;
         }
@@ -401,8 +402,31 @@ async fn catalogue_metrics_and_health_answer() {
     let queue = site.ask("GET", "/api/v1/queue", None, None).await.json();
     assert_eq!((queue["waiting"].as_u64(), queue["slots"].as_u64()), (Some(0), Some(2)));
     let metrics = site.ask("GET", "/metrics", None, None).await.text;
-    assert!(metrics.contains(r#"tribunal_judgements_total{kind="WA"} 1"#), "{metrics}");
-    assert!(metrics.contains("tribunal_workers_alive 1"), "{metrics}");
+    assert!(metrics.contains(r#"tribunal_judgements_total{verdict="WA"} 1"#), "{metrics}");
+    assert!(metrics.contains(r#"tribunal_workers{state="ready"} 1"#), "{metrics}");
+    for name in [
+        "build_info",
+        "http_requests_total",
+        "http_request_duration_seconds_count",
+        "submissions_total",
+        "claims_total",
+        "reports_total",
+        "attempts_lost_total",
+        "dead_letters_total",
+        "webhooks_waiting",
+        "queue_wait_seconds_bucket",
+        "queue_waiting",
+        "queue_running",
+        "queue_oldest_seconds",
+        "queue_held",
+        "run_cpu_seconds_count",
+        "run_wall_seconds_count",
+        "overhead_seconds_count",
+        "slots",
+        "broker_up",
+    ] {
+        assert!(metrics.contains(&format!("\ntribunal_{name}")), "{name}: {metrics}");
+    }
     let ready = site.ask("GET", "/readyz", None, None).await;
     assert_eq!(ready.json(), json!({"ready": true, "store": true, "broker": "embedded", "stopping": false}));
 }

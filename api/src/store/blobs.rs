@@ -5,12 +5,16 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use proto::id::Digest;
 
 use super::db::args;
 use super::{Millis, Store, StoreError};
+
+/// A blob is written before the row that needs it; for so long nobody may find that it has none.
+const YOUNG: Duration = Duration::from_hours(1);
 
 /// The folder.
 #[derive(Debug, Clone)]
@@ -36,11 +40,19 @@ impl BlobDir {
         self.path(digest)
     }
 
+    /// Held while a blob is written (shared) or removed (alone), by every process that uses this folder.
+    fn lock(&self) -> std::io::Result<std::fs::File> {
+        std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(self.root.join(".lock"))
+    }
+
     fn write(&self, digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.path(digest);
         let failed = |source| StoreError::Blob { path: path.display().to_string(), source };
-        if path.exists() {
-            return Ok(());
+        let lock = self.lock().map_err(failed)?;
+        lock.lock_shared().map_err(failed)?;
+        if let Ok(file) = std::fs::File::options().append(true).open(&path) {
+            // Who wrote it again has yet to say what it is for: it is young once more.
+            return file.set_modified(SystemTime::now()).map_err(failed);
         }
         let folder = path.parent().unwrap_or(&self.root);
         std::fs::create_dir_all(folder).map_err(failed)?;
@@ -49,6 +61,24 @@ impl BlobDir {
         file.as_file().sync_all().map_err(failed)?;
         file.persist(&path).map_err(|e| failed(e.error))?;
         std::fs::File::open(folder).and_then(|dir| dir.sync_all()).map_err(failed)
+    }
+
+    /// Removes a blob nobody has written for [`YOUNG`].
+    fn remove(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let path = self.path(digest);
+        let failed = |source| StoreError::Blob { path: path.display().to_string(), source };
+        let lock = self.lock().map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        let modified = match path.symlink_metadata().and_then(|meta| meta.modified()) {
+            Ok(modified) => modified,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+            Err(e) => return Err(failed(e)),
+        };
+        if modified.elapsed().is_ok_and(|age| age > YOUNG) {
+            std::fs::remove_file(&path).map_err(failed)?;
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     fn read(&self, digest: &Digest) -> Result<Option<Bytes>, StoreError> {
@@ -78,6 +108,15 @@ impl Store {
             )
             .await?;
         Ok(digest)
+    }
+
+    /// Removes a blob that no row names; one that was written within the last hour stays.
+    pub(super) async fn drop_blob(&self, digest: &Digest) -> Result<(), StoreError> {
+        let (blobs, name) = (self.blobs.clone(), digest.clone());
+        if blocking(move || blobs.remove(&name)).await? {
+            self.db.exec("DELETE FROM blobs WHERE digest = $1", args![digest]).await?;
+        }
+        Ok(())
     }
 
     /// Reads a blob; `None` when there is none.

@@ -26,8 +26,11 @@ macro_rules! on_every_store {
     };
 }
 
+mod holds;
 mod rejudges;
 mod tenancy;
+mod uploads;
+mod webhooks;
 
 const NOW: Millis = 1_000_000;
 

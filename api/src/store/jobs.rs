@@ -283,4 +283,10 @@ impl Store {
         }
         Ok(counts)
     }
+
+    /// How many submissions are held.
+    pub(crate) async fn held_count(&self) -> Result<i64, StoreError> {
+        let row = self.db.row("SELECT COUNT(*) FROM submissions WHERE state = 'held'", args![]).await?;
+        row.map_or(Ok(0), |r| r.int(0))
+    }
 }

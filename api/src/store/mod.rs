@@ -1,5 +1,5 @@
-//! The truth: tokens, tenants, problems, submissions, judgements, attempts, waiting jobs, workers, blobs and the
-//! audit log.
+//! The truth: tokens, tenants, problems, submissions, judgements, attempts, waiting jobs, workers, blobs,
+//! deliveries to callback URLs and the audit log.
 //!
 //! Only this folder writes SQL. Functions take the current time as an argument; they hold no clock. States
 //! move in [`transition`] alone, which names from and to. Bytes of blobs lie on disk beside the database.
@@ -7,15 +7,19 @@
 mod audit;
 mod blobs;
 pub(crate) mod db;
+mod holds;
 mod idempotency;
 mod jobs;
 mod judging;
+mod ledger;
 mod moves;
 mod problems;
 mod rejudges;
 mod submissions;
 mod tenants;
 mod tokens;
+mod uploads;
+mod webhooks;
 mod workers;
 
 #[cfg(test)]
@@ -28,15 +32,18 @@ use proto::id::SubmissionId;
 
 pub(crate) use audit::AuditRow;
 pub(crate) use blobs::BlobDir;
+pub(crate) use holds::{HoldKind, HoldRow};
 pub(crate) use idempotency::Once;
 pub(crate) use jobs::{LeasedJob, QueueCount};
 pub(crate) use judging::Ingest;
+pub use ledger::Entry;
 pub(crate) use problems::{NewProblem, ProblemRow};
 pub(crate) use rejudges::{Change, NewRejudge, RejudgeRow, RejudgeState, Revision, Selection};
 pub(crate) use submissions::{Accepted, Content, Filter, NewRow, SubmissionRow};
 pub(crate) use tenants::TenantRow;
 pub use tokens::Scope;
 pub(crate) use tokens::{NewToken, TokenRow};
+pub(crate) use webhooks::{DeliveryState, Tried, TryRow, WebhookFilter, WebhookRow};
 pub(crate) use workers::WorkerRow;
 
 use db::{Db, Tx, args};

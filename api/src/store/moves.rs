@@ -8,7 +8,7 @@ use proto::report::Judgement;
 
 use super::db::{Tx, args};
 use super::judging::LEASE_MS;
-use super::{Millis, StoreError, jobs, priority, state, to_json, transition};
+use super::{Millis, StoreError, jobs, priority, state, to_json, transition, webhooks};
 
 /// An open judgement as the decisions here need it.
 pub(super) struct Open {
@@ -185,6 +185,7 @@ pub(super) async fn finish(
     }
     if open.current {
         transition(tx, open.submission, &[State::Running, State::Queued], State::Done).await?;
+        webhooks::tell(tx, open.submission, now).await?;
     }
     jobs::remove(tx, open.judgement).await?;
     Ok(true)

@@ -10,7 +10,7 @@ use proto::job::Priority;
 use serde::{Deserialize, Serialize};
 
 use super::db::{Arg, Row, Tx, args};
-use super::{Millis, Store, StoreError, jobs, to_json};
+use super::{Millis, Store, StoreError, jobs, to_json, webhooks};
 
 /// Most submissions of one rejudge: it is made in one transaction.
 pub(crate) const REJUDGE_MAX: usize = 10_000;
@@ -413,8 +413,13 @@ impl Store {
             args![id],
         )
         .await?;
+        let submissions: Vec<SubmissionId> =
+            rows.iter().map(|row| row.parse(0, "judgements.submission_id")).collect::<Result<_, _>>()?;
+        for submission in &submissions {
+            webhooks::tell(&mut tx, *submission, now).await?;
+        }
         tx.commit().await?;
-        rows.iter().map(|row| row.parse(0, "judgements.submission_id")).collect()
+        Ok(submissions)
     }
 
     /// Drops a rejudge: what was not judged yet will not be, and nothing changes.

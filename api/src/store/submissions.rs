@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::db::{Arg, Row, Tx, args};
 use super::idempotency::{self, Once};
-use super::{Millis, Store, StoreError, jobs, priority, state, tenants, to_json, transition};
+use super::{
+    Millis, Store, StoreError, holds, jobs, priority, state, tenants, to_json, transition, webhooks,
+};
 use crate::time::rfc3339;
 
 /// How far back judgements tell how long one takes, and how many of them are asked: a poll costs the same however
@@ -46,6 +48,8 @@ pub(crate) struct NewRow {
     pub(crate) external_id: Option<String>,
     pub(crate) participant: Option<String>,
     pub(crate) labels: Vec<String>,
+    /// Where to tell of the end, and whether in the judge's view.
+    pub(crate) callback: Option<(String, bool)>,
     pub(crate) content: Content,
 }
 
@@ -122,17 +126,21 @@ impl Filter {
 
 async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Result<(), StoreError> {
     let judgement = JudgementId::new();
+    let problem = new.problem.as_ref().map(|(name, ..)| name.as_str());
+    let held = holds::is_held(tx, problem, &new.language).await?;
+    let state = if held { State::Held } else { State::Queued };
     let (name, digest, blob) = match &new.problem {
         Some((name, digest, blob)) => (Some(name.clone()), Some(digest.to_string()), Some(blob.to_string())),
         None => (None, None, None),
     };
     tx.exec(
         "INSERT INTO submissions (id, tenant, state, created_ms, problem, language, priority, external_id, \
-         participant, labels, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         participant, labels, content, callback_url, callback_judge) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         args![
             id,
             new.tenant.as_str(),
-            State::Queued.name(),
+            state.name(),
             now,
             name.clone(),
             new.language.as_str(),
@@ -140,7 +148,9 @@ async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Res
             new.external_id.clone(),
             new.participant.clone(),
             to_json(&new.labels)?,
-            to_json(&new.content)?
+            to_json(&new.content)?,
+            new.callback.as_ref().map(|(url, _)| url.clone()),
+            i64::from(new.callback.as_ref().is_some_and(|(_, judge)| *judge))
         ],
     )
     .await?;
@@ -154,10 +164,13 @@ async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Res
     tx.exec(
         "INSERT INTO judgements (id, submission_id, number, cause, current, state, problem_name, \
          problem_digest, problem_blob, attempt, fence, created_ms) \
-         VALUES ($1, $2, 1, 'submitted', 1, 'queued', $3, $4, $5, 0, 0, $6)",
-        args![judgement, id, name, digest, blob, now],
+         VALUES ($1, $2, 1, 'submitted', 1, $7, $3, $4, $5, 0, 0, $6)",
+        args![judgement, id, name, digest, blob, now, state.name()],
     )
     .await?;
+    if held {
+        return Ok(());
+    }
     jobs::enqueue(tx, judgement, new.priority, &new.capability, now, now).await
 }
 
@@ -263,6 +276,7 @@ impl Store {
         ] {
             tx.exec(sql, args![id]).await?;
         }
+        webhooks::forget(&mut tx, id).await?;
         let gone = tx.exec("DELETE FROM submissions WHERE id = $1", args![id]).await?;
         tx.commit().await?;
         Ok(gone == 1)
@@ -370,11 +384,12 @@ impl Store {
         .await?;
         tx.exec(
             "UPDATE judgements SET state = 'cancelled', done_ms = $1, lease_until_ms = NULL \
-             WHERE submission_id = $2 AND current = 1 AND state IN ('queued', 'running')",
+             WHERE submission_id = $2 AND current = 1 AND state IN ('queued', 'running', 'held')",
             args![now, id],
         )
         .await?;
         transition(&mut tx, id, &[State::Queued, State::Running, State::Held], State::Cancelled).await?;
+        webhooks::tell(&mut tx, id, now).await?;
         tx.exec(
             "DELETE FROM jobs WHERE judgement_id = \
              (SELECT id FROM judgements WHERE submission_id = $1 AND current = 1)",

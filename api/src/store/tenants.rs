@@ -42,7 +42,13 @@ pub(super) async fn hold_quota(tx: &mut Tx, name: &str, count: i64, now: Millis)
         hold_rate(tx, name, count, most, now).await?;
     }
     if let Some(most) = bounds.unfinished_max {
-        let row = tx.row("SELECT COUNT(*) FROM jobs WHERE tenant = $1", args![name]).await?;
+        let row = tx
+            .row(
+                "SELECT (SELECT COUNT(*) FROM jobs WHERE tenant = $1) \
+                 + (SELECT COUNT(*) FROM submissions WHERE state = 'held' AND tenant = $1)",
+                args![name],
+            )
+            .await?;
         let unfinished = row.map_or(Ok(0), |r| r.int(0))?;
         if unfinished + count > most {
             let what = told(&format!("{unfinished} submissions are unfinished"), count, most);

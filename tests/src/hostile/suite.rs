@@ -173,8 +173,11 @@ pub fn main(options: &Options) -> Result<i32> {
     );
     let mut table: Vec<Vec<Cell>> = vec![Vec::new(); cases.len()];
     let mut failures = 0;
-    for parallel in &rounds {
+    for (number, parallel) in rounds.iter().enumerate() {
         failures += round(&lab, &cases, *parallel, &mut table);
+        if (number + 1) * options.repeat == rounds.len() {
+            lab.ground().oracle().warmed()?;
+        }
     }
     let runs: usize = table.iter().map(Vec::len).sum();
     print_table(&cases, &away, &rounds, &table);

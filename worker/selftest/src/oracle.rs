@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::canary::{Listeners, Tree};
@@ -56,7 +57,7 @@ pub struct Oracle {
     log: KernelLog,
     /// What is there with no box alive.
     quiet: Leftovers,
-    memory: u64,
+    memory: AtomicU64,
 }
 
 fn unreadable(e: impl Into<io::Error>) -> String {
@@ -92,7 +93,13 @@ impl Oracle {
     pub fn open(dir: &Path) -> io::Result<Self> {
         let tree = Tree::plant(&dir.join("canary"))?;
         let listeners = Listeners::open(dir)?;
-        Ok(Self { tree, listeners, log: KernelLog::open(), quiet: Leftovers::look()?, memory: resident()? })
+        Ok(Self {
+            tree,
+            listeners,
+            log: KernelLog::open(),
+            quiet: Leftovers::look()?,
+            memory: AtomicU64::new(resident()?),
+        })
     }
 
     /// What stands for the canaries' names in an `expect.toml`.
@@ -186,10 +193,20 @@ impl Oracle {
             }
             std::thread::sleep(LOOK);
         }
-        let memory = resident().map_err(unreadable)?;
-        if memory > self.memory + GROWTH_MAX {
-            return Err(format!("the worker grew from {} to {memory} bytes", self.memory));
+        let (before, now) = (self.memory.load(Ordering::Relaxed), resident().map_err(unreadable)?);
+        if now > before + GROWTH_MAX {
+            return Err(format!("the worker grew from {before} to {now} bytes"));
         }
+        Ok(())
+    }
+
+    /// Takes the worker's memory as it is now for what later rounds are held against. The allocator keeps what each
+    /// thread once used, so the first round of a process is allowed its own growth.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub fn warmed(&self) -> io::Result<()> {
+        self.memory.store(resident()?, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -176,3 +176,76 @@ async fn a_rejudge_is_made_looked_at_and_applied() {
     let nothing = site.ask("POST", "/api/v1/rejudges", None, Some(json!({"select": {}}))).await;
     assert_eq!(nothing.code(), "invalid_body");
 }
+
+#[tokio::test]
+async fn a_held_language_is_released_over_the_api() {
+    let mut site = Site::start(false).await;
+    let hold = "/api/v1/holds/language/cpp";
+    let admin = site.admin.clone();
+    assert_eq!(site.ask("PUT", hold, None, Some(json!({}))).await.code(), "forbidden");
+    assert_eq!(
+        site.ask("PUT", "/api/v1/holds/colour/cpp", Some(&admin), Some(json!({}))).await.code(),
+        "not_found"
+    );
+    let held = site.ask("PUT", hold, Some(&admin), Some(json!({"reason": "broken image"}))).await;
+    assert_eq!((held.status, held.json()["reason"].as_str()), (StatusCode::OK, Some("broken image")));
+    let id = submit(&site).await;
+    site.judge_everything().await;
+    let path = format!("{SUBMISSIONS}/{id}");
+    let waited = site.ask("GET", &format!("{path}?wait=0.3"), None, None).await;
+    assert_eq!((waited.status, waited.json()["state"].as_str()), (StatusCode::ACCEPTED, Some("held")));
+    assert_eq!(site.ask("GET", "/api/v1/holds", Some(&admin), None).await.json()[0]["name"], "cpp");
+    assert_eq!(site.ask("DELETE", hold, Some(&admin), None).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(site.ask("DELETE", hold, Some(&admin), None).await.code(), "not_found");
+    let done = site.ask("GET", &format!("{path}?wait=60"), None, None).await;
+    assert_eq!(done.json()["verdict"], "WA", "{}", done.text);
+    let audit = site.ask("GET", "/api/v1/audit", Some(&admin), None).await.json();
+    assert_eq!((&audit[0]["action"], &audit[1]["action"]), (&json!("hold.release"), &json!("hold.set")));
+}
+
+#[tokio::test]
+async fn bytes_sent_once_are_named_by_digest_and_by_nobody_else() {
+    let site = Site::start(false).await;
+    let mine = site.token(&[Scope::Submit, Scope::Read]).await;
+    let other = site.app.store.create_token("o", "other", &[Scope::Submit], 0).await.unwrap();
+    let source = b"int main() {}".as_slice();
+    let digest = proto::id::Digest::of(source);
+    let put = |token: &str, bytes: Vec<u8>| {
+        let path = format!("/api/v1/blobs/{}", proto::id::Digest::of(&bytes));
+        let request = Request::put(path).header("authorization", format!("Bearer {token}"));
+        request.body(Body::from(bytes)).unwrap()
+    };
+    let mut named = body();
+    named["files"] = json!([{"name": "a.cpp", "content_blob": digest}]);
+    let unknown = site.ask("POST", SUBMISSIONS, Some(&mine), Some(named.clone())).await;
+    assert_eq!((unknown.status, unknown.code().as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "unknown_blob"));
+    assert!(unknown.text.contains("PUT /api/v1/blobs/sha256:"), "{}", unknown.text);
+    assert_eq!(site.send(put(&mine, source.to_vec())).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(site.send(put(&mine, source.to_vec())).await.status, StatusCode::NO_CONTENT, "again");
+    let taken = site.ask("POST", SUBMISSIONS, Some(&mine), Some(named.clone())).await;
+    assert_eq!(taken.status, StatusCode::CREATED, "{}", taken.text);
+    assert_eq!(site.ask("POST", SUBMISSIONS, Some(&other), Some(named.clone())).await.code(), "unknown_blob");
+    let both = json!([{"name": "a.cpp", "content": "x", "content_blob": digest}]);
+    let mut twice = named.clone();
+    twice["files"] = both;
+    assert_eq!(site.ask("POST", SUBMISSIONS, Some(&mine), Some(twice)).await.code(), "invalid_content");
+
+    let large = vec![b'x'; 1 << 20];
+    assert_eq!(site.send(put(&mine, large.clone())).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(site.send(put(&mine, [large.as_slice(), b"x"].concat())).await.code(), "body_too_large");
+    let mut tests = body();
+    let large = proto::id::Digest::of(&large);
+    tests.as_object_mut().unwrap().remove("problem");
+    tests["tests"] = json!([{"stdin_blob": large}]);
+    assert_eq!(
+        site.ask("POST", SUBMISSIONS, Some(&mine), Some(tests.clone())).await.status,
+        StatusCode::CREATED
+    );
+    tests["tests"] = json!([{"stdin_blob": large, "expected_output_blob": digest}]);
+    assert_eq!(
+        site.ask("POST", SUBMISSIONS, Some(&mine), Some(tests.clone())).await.code(),
+        "tests_too_large"
+    );
+    tests["tests"] = json!(vec![json!({"stdin_blob": large}); 17]);
+    assert_eq!(site.ask("POST", SUBMISSIONS, Some(&mine), Some(tests)).await.code(), "body_too_large");
+}

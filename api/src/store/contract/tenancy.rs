@@ -118,12 +118,20 @@ on_every_store!(a_key_makes_its_submissions_once_and_no_others, |store| {
 on_every_store!(an_erased_submission_leaves_no_row, |store| {
     let mut new = new_row(Priority::Normal);
     new.labels = vec!["x".into(), "x".into()];
+    new.callback = Some(("https://example.com/".into(), false));
+    let told = store.submit(&new, NOW).await.unwrap();
+    store.cancel(told, NOW).await.unwrap();
+    let delivery = store.take_webhook(&[], NOW).await.unwrap().unwrap();
+    let tried = TryRow { number: 1, at: NOW, took_ms: 1, status: None, error: None };
+    store.settle_webhook(&delivery.id, &tried, Tried::Failed, NOW).await.unwrap();
+    assert!(store.erase(told).await.unwrap());
+    assert!(store.settle_webhook(&delivery.id, &tried, Tried::Failed, NOW).await.unwrap().is_none());
     let id = store.submit(&new, NOW).await.unwrap();
     let leased = store.lease_jobs(None, 1, 1000, NOW).await.unwrap().remove(0);
     let claim = granted(&claim(&store, leased.judgement, WorkerId::new(), false, NOW).await);
     assert!(store.erase(id).await.unwrap());
     assert!(!store.erase(id).await.unwrap());
-    for table in ["submissions", "judgements", "attempts", "jobs", "labels"] {
+    for table in ["submissions", "judgements", "attempts", "jobs", "labels", "webhooks", "webhook_tries"] {
         let sql = format!(" FROM {table}");
         let rows = store.db.rows_where("SELECT COUNT(*)", sql, args![]).await.unwrap();
         assert_eq!(rows[0].int(0).unwrap(), 0, "{table}");

@@ -1,0 +1,69 @@
+//! The roles of the service: `serve`, `api`, `worker`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{duration, positive};
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Install the packages (folders and zips) in this folder at start
+    #[arg(long, value_name = "DIR")]
+    pub(crate) problems: Option<PathBuf>,
+    /// Submissions judged at once [default: one per CPU]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) slots: Option<u32>,
+    /// How long running jobs may take after SIGTERM [default: 30s]
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub(crate) drain_timeout: Option<Duration>,
+    /// Serve the page from this folder instead of from the executable
+    #[arg(long, value_name = "DIR")]
+    pub(crate) web_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApiArgs {
+    /// sqlite://FILE or postgres://… [default: a file in the data directory]
+    #[arg(long, value_name = "URL", env = "TRIBUNAL_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+    /// amqp://…
+    #[arg(long, value_name = "URL", env = "TRIBUNAL_BROKER", hide_env_values = true)]
+    pub(crate) broker: Option<String>,
+    /// file://DIR [default: a folder in the data directory]
+    #[arg(long, value_name = "URL")]
+    pub(crate) blobs: Option<String>,
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Install the packages (folders and zips) in this folder at start
+    #[arg(long, value_name = "DIR")]
+    pub(crate) problems: Option<PathBuf>,
+    /// Serve the page from this folder instead of from the executable
+    #[arg(long, value_name = "DIR")]
+    pub(crate) web_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// amqp://…
+    #[arg(long, value_name = "URL", env = "TRIBUNAL_BROKER", hide_env_values = true)]
+    pub(crate) broker: Option<String>,
+    /// Where the API is, such as http://127.0.0.1:8080
+    #[arg(long, value_name = "URL", env = "TRIBUNAL_API")]
+    pub(crate) api: String,
+    /// File that holds this worker's token
+    #[arg(long, value_name = "FILE", env = "TRIBUNAL_TOKEN_FILE")]
+    pub(crate) token_file: PathBuf,
+    /// Submissions judged at once [default: one per CPU]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) slots: Option<u32>,
+    /// How long running jobs may take after SIGTERM [default: 30s]
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub(crate) drain_timeout: Option<Duration>,
+}

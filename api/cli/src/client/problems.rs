@@ -1,0 +1,40 @@
+//! `tribunal problems`: what is installed at a service.
+
+use super::{Service, show};
+use crate::args::{AskArgs, ProblemsCommand};
+use crate::context::runtime;
+use crate::output::{Failure, print_json, print_line};
+use crate::problem_push;
+
+/// Shown of a digest: its kind and enough to tell revisions apart.
+const DIGEST_SHOWN: usize = "sha256:".len() + 12;
+
+pub(crate) fn main(command: &ProblemsCommand) -> Result<u8, Failure> {
+    match command {
+        ProblemsCommand::List(args) => list(args),
+        ProblemsCommand::Push(args) => problem_push::main(args),
+    }
+}
+
+fn list(args: &AskArgs) -> Result<u8, Failure> {
+    let service = Service::new(&args.server)?;
+    let problems = runtime()?.block_on(service.get(&["problems"]))?;
+    if args.json {
+        print_json(&problems)?;
+        return Ok(0);
+    }
+    let table =
+        show::rows(["name", "title", "type", "tests", "cpu ms", "memory MiB", "revision"], &problems, |p| {
+            [
+                show::text(p, "name"),
+                show::text(p, "title"),
+                show::text(p, "type"),
+                show::text(p, "tests"),
+                show::text(p, "cpu_time_ms"),
+                p["memory_bytes"].as_u64().map_or_else(|| "-".to_owned(), |bytes| (bytes >> 20).to_string()),
+                show::text(p, "digest").chars().take(DIGEST_SHOWN).collect(),
+            ]
+        });
+    print_line(&table.to_string())?;
+    Ok(0)
+}

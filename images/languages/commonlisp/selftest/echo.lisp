@@ -1,0 +1,5 @@
+(let ((in (sb-sys:make-fd-stream 0 :input t :element-type '(unsigned-byte 8) :buffering :full))
+      (out (sb-sys:make-fd-stream 1 :output t :element-type '(unsigned-byte 8) :buffering :full)))
+  (loop for byte = (read-byte in nil)
+        while byte do (write-byte byte out))
+  (finish-output out))

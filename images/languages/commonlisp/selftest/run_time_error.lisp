@@ -1,0 +1,1 @@
+(error "as the probe wants it")

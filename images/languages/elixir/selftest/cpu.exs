@@ -1,0 +1,5 @@
+defmodule Probe do
+  def forever, do: forever()
+end
+
+Probe.forever()

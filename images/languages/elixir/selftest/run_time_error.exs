@@ -1,0 +1,1 @@
+raise "as the probe wants it"

@@ -1,0 +1,2 @@
+: count 1000001 1 do i 0 .r cr loop ;
+count

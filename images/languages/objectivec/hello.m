@@ -1,0 +1,18 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+@interface Probe
++ (int)main;
+@end
+
+@implementation Probe
++ (int)main {
+    puts("Hello, world!");
+    return 0;
+}
+@end
+
+int main(void) {
+    return [Probe main];
+}

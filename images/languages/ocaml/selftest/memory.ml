@@ -1,0 +1,3 @@
+let rec grow blocks = grow (Bytes.make 1000000 'x' :: blocks)
+
+let () = grow []

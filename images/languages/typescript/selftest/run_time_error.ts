@@ -1,0 +1,1 @@
+throw new Error("as the probe wants it");
