@@ -61,6 +61,7 @@ async fn describe(engine: &Engine, language: &Arc<Language>) -> LanguageInfo {
         files: Vec::new(),
         stdin: Stdin::Empty,
         keep_stdout: LINE_MAX,
+        overflow: None,
         keep_stderr: LINE_MAX,
         limits: Limits::compile_defaults(),
         profile: Profile::Default,

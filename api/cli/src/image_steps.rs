@@ -62,6 +62,7 @@ impl RunStep for StepBoxes {
             files: files?,
             stdin: Stdin::Empty,
             keep_stdout: LOG_MAX,
+            overflow: None,
             keep_stderr: LOG_MAX,
             limits: limits(),
             profile: Profile::Default,

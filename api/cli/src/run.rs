@@ -45,6 +45,7 @@ pub(crate) fn main(args: &RunArgs, settings: &Settings) -> Result<u8, Failure> {
         files,
         stdin,
         keep_stdout: usize::try_from(limits.output.get()).unwrap_or(usize::MAX),
+        overflow: None,
         keep_stderr: usize::try_from(limits.output.get()).unwrap_or(usize::MAX),
         limits,
         profile: args.profile,

@@ -46,6 +46,7 @@ pub(crate) fn spec(layer: &Path, words: &[&str]) -> RunSpec {
         files: Vec::new(),
         stdin: Stdin::Empty,
         keep_stdout: 1 << 20,
+        overflow: None,
         keep_stderr: 4096,
         limits: Limits {
             // Nothing here is about time: these only end what hangs.

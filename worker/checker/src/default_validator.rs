@@ -14,6 +14,9 @@ pub use problem::flags::{FlagError, Flags, Tolerance};
 mod quick;
 mod stream;
 
+pub(crate) use quick::equal_prefix;
+pub(crate) use stream::Place;
+
 /// Whether the output is accepted, and if not, where it first goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
@@ -85,6 +88,18 @@ pub fn compare_streams(
     flags: &Flags,
 ) -> io::Result<Comparison> {
     stream::compare(answer, output, flags, stream::WINDOW)
+}
+
+/// The same with an output that is read once, as it comes. The answer is read again to tell the line of a difference.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn compare_as_it_comes(
+    answer: &mut (impl Read + Seek),
+    output: &mut impl Read,
+    flags: &Flags,
+) -> io::Result<Comparison> {
+    stream::compare_live(answer, output, flags, stream::WINDOW)
 }
 
 /// Compares as the default validator without flags does: how tests given in a request are decided.

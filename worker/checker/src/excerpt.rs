@@ -3,10 +3,15 @@
 use std::fmt::Write as _;
 
 /// Bytes quoted at most; enough to recognise a number, too few to fill a page.
-const QUOTED: usize = 60;
+pub(crate) const QUOTED: usize = 60;
 
 /// `"12"`, `"a\x00b"`, `"aaaa…" (300 bytes)`: printable ASCII as it is, everything else escaped.
 pub(crate) fn quote(bytes: &[u8]) -> String {
+    quote_head(bytes, bytes.len())
+}
+
+/// The same of `total` bytes that begin with `bytes`; of more than [`QUOTED`], these many are enough.
+pub(crate) fn quote_head(bytes: &[u8], total: usize) -> String {
     let mut out = String::from("\"");
     for b in &bytes[..bytes.len().min(QUOTED)] {
         match b {
@@ -23,8 +28,8 @@ pub(crate) fn quote(bytes: &[u8]) -> String {
             }
         }
     }
-    if bytes.len() > QUOTED {
-        let _ = write!(out, "…\" ({} bytes)", bytes.len());
+    if total > QUOTED {
+        let _ = write!(out, "…\" ({total} bytes)");
     } else {
         out.push('"');
     }

@@ -16,6 +16,7 @@ pub mod external;
 pub mod fold;
 pub mod grader;
 pub mod interaction;
+pub mod live;
 pub mod policy;
 mod reason;
 pub mod reverdict;

@@ -180,9 +180,9 @@ fn only_in<'a>(these: &[&'a [u8]], those: &[&[u8]]) -> Option<&'a [u8]> {
     None
 }
 
-const ACCEPTED: Comparison = Comparison { accepted: true, difference: None };
+pub(crate) const ACCEPTED: Comparison = Comparison { accepted: true, difference: None };
 
-fn differs(
+pub(crate) fn differs(
     kind: DifferenceKind,
     (line, column): (usize, usize),
     answer_line: usize,
@@ -203,7 +203,7 @@ const fn newline(b: &u8) -> bool {
 }
 
 /// Without white space at the end.
-fn ends_cut(text: &[u8]) -> &[u8] {
+pub(crate) fn ends_cut(text: &[u8]) -> &[u8] {
     let blank = text.iter().rev().take_while(|b| is_blank(**b)).count();
     &text[..text.len() - blank]
 }

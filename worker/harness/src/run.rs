@@ -160,6 +160,7 @@ impl Run<'_> {
             files: self.files(folder),
             stdin: Stdin::Empty,
             keep_stdout: STDOUT_MAX,
+            overflow: None,
             keep_stderr: STDOUT_MAX,
             limits: ground.limits.clone(),
             profile: Profile::Default,

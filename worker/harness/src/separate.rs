@@ -213,6 +213,7 @@ impl<'a> Separate<'a> {
             files: files.collect(),
             stdin: Stdin::Bytes(stdin.into()),
             keep_stdout: OUTPUT_MAX,
+            overflow: None,
             keep_stderr: OUTPUT_MAX,
             limits,
             profile: Profile::Default,

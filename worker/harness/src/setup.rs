@@ -145,6 +145,7 @@ fn spec(bundle: &Bundle, ground: &Ground, script: &str, installed: bool) -> RunS
         files,
         stdin: Stdin::Empty,
         keep_stdout: 64 << 10,
+        overflow: None,
         keep_stderr: 64 << 10,
         limits: ground.limits.clone(),
         profile: Profile::Default,

@@ -114,6 +114,7 @@ pub fn box_bench(
         files: Vec::new(),
         stdin: Stdin::Empty,
         keep_stdout: 4096,
+        overflow: None,
         keep_stderr: 4096,
         limits: Limits::run_defaults(),
         profile: Profile::Default,

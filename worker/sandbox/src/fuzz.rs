@@ -78,6 +78,7 @@ fn check_plan(argv: Vec<String>, env: Vec<(String, String)>, limits: Limits) {
         files: Vec::new(),
         stdin: Stdin::Empty,
         keep_stdout: 0,
+        overflow: None,
         keep_stderr: 0,
         limits,
         profile: Profile::default(),

@@ -2,9 +2,10 @@
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use crate::outlet::Outlet;
-use crate::spec::Captured;
+use crate::spec::{Captured, Overflow};
 
 /// Bytes per read: the default capacity of a pipe (pipe(7)).
 pub(crate) const CHUNK: usize = 64 << 10;
@@ -17,12 +18,21 @@ pub(crate) struct Pump {
     keep: usize,
     count: u64,
     outlet: Option<Outlet>,
+    /// Who gets everything once it is more than is kept, and whether that has begun.
+    overflow: Option<Arc<dyn Overflow>>,
+    flows_over: bool,
 }
 
 impl Pump {
     /// Reads from the non-blocking `fd`, keeping at most `keep` bytes.
     pub(crate) fn new(fd: OwnedFd, keep: usize) -> Self {
-        Self { file: Some(fd.into()), kept: Vec::new(), keep, count: 0, outlet: None }
+        Self::overflowing(fd, keep, None)
+    }
+
+    /// The same, and once there is more than `keep` bytes all of them go to `overflow`.
+    pub(crate) fn overflowing(fd: OwnedFd, keep: usize, overflow: Option<Arc<dyn Overflow>>) -> Self {
+        let (kept, outlet) = (Vec::new(), None);
+        Self { file: Some(fd.into()), kept, keep, count: 0, outlet, overflow, flows_over: false }
     }
 
     /// Reads from the non-blocking `fd` and hands everything on to `outlet`, no faster than that takes it.
@@ -90,8 +100,11 @@ impl Pump {
             outlet.take_from(file, most, room)
         } else {
             let mut buffer = [0; CHUNK];
-            let kept = self.keep.saturating_sub(self.kept.len()).min(room);
-            file.read(&mut buffer[..most]).inspect(|n| self.kept.extend_from_slice(&buffer[..kept.min(*n)]))
+            let read = file.read(&mut buffer[..most]);
+            if let Ok(n) = read {
+                self.keep_or_pass(&buffer[..n.min(room)]);
+            }
+            read
         };
         match read {
             Ok(0) => {
@@ -105,6 +118,16 @@ impl Pump {
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
             Err(e) => Err(e),
         }
+    }
+
+    fn keep_or_pass(&mut self, bytes: &[u8]) {
+        let (fits, more) = bytes.split_at(bytes.len().min(self.keep.saturating_sub(self.kept.len())));
+        self.kept.extend_from_slice(fits);
+        let Some(overflow) = self.overflow.as_ref().filter(|_| !more.is_empty()) else { return };
+        if !std::mem::replace(&mut self.flows_over, true) {
+            overflow.take(&self.kept);
+        }
+        overflow.take(more);
     }
 
     /// What was kept.
@@ -131,6 +154,35 @@ mod tests {
         pump.read_ready(95).unwrap();
         assert!(pump.fd().is_none(), "the end of the stream closes the pump");
         assert_eq!(pump.into_captured(), Captured { bytes: b"123".to_vec(), truncated: true });
+    }
+
+    /// Remembers what it was given.
+    #[derive(Debug, Default)]
+    struct Heap(std::sync::Mutex<Vec<u8>>);
+
+    impl Overflow for Heap {
+        fn begin(&self) {}
+
+        fn take(&self, bytes: &[u8]) {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+        }
+    }
+
+    #[test]
+    fn what_is_more_than_is_kept_flows_over_whole_and_never_beyond_the_limit() {
+        for (written, flowed) in [(3, 0), (4, 0), (5, 5), (9, 9), (10, 10), (11, 10), (50, 10)] {
+            let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_NONBLOCK).unwrap();
+            let text: Vec<u8> = (0..written).collect();
+            let mut write = std::fs::File::from(write);
+            let heap = Arc::new(Heap::default());
+            let mut pump = Pump::overflowing(read, 4, Some(Arc::clone(&heap) as _));
+            for part in text.chunks(3) {
+                write.write_all(part).unwrap();
+                pump.read_ready(10u64.saturating_sub(pump.count())).unwrap();
+            }
+            assert_eq!(*heap.0.lock().unwrap(), text[..flowed], "of {written}");
+            assert_eq!(pump.into_captured().bytes, text[..text.len().min(4)]);
+        }
     }
 
     #[test]

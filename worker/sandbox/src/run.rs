@@ -136,7 +136,11 @@ fn run_in(
     begun: Instant,
 ) -> Result<RunOutcome, SandboxError> {
     files::place(warm, spec)?;
-    let mut watch = start.begin(warm, spec, cancel, |out| Pump::new(out, spec.keep_stdout))?;
+    if let Some(overflow) = &spec.overflow {
+        overflow.begin();
+    }
+    let pump = |out| Pump::overflowing(out, spec.keep_stdout, spec.overflow.clone());
+    let mut watch = start.begin(warm, spec, cancel, pump)?;
     let setup = begun.elapsed();
     let end = watch.until_end(&spec.argv[0])?;
     let torn = Instant::now();

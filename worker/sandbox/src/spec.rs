@@ -104,6 +104,16 @@ impl std::str::FromStr for Profile {
     }
 }
 
+/// Takes standard output beyond what is kept, while it is produced.
+pub trait Overflow: std::fmt::Debug + Send + Sync {
+    /// A run begins: what came of an earlier one is forgotten.
+    fn begin(&self);
+
+    /// The first call brings all that was written so far, what is kept included, each further one what follows.
+    /// Never a byte beyond the output limit. Called by the thread that watches the run: it must not wait.
+    fn take(&self, bytes: &[u8]);
+}
+
 /// One run.
 #[derive(Debug, Clone)]
 pub struct RunSpec {
@@ -119,6 +129,8 @@ pub struct RunSpec {
     pub stdin: Stdin,
     /// How many bytes of stdout to keep; counting and the output limit go on beyond it.
     pub keep_stdout: usize,
+    /// Who takes stdout when it is more than what is kept. Not used in a pair.
+    pub overflow: Option<Arc<dyn Overflow>>,
     /// How many bytes of stderr to keep.
     pub keep_stderr: usize,
     /// The bounds.

@@ -80,6 +80,7 @@ pub fn spec(root: &RootSpec, program: &[u8], limits: Limits) -> RunSpec {
         stdin: Stdin::Bytes(INPUT.as_bytes().into()),
         // All that may be written: what is stored of it is held against the limit.
         keep_stdout: limits.output.get() as usize,
+        overflow: None,
         keep_stderr: limits.output.get() as usize,
         limits,
         profile: Profile::Default,

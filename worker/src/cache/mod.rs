@@ -84,10 +84,13 @@ impl Runner for CachedRunner {
         // Hashing and reading are work for a thread that may block.
         let store = Arc::clone(&self.store);
         let described = spec.clone();
+        // An output of which only the begin is kept is compared while it is produced, and never again.
+        let flows = spec.overflow.is_some();
+        let whole = move |outcome: &RunOutcome| !(flows && outcome.stdout.truncated);
         let found = tokio::task::spawn_blocking(move || {
             let key = key_of(&described)?;
             let outcome = store.get(&key).and_then(|bytes| entry::read(&bytes));
-            Some((key, outcome.filter(|outcome| keep.allows(&outcome.facts))))
+            Some((key, outcome.filter(|outcome| keep.allows(&outcome.facts) && whole(outcome))))
         });
         let (key, outcome) = match found.await {
             Ok(Some((_, Some(outcome)))) => return Ok((outcome, true)),
@@ -95,7 +98,9 @@ impl Runner for CachedRunner {
             // Not to be kept, or a thread of ours ended early: then it is run, as if there was no cache.
             Ok(None) | Err(_) => (None, self.inner.run(spec).await?),
         };
-        if let Some(key) = key.filter(|_| keep.allows(&outcome.facts) && outcome.refused.is_empty()) {
+        if let Some(key) =
+            key.filter(|_| keep.allows(&outcome.facts) && outcome.refused.is_empty() && whole(&outcome))
+        {
             let (store, kept) = (Arc::clone(&self.store), outcome.clone());
             let _ = tokio::task::spawn_blocking(move || store.put(&key, &entry::write(&kept))).await;
         }

@@ -18,6 +18,7 @@ fn spec() -> RunSpec {
         files: vec![BoxFile { path: "a.out".to_owned(), content: b"ELF"[..].into(), executable: true }],
         stdin: Stdin::Bytes(b"1 2\n"[..].into()),
         keep_stdout: 10,
+        overflow: None,
         keep_stderr: 10,
         limits: proto::limits::Limits::run_defaults(),
         profile: sandbox::spec::Profile::Default,

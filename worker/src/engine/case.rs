@@ -14,10 +14,11 @@ use proto::facts::{Exit, LimitEvent, LimitHit};
 use proto::report::TestReport;
 use proto::units::round_ms;
 use proto::verdict::Verdict;
-use sandbox::spec::{BoxFile, Captured, RunOutcome, RunSpec, Stdin};
+use sandbox::spec::{BoxFile, Captured, Overflow as _, RunOutcome, RunSpec, Stdin};
 
 use super::compile::Program;
 use super::decide::{self, Word};
+use super::live::Live;
 use super::plan::{CasePlan, Check, Data, Plan};
 use super::validator::{self, Answer};
 use super::{blocking, files, passes};
@@ -91,10 +92,11 @@ pub(super) async fn one_pass(
     input: &Data,
     feedback: &[BoxFile],
 ) -> Result<Pass, JudgeError> {
-    let spec = spec_of(on, input).await?;
+    let mut spec = spec_of(on, input).await?;
+    let live = Live::put(on, &mut spec);
     let beside = spec.files.clone();
     let started = Instant::now();
-    let outcome = match run_with_evidence(on.runner, on.plan, on.program, spec).await {
+    let outcome = match run_with_evidence(on, spec, live.as_deref()).await {
         Ok(outcome) => outcome,
         Err(error) => return unstartable(on, &error, started.elapsed()),
     };
@@ -111,7 +113,10 @@ pub(super) async fn one_pass(
             let reason = with_stderr(verdict, classified.reason, &outcome.stderr);
             Answer::of(Word::plain(verdict, reason, classified.feedback))
         }
-        None => check(on, input, files::output(on.plan, outcome), &beside, feedback).await?,
+        None => match blocking(move || live.and_then(|live| live.finish())).await? {
+            Some(word) => Answer::of(decide::compared(word?)),
+            None => check(on, input, files::output(on.plan, outcome), &beside, feedback).await?,
+        },
     };
     let check = started.elapsed();
     test.check_time_ms = spoken.then(|| round_ms(check));
@@ -140,8 +145,9 @@ pub(super) async fn spec_of(on: RunWith<'_>, input: &Data) -> Result<RunSpec, Ju
         env: program.env.clone(),
         files,
         stdin,
-        // All of it: the limit bounds it, and the checker must see every byte.
+        // All of it, where no comparison is made meanwhile: the limit bounds it, and the checker must see every byte.
         keep_stdout: usize::try_from(plan.limits.output.get()).unwrap_or(usize::MAX),
+        overflow: None,
         keep_stderr: plan.keep_stderr,
         limits: plan.box_limits(),
         profile: program.profile,
@@ -196,16 +202,20 @@ pub(super) fn read_folder(folder: &Path) -> Result<Vec<BoxFile>, JudgeError> {
 
 /// A run whose facts say something. A box that ended without a trace of why is tried once more.
 async fn run_with_evidence(
-    runner: &dyn Runner,
-    plan: &Plan,
-    program: &Program,
+    on: RunWith<'_>,
     spec: RunSpec,
+    live: Option<&Live>,
 ) -> Result<(RunOutcome, Classified, bool), RunError> {
+    let RunWith { runner, plan, program, .. } = on;
     let mut last = String::new();
     let keep = Keep::Within(plan.limits.cpu_time);
     for _ in 0..2 {
+        // What is recalled begins nothing, and an attempt before it may have.
+        if let Some(live) = live {
+            live.begin();
+        }
         let (mut outcome, cached) = run_or_recall_twice(runner, spec.clone(), keep).await?;
-        note_full_heap(&mut outcome, plan, program);
+        note_full_heap(&mut outcome, plan, program, live);
         let classified = classify(&outcome.facts, &plan.limits);
         if classified.verdict != Some(Verdict::SE) {
             return Ok((outcome, classified, cached));
@@ -217,14 +227,16 @@ async fn run_with_evidence(
 
 /// A runtime whose heap is bounded by the memory limit meets it before the kernel does, and says so. That is
 /// kept as a fact, stamped with the end of the run.
-fn note_full_heap(outcome: &mut RunOutcome, plan: &Plan, program: &Program) {
+fn note_full_heap(outcome: &mut RunOutcome, plan: &Plan, program: &Program, live: Option<&Live>) {
     let Some(rule) = &program.out_of_memory else { return };
     let (exit_code, signal) = match outcome.facts.exit {
         Some(Exit::Code(code)) => (Some(code), None),
         Some(Exit::Signal(signal)) => (None, Some(signal)),
         None => return,
     };
-    if rule.matches(exit_code, signal, [&outcome.stdout.bytes, &outcome.stderr.bytes]) {
+    let tail = live.map(Live::tail).unwrap_or_default();
+    let said = [[&outcome.stdout.bytes[..], &outcome.stderr.bytes], [&tail, &[]]];
+    if said.into_iter().any(|streams| rule.matches(exit_code, signal, streams)) {
         let facts = &mut outcome.facts;
         facts.limit_events.push(LimitEvent {
             limit: LimitHit::Memory,

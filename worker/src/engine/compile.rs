@@ -163,6 +163,7 @@ async fn compile_with(
         files: program.files.clone(),
         stdin: Stdin::Empty,
         keep_stdout: LOG_MAX,
+        overflow: None,
         keep_stderr: LOG_MAX,
         limits: limits.clone(),
         // The language's own is for its programs: a compiler starts an assembler, a linker and more.

@@ -46,11 +46,7 @@ impl From<Judged> for Word {
 /// fault.
 pub(super) fn compare(answer: &[u8], output: &[u8], flags: &[String]) -> Word {
     match checker::Flags::parse(flags) {
-        Ok(flags) => {
-            let compared = checker::compare(answer, output, &flags);
-            let verdict = if compared.accepted { Verdict::AC } else { Verdict::WA };
-            Word::plain(verdict, compared.difference.map(|d| d.to_string()), None)
-        }
+        Ok(flags) => compared(checker::compare(answer, output, &flags)),
         Err(e) => {
             Word::plain(Verdict::JE, Some(format!("the package's validator flags are wrong: {e}")), None)
         }
@@ -66,7 +62,11 @@ pub(super) fn compare_named(name: &str, answer: &[u8], output: &[u8]) -> Word {
             None,
         );
     };
-    let compared = (named.compare)(answer, output);
+    compared((named.compare)(answer, output))
+}
+
+/// The word of a comparison.
+pub(super) fn compared(compared: checker::Comparison) -> Word {
     let verdict = if compared.accepted { Verdict::AC } else { Verdict::WA };
     Word::plain(verdict, compared.difference.map(|d| d.to_string()), None)
 }

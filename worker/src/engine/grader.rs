@@ -26,6 +26,7 @@ pub(super) async fn ask(
         stdin: Stdin::Bytes(asked.input.as_bytes().into()),
         // One byte more than can be an answer, so that more is seen.
         keep_stdout: ANSWER_MAX + 1,
+        overflow: None,
         keep_stderr: 4 << 10,
         limits: plan.limits.clone(),
         profile: program.profile,

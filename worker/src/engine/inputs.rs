@@ -252,6 +252,7 @@ impl Asker<'_> {
             files,
             stdin,
             keep_stdout: QUOTED,
+            overflow: None,
             keep_stderr: 4 * QUOTED,
             limits,
             profile: program.profile,

@@ -19,6 +19,7 @@ mod files;
 mod grader;
 mod inputs;
 mod interactive;
+mod live;
 mod passes;
 mod plan;
 mod statics;

@@ -116,6 +116,7 @@ fn spec_of(
         files,
         stdin: Stdin::Empty,
         keep_stdout: 0,
+        overflow: None,
         keep_stderr: 4 << 10,
         limits,
         profile: validator.profile,

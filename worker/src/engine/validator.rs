@@ -337,6 +337,7 @@ impl Place {
             files,
             stdin,
             keep_stdout: 0,
+            overflow: None,
             keep_stderr: 4 << 10,
             limits,
             profile: program.profile,

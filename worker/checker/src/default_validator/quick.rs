@@ -92,7 +92,7 @@ fn space(text: &[u8]) -> usize {
 }
 
 /// How many bytes at the front of two equally long slices are equal.
-pub(super) fn equal_prefix(a: &[u8], b: &[u8]) -> usize {
+pub(crate) fn equal_prefix(a: &[u8], b: &[u8]) -> usize {
     const BLOCK: usize = 4096;
     const WORD: usize = 8;
     // The first block word by word, because differences often follow each other closely.

@@ -28,11 +28,33 @@ struct Side<'a, R> {
     /// Offset in the stream of `buffer[0]`.
     base: u64,
     ended: bool,
+    /// Where `buffer[0]` stands, kept only where the stream cannot be read once more.
+    place: Option<Place>,
+}
+
+/// Line and byte column, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
+impl Place {
+    pub(crate) const START: Self = Self { line: 1, column: 1 };
+
+    /// Where it is `text` later.
+    pub(crate) fn pass(&mut self, text: &[u8]) {
+        self.line += text.iter().filter(|b| **b == b'\n').count();
+        match text.iter().rposition(|b| *b == b'\n') {
+            Some(last) => self.column = text.len() - last,
+            None => self.column += text.len(),
+        }
+    }
 }
 
 impl<'a, R: Read> Side<'a, R> {
     fn new(from: &'a mut R, window: usize) -> Self {
-        Self { from, buffer: vec![0; window], start: 0, end: 0, base: 0, ended: false }
+        Self { from, buffer: vec![0; window], start: 0, end: 0, base: 0, ended: false, place: None }
     }
 
     fn rest(&self) -> &[u8] {
@@ -52,6 +74,9 @@ impl<'a, R: Read> Side<'a, R> {
     fn fill(&mut self) -> io::Result<()> {
         if self.ended || (self.start == 0 && self.end == self.buffer.len()) {
             return Ok(());
+        }
+        if let Some(place) = &mut self.place {
+            place.pass(&self.buffer[..self.start]);
         }
         self.buffer.copy_within(self.start..self.end, 0);
         self.base += self.start as u64;
@@ -132,8 +157,32 @@ pub(super) fn compare<A: Read + Seek, O: Read + Seek>(
     let Some(found) = walk.run()? else {
         return Ok(Comparison { accepted: true, difference: None });
     };
-    let (line, column) = position(output, found.output_at)?;
-    let (answer_line, _) = position(answer, found.answer_at)?;
+    let at = position(output, found.output_at)?;
+    told(found, at, answer)
+}
+
+/// The same with an output that is read once, as it comes.
+pub(super) fn compare_live<A: Read + Seek, O: Read>(
+    answer: &mut A,
+    output: &mut O,
+    flags: &Flags,
+    window: usize,
+) -> io::Result<Comparison> {
+    answer.rewind()?;
+    let mut walk = Walk { answer: Side::new(answer, window), output: Side::new(output, window), flags };
+    walk.output.place = Some(Place::START);
+    let Some(found) = walk.run()? else {
+        return Ok(Comparison { accepted: true, difference: None });
+    };
+    // The difference is where the walk stands, and never before the window.
+    let mut at = walk.output.place.unwrap_or(Place::START);
+    at.pass(&walk.output.buffer[..walk.output.start]);
+    told(found, at, answer)
+}
+
+fn told<A: Read + Seek>(found: Found, at: Place, answer: &mut A) -> io::Result<Comparison> {
+    let Place { line, column } = at;
+    let answer_line = position(answer, found.answer_at)?.line;
     let side = |bytes: &[u8]| (found.kind == Space || !bytes.is_empty()).then(|| quote(bytes));
     let difference = Difference {
         kind: found.kind,
@@ -328,22 +377,17 @@ fn space_run(text: &[u8]) -> usize {
     text.iter().position(|b| !is_space(*b)).unwrap_or(text.len())
 }
 
-/// Line and byte column, both from 1, of an offset in a stream.
-fn position(stream: &mut (impl Read + Seek), offset: u64) -> io::Result<(usize, usize)> {
+/// The place of an offset in a stream.
+fn position(stream: &mut (impl Read + Seek), offset: u64) -> io::Result<Place> {
     stream.seek(SeekFrom::Start(0))?;
-    let (mut left, mut line, mut column) = (stream.take(offset), 1, 1);
+    let (mut left, mut place) = (stream.take(offset), Place::START);
     let mut buffer = vec![0; 64 << 10];
     loop {
-        let n = match left.read(&mut buffer) {
-            Ok(0) => return Ok((line, column)),
-            Ok(n) => n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+        match left.read(&mut buffer) {
+            Ok(0) => return Ok(place),
+            Ok(n) => place.pass(&buffer[..n]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
-        };
-        line += buffer[..n].split(|b| *b == b'\n').count() - 1;
-        match buffer[..n].iter().rposition(|b| *b == b'\n') {
-            Some(last) => column = n - last,
-            None => column += n,
         }
     }
 }

@@ -60,6 +60,7 @@ pub(super) fn spec(root: &RootSpec, argv: Vec<String>) -> RunSpec {
         files: Vec::new(),
         stdin: Stdin::Empty,
         keep_stdout: 64 << 10,
+        overflow: None,
         keep_stderr: 4096,
         limits: Limits {
             memory: Bytes::mib(64),

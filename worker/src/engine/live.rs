@@ -1,0 +1,195 @@
+//! An output compared while the program writes it.
+//!
+//! Outputs up to [`KEPT`] are kept and compared afterwards: they are those that a cache or a report wants, and a
+//! thread would cost more than it saves. A longer one goes chunk by chunk to a thread that compares it; the box's
+//! watcher never waits for that thread, so a slow comparison changes no fact of the run. What the thread has not
+//! read yet is at most the output limit. The word is asked for only when the facts have decided nothing.
+
+use std::io::{self, Cursor, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use checker::{Comparison, Flags, live};
+use sandbox::spec::{Overflow, RunSpec};
+
+use super::case::RunWith;
+use super::plan::{Check, Data};
+use crate::error::JudgeError;
+
+/// Bytes of stdout that are kept before a comparison begins meanwhile.
+pub(super) const KEPT: usize = 1 << 20;
+
+/// Bytes of the output's end that are kept: a runtime that runs out of memory says so last.
+const TAIL: usize = 64 << 10;
+
+/// One comparison.
+#[derive(Debug)]
+pub(super) struct Live {
+    answer: Data,
+    how: live::Live,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    running: Option<Running>,
+    tail: Vec<u8>,
+}
+
+/// The thread and the way to it. Dropping it ends the comparison without a word.
+#[derive(Debug)]
+struct Running {
+    /// `None` once nobody reads any more.
+    to: Option<Sender<Vec<u8>>>,
+    abandoned: Arc<AtomicBool>,
+    word: Option<io::Result<JoinHandle<io::Result<Comparison>>>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Live {
+    /// Puts a comparison into `spec`, where the case is decided by one that can be made meanwhile.
+    pub(super) fn put(on: RunWith<'_>, spec: &mut RunSpec) -> Option<Arc<Self>> {
+        if on.plan.sidecar.output_file.is_some() {
+            return None;
+        }
+        let (answer, how) = match &on.case.check {
+            // Flags that mean nothing are told where the whole is compared.
+            Check::Default { answer, flags } => (answer, live::Live::Tokens(Flags::parse(flags).ok()?)),
+            Check::Named { answer, name } => (answer, live::Live::by_name(name)?),
+            Check::Nothing | Check::Custom { .. } => return None,
+        };
+        let live = Arc::new(Self { answer: answer.clone(), how, state: Mutex::default() });
+        spec.keep_stdout = spec.keep_stdout.min(KEPT.max(on.plan.show));
+        spec.overflow = Some(Arc::clone(&live) as _);
+        Some(live)
+    }
+
+    /// The end of the last run's output, when it was more than is kept.
+    pub(super) fn tail(&self) -> Vec<u8> {
+        self.lock().tail.clone()
+    }
+
+    /// The word on the last run's output; `None` when all of it was kept and none is made. Blocks until the rest
+    /// is compared.
+    pub(super) fn finish(&self) -> Option<Result<Comparison, JudgeError>> {
+        let mut running = self.lock().running.take()?;
+        running.to = None;
+        let word = match running.word.take()? {
+            Ok(thread) => thread.join().unwrap_or_else(|_| Err(io::Error::other("its thread died"))),
+            Err(e) => Err(e),
+        };
+        Some(word.map_err(|e| JudgeError::failed(format!("could not compare an output: {e}"))))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(&self) -> Running {
+        let (to, from) = channel();
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let (answer, how) = (self.answer.clone(), self.how.clone());
+        let mut feed = Feed { from, chunk: Vec::new(), at: 0, abandoned: Arc::clone(&abandoned) };
+        let compare = move || match answer {
+            Data::Bytes(bytes) => how.compare(&mut Cursor::new(&bytes[..]), &mut feed),
+            Data::File(path) => how.compare(&mut std::fs::File::open(path)?, &mut feed),
+        };
+        let word = std::thread::Builder::new().name("compare".to_owned()).spawn(compare);
+        Running { to: Some(to), abandoned, word: Some(word) }
+    }
+}
+
+impl Overflow for Live {
+    fn begin(&self) {
+        *self.lock() = State::default();
+    }
+
+    fn take(&self, bytes: &[u8]) {
+        let mut state = self.lock();
+        let last = &bytes[bytes.len() - bytes.len().min(TAIL)..];
+        // Both are at most TAIL, so what goes is never more than there is.
+        let old = (state.tail.len() + last.len()).saturating_sub(TAIL);
+        state.tail.drain(..old);
+        state.tail.extend_from_slice(last);
+        let running = state.running.get_or_insert_with(|| self.start());
+        // A comparison that has its word reads no more: the rest is counted and nothing else.
+        if running.to.as_ref().is_some_and(|to| to.send(bytes.to_vec()).is_err()) {
+            running.to = None;
+        }
+    }
+}
+
+/// The reading end.
+struct Feed {
+    from: Receiver<Vec<u8>>,
+    chunk: Vec<u8>,
+    at: usize,
+    abandoned: Arc<AtomicBool>,
+}
+
+impl Read for Feed {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.chunk.len() {
+            let next = self.from.recv();
+            if self.abandoned.load(Ordering::Relaxed) {
+                return Err(io::Error::other("nobody waits for the word"));
+            }
+            // The writer is gone: the output has ended.
+            let Ok(chunk) = next else { return Ok(0) };
+            (self.chunk, self.at) = (chunk, 0);
+        }
+        let n = into.len().min(self.chunk.len() - self.at);
+        into[..n].copy_from_slice(&self.chunk[self.at..self.at + n]);
+        self.at += n;
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn live(answer: Data) -> Live {
+        Live { answer, how: live::Live::Exact, state: Mutex::default() }
+    }
+
+    #[test]
+    fn an_output_in_chunks_gets_the_word_of_the_whole_and_a_new_run_forgets() {
+        let live = live(Data::Bytes(b"one two three".as_slice().into()));
+        assert!(live.finish().is_none(), "nothing flowed over");
+        for (parts, accepted) in [(["one", " two", " three"], true), (["one", " too", " three"], false)] {
+            live.begin();
+            live.take(b"what a broken box left");
+            live.begin();
+            parts.iter().for_each(|part| live.take(part.as_bytes()));
+            assert_eq!(live.tail(), parts.concat().as_bytes());
+            assert_eq!(live.finish().unwrap().unwrap().accepted, accepted);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_our_failure_and_never_accepted() {
+        let live = live(Data::File("/no/such/answer".into()));
+        live.begin();
+        for _ in 0..100 {
+            live.take(b"text");
+        }
+        assert!(live.finish().unwrap().is_err());
+    }
+
+    #[test]
+    fn the_tail_is_the_end_and_no_more() {
+        let live = live(Data::Bytes(b"".as_slice().into()));
+        live.begin();
+        let text: Vec<u8> = (0..300_000u32).map(|n| n as u8).collect();
+        text.chunks(50_001).for_each(|part| live.take(part));
+        assert_eq!(live.tail(), text[text.len() - TAIL..]);
+    }
+}
