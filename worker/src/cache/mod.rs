@@ -153,7 +153,9 @@ fn key_with(spec: &RunSpec, stdin: &[u8]) -> Option<Digest> {
     }
     parts.count(usize::from(matches!(spec.stdin, Stdin::Empty)));
     parts.bytes(stdin);
-    parts.count(spec.keep_stdout);
+    // What flows over is kept only whole, and is then the same as where all that may be written is kept.
+    let all = || usize::try_from(spec.limits.output.get()).unwrap_or(usize::MAX);
+    parts.count(spec.overflow.as_ref().map_or(spec.keep_stdout, |_| all()));
     parts.count(spec.keep_stderr);
     parts.text(&serde_json::to_string(&spec.limits).ok()?);
     parts.text(spec.profile.name());

@@ -75,6 +75,36 @@ fn every_part_of_a_run_is_in_its_key() {
     assert_ne!(key_of(&empty), key_of(&RunSpec { stdin: Stdin::Empty, ..spec() }));
 }
 
+/// Takes what flows over and does nothing with it.
+#[derive(Debug)]
+struct Drain;
+
+impl sandbox::spec::Overflow for Drain {
+    fn begin(&self) {}
+
+    fn take(&self, _: &[u8]) {}
+}
+
+#[tokio::test]
+async fn an_output_that_flowed_over_is_never_recalled_and_a_whole_one_is_for_every_checker() {
+    for (truncated, recalled) in [(true, false), (false, true)] {
+        let (_folder, store) = store(1 << 20);
+        let fake = FakeRunner::new(move |_| {
+            let mut outcome = ran(Exit::Code(0), "out\n");
+            outcome.stdout.truncated = truncated;
+            Ok(outcome)
+        });
+        let runner = CachedRunner::new(Arc::clone(&fake) as _, store);
+        let flowing = RunSpec { overflow: Some(Arc::new(Drain)), ..spec() };
+        let all = usize::try_from(spec().limits.output.get()).unwrap();
+        let whole = RunSpec { keep_stdout: all, ..spec() };
+        assert!(!runner.run_or_recall(flowing.clone(), SECOND).await.unwrap().1);
+        assert_eq!(runner.run_or_recall(flowing, SECOND).await.unwrap().1, recalled);
+        assert_eq!(runner.run_or_recall(whole, SECOND).await.unwrap().1, recalled);
+        assert!(!runner.run_or_recall(spec(), SECOND).await.unwrap().1, "keeps less, and is another run");
+    }
+}
+
 #[test]
 fn what_a_description_does_not_tell_has_no_key() {
     let mut host = spec();

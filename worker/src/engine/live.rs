@@ -168,7 +168,9 @@ mod tests {
             live.begin();
             live.take(b"what a broken box left");
             live.begin();
-            parts.iter().for_each(|part| live.take(part.as_bytes()));
+            for part in parts {
+                live.take(part.as_bytes());
+            }
             assert_eq!(live.tail(), parts.concat().as_bytes());
             assert_eq!(live.finish().unwrap().unwrap().accepted, accepted);
         }

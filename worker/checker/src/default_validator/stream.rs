@@ -44,7 +44,7 @@ impl Place {
 
     /// Where it is `text` later.
     pub(crate) fn pass(&mut self, text: &[u8]) {
-        self.line += text.iter().filter(|b| **b == b'\n').count();
+        self.line += text.iter().map(|b| usize::from(*b == b'\n')).sum::<usize>();
         match text.iter().rposition(|b| *b == b'\n') {
             Some(last) => self.column = text.len() - last,
             None => self.column += text.len(),
