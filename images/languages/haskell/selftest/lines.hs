@@ -1,0 +1,1 @@
+main = mapM_ print [1 :: Int .. 1000000]

@@ -1,0 +1,1 @@
+main = error "as the probe wants it" :: IO ()

@@ -1,0 +1,1 @@
+main = getLine >>= print . sum . map (read :: String -> Integer) . words

@@ -1,0 +1,1 @@
+stop("as the probe wants it")
