@@ -17,18 +17,18 @@ on_every_store!(an_upload_is_its_tenants_alone_and_kept_a_week_from_when_it_was_
     assert!(store.uploaded("a", &digest, NOW + KEPT_MS).await.unwrap().is_some());
 
     let path = store.blobs.path_for_tests(&digest);
-    let age = |seconds: u64| {
-        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(seconds);
+    let age = || {
+        let then = std::time::SystemTime::now() - std::time::Duration::from_hours(2);
         std::fs::File::options().append(true).open(&path).unwrap().set_modified(then).unwrap();
     };
-    age(7200);
+    age();
     assert_eq!(store.forget_old_uploads(NOW + 1000 + KEPT_MS).await.unwrap(), 1);
     assert!(path.exists(), "the other tenant still names it");
     store.upload("c", bytes.clone(), NOW).await.unwrap();
     assert_eq!(store.forget_old_uploads(NOW + 2000 + KEPT_MS).await.unwrap(), 2);
     assert!(path.exists(), "whoever wrote it a moment ago may have yet to name it");
     store.upload("c", bytes, NOW).await.unwrap();
-    age(7200);
+    age();
     assert_eq!(store.forget_old_uploads(NOW + KEPT_MS).await.unwrap(), 1);
     assert!(!path.exists(), "nobody names it");
     assert!(store.blob(&digest).await.unwrap().is_none());
@@ -38,7 +38,7 @@ on_every_store!(bytes_that_a_problem_needs_outlive_their_upload, |store| {
     let bytes = Bytes::from_static(b"package");
     let digest = store.upload("a", bytes, NOW).await.unwrap();
     let path = store.blobs.path_for_tests(&digest);
-    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+    let old = std::time::SystemTime::now() - std::time::Duration::from_hours(2);
     std::fs::File::options().append(true).open(&path).unwrap().set_modified(old).unwrap();
     let insert = "INSERT INTO problems (name, digest, blob, view, active, created_ms) VALUES ('p', '0', $1, '{}', 1, 0)";
     store.db.exec(insert, args![&digest]).await.unwrap();
