@@ -56,8 +56,7 @@ impl Drop for CancelOnDrop {
 
 #[async_trait]
 impl Runner for BoxRunner {
-    async fn run(&self, mut spec: RunSpec) -> Result<RunOutcome, RunError> {
-        fill_memory(&mut spec);
+    async fn run(&self, spec: RunSpec) -> Result<RunOutcome, RunError> {
         let _permit = self.permit().await;
         let server = self.server.clone();
         let guard = CancelOnDrop(Cancel::new());
@@ -68,9 +67,7 @@ impl Runner for BoxRunner {
         done.map_err(|e| RunError::Box(format!("the thread of a run ended early: {e}")))?.map_err(run_error)
     }
 
-    async fn run_pair(&self, mut spec: PairSpec) -> Result<PairOutcome, PairRunError> {
-        fill_memory(&mut spec.program);
-        fill_memory(&mut spec.partner);
+    async fn run_pair(&self, spec: PairSpec) -> Result<PairOutcome, PairRunError> {
         // One for both: they take turns.
         let _permit = self.permit().await;
         let server = self.server.clone();
@@ -95,15 +92,6 @@ impl Runner for BoxRunner {
                  start the worker again"
             )
         })
-    }
-}
-
-/// Tells a runtime with a heap of its own the memory limit, where its language wrote `{memory_mib}`.
-fn fill_memory(spec: &mut RunSpec) {
-    let memory = spec.limits.memory;
-    let env = spec.env.iter_mut().map(|(_, value)| value);
-    for word in spec.argv.iter_mut().chain(env) {
-        *word = language::fill_memory(word, memory);
     }
 }
 

@@ -182,6 +182,14 @@ pub(crate) fn engine_with(
     Engine::new(runner, Arc::new(Toolchains::new(languages, Box::new(find))))
 }
 
+/// C++ as if its runtime had a heap of its own, and as if it were slower by `factor`.
+pub(crate) fn with_own_heap(factor: f64) -> language::Language {
+    let out_of_memory =
+        Some(language::OutOfMemory { exit_code: Some(3), signal: None, said: "heap is full".to_owned() });
+    let cpp = language::by_id("cpp").unwrap().clone();
+    language::Language { cpu_time_factor: factor, out_of_memory, ..cpp }
+}
+
 /// A problem with these (input, answer) cases, kept in the returned folder.
 pub(crate) fn problem(
     cases: &[(&str, &str)],

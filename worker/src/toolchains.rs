@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use images::rootfs::Rootfs;
 use language::Language;
 use proto::language::LanguageInfo;
+use proto::units::Bytes;
 use sandbox::spec::{Profile, RootBind, RootSpec, UnknownProfile};
 
 use crate::error::{JudgeError, Rejected};
@@ -53,13 +54,18 @@ impl Toolchain {
         }
     }
 
-    /// The image's environment with the language's own on top.
+    /// The image's environment with the language's own on top, for [`env_under`] to fill in.
     pub fn env(&self) -> Vec<(String, String)> {
         let own = &self.language.env;
         let mut env: Vec<_> = self.rootfs.env.iter().filter(|(k, _)| !own.contains_key(k)).cloned().collect();
         env.extend(own.iter().map(|(k, v)| (k.clone(), self.language.mark_memory(v))));
         env
     }
+}
+
+/// An environment under this memory limit.
+pub(crate) fn env_under(env: &[(String, String)], memory: Bytes) -> Vec<(String, String)> {
+    env.iter().map(|(name, value)| (name.clone(), language::fill_memory(value, memory))).collect()
 }
 
 /// Every known language, and where its tree is found.

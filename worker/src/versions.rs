@@ -14,6 +14,7 @@ use sandbox::spec::{Profile, RunSpec, Stdin};
 
 use crate::engine::{Engine, blocking};
 use crate::runner::run_twice;
+use crate::toolchains::env_under;
 
 /// Bytes of a version line kept.
 const LINE_MAX: usize = 256;
@@ -54,16 +55,17 @@ async fn describe(engine: &Engine, language: &Arc<Language>) -> LanguageInfo {
         Ok((info, Err(_))) => return info,
         Err(error) => return unusable(engine, language, &error.to_string()),
     };
+    let limits = Limits::compile_defaults();
     let spec = RunSpec {
         root: toolchain.root(),
         argv: language.version.clone(),
-        env: toolchain.env(),
+        env: env_under(&toolchain.env(), limits.memory),
         files: Vec::new(),
         stdin: Stdin::Empty,
         keep_stdout: LINE_MAX,
         overflow: None,
         keep_stderr: LINE_MAX,
-        limits: Limits::compile_defaults(),
+        limits,
         profile: Profile::Default,
         writable: true,
         collect: Vec::new(),

@@ -137,12 +137,12 @@ pub(super) async fn spec_of(on: RunWith<'_>, input: &Data) -> Result<RunSpec, Ju
         files.retain(|f| f.path != file.path);
         files.push(file);
     }
-    let mut argv = program.argv.clone();
+    let mut argv = program.argv_under(plan.limits.memory);
     argv.extend(case.args.iter().cloned());
     let spec = RunSpec {
         root: program.root.clone(),
         argv,
-        env: program.env.clone(),
+        env: program.env_under(plan.limits.memory),
         files,
         stdin,
         // All of it, where no comparison is made meanwhile: the limit bounds it, and the checker must see every byte.
@@ -227,7 +227,7 @@ async fn run_with_evidence(
 
 /// A runtime whose heap is bounded by the memory limit meets it before the kernel does, and says so. That is
 /// kept as a fact, stamped with the end of the run.
-fn note_full_heap(outcome: &mut RunOutcome, plan: &Plan, program: &Program, live: Option<&Live>) {
+pub(super) fn note_full_heap(outcome: &mut RunOutcome, plan: &Plan, program: &Program, live: Option<&Live>) {
     let Some(rule) = &program.out_of_memory else { return };
     let (exit_code, signal) = match outcome.facts.exit {
         Some(Exit::Code(code)) => (Some(code), None),

@@ -5,17 +5,18 @@
 
 use std::sync::Arc;
 
-use language::{Language, OutOfMemory};
+use language::{Language, OutOfMemory, fill_memory};
 use proto::facts::{Exit, LimitHit};
 use proto::job::SourceFile;
 use proto::limits::Limits;
 use proto::report::{CompileReport, CompileStatus};
+use proto::units::Bytes;
 use sandbox::spec::{BoxFile, Collect, Collected, Profile, RootSpec, RunOutcome, RunSpec, Stdin};
 
 use crate::cache::Keep;
 use crate::error::JudgeError;
 use crate::runner::{RunError, Runner, run_or_recall_twice};
-use crate::toolchains::Toolchain;
+use crate::toolchains::{Toolchain, env_under};
 
 /// Bytes of compiler output kept.
 const LOG_MAX: usize = 64 << 10;
@@ -35,6 +36,16 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    /// Its command under this memory limit. Words of a case come after it and are nobody's to fill in.
+    pub(crate) fn argv_under(&self, memory: Bytes) -> Vec<String> {
+        self.argv.iter().map(|word| fill_memory(word, memory)).collect()
+    }
+
+    /// Its environment under this memory limit.
+    pub(crate) fn env_under(&self, memory: Bytes) -> Vec<(String, String)> {
+        env_under(&self.env, memory)
+    }
+
     /// The program of a submission that is none.
     pub(crate) fn none() -> Self {
         let root = RootSpec { lower: Vec::new(), binds: Vec::new() };
@@ -158,8 +169,8 @@ async fn compile_with(
 ) -> Result<Compiled, JudgeError> {
     let spec = RunSpec {
         root: program.root.clone(),
-        argv,
-        env: program.env.clone(),
+        argv: argv.iter().map(|word| fill_memory(word, limits.memory)).collect(),
+        env: program.env_under(limits.memory),
         files: program.files.clone(),
         stdin: Stdin::Empty,
         keep_stdout: LOG_MAX,

@@ -16,12 +16,12 @@ pub(super) async fn ask(
     asked: &Asked,
 ) -> Result<Word, JudgeError> {
     let name = plan.programs.first().map_or("graders", |p| p.path.as_str());
-    let mut argv = program.argv.clone();
+    let mut argv = program.argv_under(plan.limits.memory);
     argv.extend(asked.flags.iter().cloned());
     let spec = RunSpec {
         root: program.root.clone(),
         argv,
-        env: program.env.clone(),
+        env: program.env_under(plan.limits.memory),
         files: program.files.clone(),
         stdin: Stdin::Bytes(asked.input.as_bytes().into()),
         // One byte more than can be an answer, so that more is seen.

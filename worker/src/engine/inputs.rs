@@ -247,8 +247,8 @@ impl Asker<'_> {
         limits.memory = Bytes(limits.memory.get() + given);
         Ok(RunSpec {
             root: program.root.clone(),
-            argv: program.argv.iter().cloned().chain(words).collect(),
-            env: program.env.clone(),
+            argv: program.argv_under(self.plan.limits.memory).into_iter().chain(words).collect(),
+            env: program.env_under(self.plan.limits.memory),
             files,
             stdin,
             keep_stdout: QUOTED,

@@ -107,10 +107,13 @@ pub(super) async fn one_pass(
     let mut last = String::new();
     for _ in 0..2 {
         match run_pair_twice(on.runner, pair.clone()).await {
-            Ok(outcome) => match judged(on, &place, &name, &outcome, started) {
-                Ok(pass) => return Ok(pass),
-                Err(why) => last = why,
-            },
+            Ok(mut outcome) => {
+                case::note_full_heap(&mut outcome.program, on.plan, on.program, None);
+                match judged(on, &place, &name, &outcome, started) {
+                    Ok(pass) => return Ok(pass),
+                    Err(why) => last = why,
+                }
+            }
             Err(failed) => return not_run(on, validator, &name, failed, started.elapsed()),
         }
     }

@@ -97,7 +97,9 @@ fn spec_of(
         executable: false,
     });
 
-    let mut argv: Vec<String> = validator.argv.iter().map(|word| place.moved(word, validator)).collect();
+    let memory = plan.validator.limits.memory;
+    let command = validator.argv_under(memory);
+    let mut argv: Vec<String> = command.iter().map(|word| place.moved(word, validator)).collect();
     let names: Vec<String> = submission.files.iter().map(|file| file.path.clone()).collect();
     argv.push(plan.code.clone());
     argv.push(plan.language.entry_of(&names).unwrap_or_default());
@@ -112,7 +114,7 @@ fn spec_of(
     RunSpec {
         root: validator.root.clone(),
         argv,
-        env: validator.env.clone(),
+        env: validator.env_under(memory),
         files,
         stdin: Stdin::Empty,
         keep_stdout: 0,

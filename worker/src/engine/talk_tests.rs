@@ -7,13 +7,15 @@ use problem::model::Problem;
 use proto::facts::{Exit, LimitEvent, LimitHit};
 use proto::job::SourceFile;
 use proto::report::{Interaction, Judgement, Said, Talker, TestReport};
-use proto::verdict::Verdict::{AC, ILE, JE, RTE, WA};
+use proto::verdict::Verdict::{AC, ILE, JE, MLE, RTE, WA};
 use sandbox::spec::{Collected, PairOutcome, PairSpec, PartnerState, RunOutcome, RunSpec, Side, Transcript};
 
 use super::{Against, Engine, Question, Submission};
 use crate::error::{JudgeError, Rejected};
 use crate::runner::{PairRunError, RunError, Runner};
-use crate::testing::{FakeRunner, compiled, engine, is_compile, problem, ran, stdin_of};
+use crate::testing::{
+    FakeRunner, compiled, engine, engine_with, is_compile, problem, ran, stdin_of, with_own_heap,
+};
 
 fn submission() -> Submission {
     let file = SourceFile { name: "a.cpp".to_owned(), content: b"int main() {}".to_vec() };
@@ -21,9 +23,12 @@ fn submission() -> Submission {
 }
 
 fn judge(runner: Arc<dyn Runner>, change: impl Fn(&mut Problem)) -> Result<Judgement, JudgeError> {
+    judge_on(&engine(runner), change)
+}
+
+fn judge_on(engine: &Engine, change: impl Fn(&mut Problem)) -> Result<Judgement, JudgeError> {
     let (_folder, mut problem) = problem(&[("secret input", "answer")], Some("int main() {}"));
     change(&mut problem);
-    let engine: Engine = engine(runner);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(engine.judge(&submission(), &Against::Problem(Arc::new(problem)), &mut |_| {}))
 }
@@ -64,6 +69,18 @@ fn the_validators_no_counts_and_the_time_after_it_does_not() {
     let test = &judgement.tests[0];
     assert_eq!((judgement.verdict, test.cpu_time_ms), (WA, Some(1000.0)));
     assert_eq!(test.interaction.as_ref().unwrap().ended_first, Talker::Validator);
+}
+
+#[test]
+fn a_heap_that_is_full_is_mle_while_it_talks_too() {
+    let runner = FakeRunner::talking(|_| {
+        let mut full = ran(Exit::Code(3), "");
+        full.stderr.bytes = b"heap is full".to_vec();
+        Ok(pair(Side::Program, full, ran(Exit::Code(43), "")))
+    });
+    let engine = engine_with(runner, [with_own_heap(1.0)]);
+    let judgement = judge_on(&engine, |problem| problem.interactive = true).unwrap();
+    assert_eq!(judgement.verdict, MLE);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use proto::facts::{Exit, LimitHit};
 use proto::job::{InlineTest, SourceFile};
 use proto::limits::LimitsRequest;
 use proto::report::{CompileStatus, Judgement};
+use proto::units::Bytes;
 use proto::verdict::Verdict;
 use sandbox::spec::{Collected, RunOutcome, RunSpec};
 
@@ -14,9 +15,10 @@ use crate::error::{JudgeError, Rejected};
 use crate::runner::RunError;
 use crate::testing::{
     Counts, FakeRunner, compiled, engine, engine_with, is_compile, problem, ran, stdin_of, too_slow,
+    with_own_heap,
 };
 
-use Verdict::{AC, CE, ILE, JE, OK, RTE, SK, TLE, WA};
+use Verdict::{AC, CE, ILE, JE, MLE, OK, RTE, SK, TLE, WA};
 
 fn submission(all: bool) -> Submission {
     Submission {
@@ -400,4 +402,67 @@ async fn idling_is_ile_with_the_facts_behind_it() {
     let judgement = judge_with(&runner, problem, &submission(false)).await.unwrap();
     assert_eq!((judgement.verdict, judgement.tests[0].limit_hit), (ILE, Some(LimitHit::Idle)));
     assert!(judgement.tests[0].facts.is_some());
+}
+
+#[tokio::test]
+async fn a_heap_gets_the_limit_and_the_words_of_a_case_are_left_as_they_are() {
+    let runner = FakeRunner::new(|_| Ok(ran(Exit::Code(0), "right")));
+    let word = "a\u{1}5\u{1}b\u{1}{memory_mib}".to_owned();
+    let tests = vec![InlineTest { args: vec![word.clone()], ..inline("x", Some("right")) }];
+    let limits = LimitsRequest { memory: Some(Bytes::mib(256)), ..LimitsRequest::default() };
+    let sent = Submission { language: "javascript".to_owned(), ..submission(true) };
+    let against = Against::Tests { tests, limits };
+    engine(Arc::clone(&runner) as _).judge(&sent, &against, &mut |_| {}).await.unwrap();
+    let command = runner.commands().pop().unwrap();
+    assert!(command.contains(&"--max-old-space-size=256".to_owned()), "{command:?}");
+    assert_eq!(command.last(), Some(&word));
+}
+
+#[tokio::test]
+async fn a_heap_that_is_full_is_mle_and_a_slow_language_has_more_time() {
+    let (_folder, problem) = problem(&[("x", "right")], None);
+    let against = Against::Problem(Arc::new(problem));
+    for (said, verdict) in [("heap is full", MLE), ("something else", RTE)] {
+        let runner = FakeRunner::new(move |spec| {
+            let mut outcome = ran(Exit::Code(3), "");
+            outcome.stderr.bytes = said.into();
+            Ok(if is_compile(spec) { compiled() } else { outcome })
+        });
+        let own = with_own_heap(2.0);
+        let engine = engine_with(runner as _, [own]);
+        let judgement = engine.judge(&submission(true), &against, &mut |_| {}).await.unwrap();
+        assert_eq!(judgement.verdict, verdict, "{said}");
+        let plain = engine_with(honest() as _, [with_own_heap(1.0)]);
+        let plain = plain.judge(&submission(true), &against, &mut |_| {}).await.unwrap();
+        assert_eq!(judgement.limits.unwrap().cpu_time, plain.limits.unwrap().cpu_time * 2);
+    }
+}
+
+#[tokio::test]
+async fn a_long_output_is_judged_by_what_flowed_over_and_by_the_facts_first() {
+    let long = "a line of the answer\n".repeat(100_000);
+    let wrong = long.replacen("answer\n", "anwser\n", 90_000).replacen("anwser", "answer", 89_999);
+    let (_folder, problem) = problem(&[("right", &long), ("wrong", &long), ("crash", &long)], None);
+    let runner = FakeRunner::new(move |spec| {
+        if is_compile(spec) {
+            return Ok(compiled());
+        }
+        let (text, exit) = match stdin_of(spec).as_str() {
+            "right" => (&long, Exit::Code(0)),
+            "wrong" => (&wrong, Exit::Code(0)),
+            _ => (&wrong, Exit::Signal(11)),
+        };
+        assert!(spec.keep_stdout < text.len(), "it is not kept whole");
+        let overflow = spec.overflow.as_ref().expect("somebody compares it meanwhile");
+        overflow.begin();
+        text.as_bytes().chunks(65_536).for_each(|part| overflow.take(part));
+        let mut outcome = ran(exit, &text[..spec.keep_stdout]);
+        outcome.stdout.truncated = true;
+        outcome.facts.stdout_bytes = text.len() as u64;
+        Ok(outcome)
+    });
+    let judgement = judge_with(&runner, problem, &submission(true)).await.unwrap();
+    assert_eq!(verdicts(&judgement), [AC, WA, RTE]);
+    let reason = judgement.tests[1].reason.as_deref().unwrap();
+    assert!(reason.starts_with("line 90000, column 15"), "{reason}");
 }

@@ -321,7 +321,8 @@ impl Place {
             BoxFile { path, ..file.clone() }
         }));
 
-        let mut argv: Vec<String> = program.argv.iter().map(|word| self.moved(word, program)).collect();
+        let mut argv: Vec<String> =
+            program.argv_under(plan.limits.memory).iter().map(|word| self.moved(word, program)).collect();
         argv.extend(order.map(|name| format!("{}/{name}", self.judge)));
         argv.extend(asked.args.iter().cloned());
 
@@ -333,7 +334,7 @@ impl Place {
         RunSpec {
             root: program.root.clone(),
             argv,
-            env: program.env.clone(),
+            env: program.env_under(plan.limits.memory),
             files,
             stdin,
             keep_stdout: 0,
