@@ -127,7 +127,7 @@ export async function queue(signal) {
 }
 
 function workerRow(worker) {
-  const state = !worker.alive ? 'lost' : worker.cordoned ? 'cordoned' : worker.draining ? 'draining' : 'ready';
+  const state = !worker.alive ? 'lost' : worker.draining ? 'draining' : 'ready';
   return el('tr', {}, el('th', { scope: 'row' }, worker.name), el('td', {}, state), el('td', {}, String(worker.slots)), el('td', {}, worker.version),
     el('td', {}, worker.accounting), el('td', {}, (worker.languages ?? []).join(', ')), el('td', {}, moment(worker.seen_at)));
 }

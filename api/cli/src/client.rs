@@ -41,7 +41,9 @@ const DIAGNOSTICS_MAX: usize = 20;
 /// Why a request brought no answer.
 #[derive(Debug)]
 pub(crate) enum Trouble {
-    /// Nobody could be spoken with, or the connection was lost: it may be different in a moment.
+    /// Nobody could be spoken with: nothing was sent.
+    Unreached(String),
+    /// The connection was lost: what was sent may have been taken or not.
     Lost(String),
     /// The service said no.
     Refused {
@@ -58,7 +60,7 @@ impl Trouble {
     /// Whether the same request may be answered in a moment.
     pub(crate) fn passes(&self) -> bool {
         match self {
-            Trouble::Lost(_) => true,
+            Trouble::Unreached(_) | Trouble::Lost(_) => true,
             Trouble::Refused { status, .. } => status.is_server_error(),
             Trouble::Odd(_) => false,
         }
@@ -69,7 +71,9 @@ impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Refused { status, text } if status.is_server_error() => Failure::ours(text),
-            Trouble::Lost(text) | Trouble::Refused { text, .. } => Failure::usage(text),
+            Trouble::Unreached(text) | Trouble::Lost(text) | Trouble::Refused { text, .. } => {
+                Failure::usage(text)
+            }
             Trouble::Odd(text) => Failure::ours(text),
         }
     }
@@ -180,7 +184,8 @@ impl Service {
 
     pub(crate) fn lost(&self, error: &reqwest::Error) -> Trouble {
         let why = error.source().map_or_else(|| error.to_string(), chain);
-        Trouble::Lost(format!("{} cannot be reached: {why}; is the service running there?", self.base))
+        let text = format!("{} cannot be reached: {why}; is the service running there?", self.base);
+        if error.is_connect() { Trouble::Unreached(text) } else { Trouble::Lost(text) }
     }
 }
 

@@ -61,6 +61,15 @@ pub(crate) fn print_json(document: &impl Serialize) -> Result<(), Failure> {
     print_line(&text)
 }
 
+/// Prints what a service answered: as it is for `--json`, else as `text` has it for people.
+pub(crate) fn print_answer(
+    json: bool,
+    answer: &serde_json::Value,
+    text: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    if json { print_json(answer) } else { print_line(&text()) }
+}
+
 /// Prints a line; a reader that went away is no failure of ours, any other trouble is.
 pub(crate) fn print_line(text: &str) -> Result<(), Failure> {
     pass(io::stdout().lock(), text.as_bytes())?;

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, ProblemDocument, WorkerRegistration};
 use proto::id::{Digest, JudgementId, WorkerId};
 
-use super::{Id, body, json};
+use super::{Id, bytes_of, json};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 use crate::store::Scope;
 use crate::time::now_ms;
 
@@ -106,16 +106,10 @@ pub(crate) async fn put_blob(
     caller: Caller,
     State(app): State<Arc<App>>,
     Id(digest): Id<Digest>,
-    mut request: Request,
+    request: Request,
 ) -> Result<StatusCode, ApiError> {
     caller.need(Scope::Worker)?;
-    DefaultBodyLimit::max(BLOB_MAX).apply(&mut request);
-    let bytes = body(request, &app).await?;
-    let found = Digest::of(&bytes);
-    if found != digest {
-        let detail = format!("the bytes have digest {found}, not {digest}");
-        return Err(ApiError::new(Code::InvalidContent, detail));
-    }
+    let bytes = bytes_of(request, &app, &digest, BLOB_MAX).await?;
     app.store.put_blob(bytes, now_ms()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -32,6 +32,7 @@ use axum::extract::{
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use proto::id::Digest;
 use serde::de::DeserializeOwned;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
@@ -156,6 +157,23 @@ pub(crate) async fn body(request: Request, app: &Arc<App>) -> Result<Bytes, ApiE
             ApiError::new(Code::InvalidBody, "the body could not be read to its end")
         }
     })
+}
+
+/// Reads the whole body, at most `most` bytes, and holds it against the digest it was sent under.
+pub(crate) async fn bytes_of(
+    mut request: Request,
+    app: &Arc<App>,
+    digest: &Digest,
+    most: usize,
+) -> Result<Bytes, ApiError> {
+    DefaultBodyLimit::max(most).apply(&mut request);
+    let bytes = body(request, app).await?;
+    let found = Digest::of(&bytes);
+    if found == *digest {
+        return Ok(bytes);
+    }
+    let detail = format!("the bytes have digest {found}, not {digest}");
+    Err(ApiError::new(Code::InvalidContent, detail))
 }
 
 /// Reads JSON and says which of three things is wrong: no JSON, an unknown key, or the wrong shape.

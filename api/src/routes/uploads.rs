@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proto::http::{NewSubmission, ProblemDocument};
 use proto::id::Digest;
 
-use super::{Id, body};
+use super::{Id, bytes_of};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{ApiError, Code};
@@ -34,16 +34,10 @@ pub(crate) async fn put(
     caller: Caller,
     State(app): State<Arc<App>>,
     Id(digest): Id<Digest>,
-    mut request: Request,
+    request: Request,
 ) -> Result<StatusCode, ApiError> {
     caller.need(Scope::Submit)?;
-    DefaultBodyLimit::max(UPLOAD_MAX).apply(&mut request);
-    let bytes = body(request, &app).await?;
-    let found = Digest::of(&bytes);
-    if found != digest {
-        let detail = format!("the bytes have digest {found}, not {digest}");
-        return Err(ApiError::new(Code::InvalidContent, detail));
-    }
+    let bytes = bytes_of(request, &app, &digest, UPLOAD_MAX).await?;
     app.store.upload(caller.tenant(), bytes, now_ms()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

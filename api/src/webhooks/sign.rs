@@ -1,36 +1,21 @@
 //! The signature of a delivery: HMAC-SHA256 (RFC 2104) over `TIMESTAMP.BODY`, in hexadecimal.
 
-use sha2::{Digest as _, Sha256};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 
-/// Bytes of a block of SHA-256.
-const BLOCK: usize = 64;
-
-fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut block = [0u8; BLOCK];
-    if key.len() > BLOCK {
-        block[..32].copy_from_slice(&Sha256::digest(key));
-    } else {
-        block[..key.len()].copy_from_slice(key);
-    }
-    let mut inner = Sha256::new().chain_update(block.map(|b| b ^ 0x36));
+/// In hexadecimal.
+fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> String {
+    // HMAC takes keys of every length (RFC 2104, section 2).
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("every length is a key");
     for part in parts {
-        inner.update(part);
+        mac.update(part);
     }
-    Sha256::new().chain_update(block.map(|b| b ^ 0x5c)).chain_update(inner.finalize()).finalize().into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(mac.finalize().into_bytes())
 }
 
 /// The value of `Tribunal-Signature` for a body sent at `timestamp`, in seconds since 1970.
 pub(crate) fn signature(secret: &str, timestamp: i64, body: &[u8]) -> String {
-    let mac = hmac_sha256(secret.as_bytes(), &[timestamp.to_string().as_bytes(), b".", body]);
-    format!("v1={}", hex(&mac))
+    format!("v1={}", hmac_sha256(secret.as_bytes(), &[timestamp.to_string().as_bytes(), b".", body]))
 }
 
 #[cfg(test)]
@@ -38,7 +23,7 @@ mod tests {
     use super::*;
 
     fn mac(key: &[u8], data: &[u8]) -> String {
-        hex(&hmac_sha256(key, &[data]))
+        hmac_sha256(key, &[data])
     }
 
     /// RFC 4231, test cases 1, 2, 3 and 6.

@@ -3,7 +3,7 @@
 use super::{Service, show};
 use crate::args::{AskArgs, ProblemsCommand};
 use crate::context::runtime;
-use crate::output::{Failure, print_json, print_line};
+use crate::output::{Failure, print_answer};
 use crate::problem_push;
 
 /// Shown of a digest: its kind and enough to tell revisions apart.
@@ -19,10 +19,6 @@ pub(crate) fn main(command: &ProblemsCommand) -> Result<u8, Failure> {
 fn list(args: &AskArgs) -> Result<u8, Failure> {
     let service = Service::new(&args.server)?;
     let problems = runtime()?.block_on(service.get(&["problems"]))?;
-    if args.json {
-        print_json(&problems)?;
-        return Ok(0);
-    }
     let table =
         show::rows(["name", "title", "type", "tests", "cpu ms", "memory MiB", "revision"], &problems, |p| {
             [
@@ -35,6 +31,6 @@ fn list(args: &AskArgs) -> Result<u8, Failure> {
                 show::text(p, "digest").chars().take(DIGEST_SHOWN).collect(),
             ]
         });
-    print_line(&table.to_string())?;
+    print_answer(args.json, &problems, || table.to_string())?;
     Ok(0)
 }

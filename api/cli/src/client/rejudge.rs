@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Service, Trouble, show, watch};
 use crate::args::{AskArgs, OneRejudge, RejudgeArgs, RejudgeCommand, RejudgeStart};
 use crate::context::runtime;
-use crate::output::{Failure, print_json, print_line};
+use crate::output::{Failure, print_answer};
 
 /// Between two looks at a rejudge that runs.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -95,11 +95,8 @@ async fn follow(service: &Service, view: &Value) -> Result<Value, Trouble> {
 fn list(ask: &AskArgs) -> Result<u8, Failure> {
     let service = Service::new(&ask.server)?;
     let rejudges = runtime()?.block_on(service.get(&["rejudges"]))?;
-    if ask.json {
-        print_json(&rejudges)?;
-        return Ok(0);
-    }
-    let table = show::rows(["id", "state", "done", "total", "asked", "by", "why"], &rejudges, |r| {
+    let heads = ["id", "state", "done", "total", "asked", "by", "why"];
+    let table = show::rows(heads, &rejudges, |r| {
         [
             show::text(r, "id"),
             show::text(r, "state"),
@@ -110,7 +107,7 @@ fn list(ask: &AskArgs) -> Result<u8, Failure> {
             show::text(r, "reason"),
         ]
     });
-    print_line(&table.to_string())?;
+    print_answer(ask.json, &rejudges, || table.to_string())?;
     Ok(0)
 }
 
@@ -126,11 +123,7 @@ fn ask(one: &OneRejudge, then: Option<&str>) -> Result<u8, Failure> {
 }
 
 fn told(ask: &AskArgs, view: &Value) -> Result<u8, Failure> {
-    if ask.json {
-        print_json(view)?;
-    } else {
-        print_line(&text(view))?;
-    }
+    print_answer(ask.json, view, || text(view))?;
     Ok(0)
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Service, show, submit, watch};
 use crate::args::StatusArgs;
 use crate::context::runtime;
-use crate::output::{Failure, print_json, print_line};
+use crate::output::{Failure, print_answer};
 
 pub(crate) fn main(args: &StatusArgs) -> Result<u8, Failure> {
     let service = Service::new(&args.server)?;
@@ -21,11 +21,7 @@ async fn status(service: &Service, args: &StatusArgs) -> Result<u8, Failure> {
     } else {
         service.get(&["submissions", &id.to_string()]).await?
     };
-    if args.json {
-        print_json(&view)?;
-    } else {
-        print_line(&show::submission(&view))?;
-    }
+    print_answer(args.json, &view, || show::submission(&view))?;
     Ok(submit::status(&view, &[]))
 }
 
@@ -44,11 +40,10 @@ async fn overview(service: &Service, args: &StatusArgs) -> Result<u8, Failure> {
     let asked: Vec<_> = filters.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
     let request = service.request(Method::GET, &["submissions"]).query(&asked);
     let (_, submissions) = service.answer(request).await?;
-    if args.json {
-        print_json(&json!({ "queue": queue, "submissions": submissions }))?;
-    } else {
-        print_line(&format!("{}\n\n{}", queue_text(&queue), show::submissions(&submissions)))?;
-    }
+    let both = json!({ "queue": queue, "submissions": submissions });
+    print_answer(args.json, &both, || {
+        format!("{}\n\n{}", queue_text(&queue), show::submissions(&submissions))
+    })?;
     Ok(0)
 }
 

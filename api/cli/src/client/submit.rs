@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{Service, Trouble, show, watch};
 use crate::args::SubmitArgs;
 use crate::context::runtime;
-use crate::output::{Failure, note, print_json, print_line};
+use crate::output::{Failure, note, print_answer};
 use crate::sources;
 
 /// How often a submission is sent when the connection is lost; the service takes it once.
@@ -38,11 +38,7 @@ async fn submit(service: &Service, args: &SubmitArgs, body: &Value) -> Result<u8
         }
         view = watch::follow(service, id).await?;
     }
-    if args.json {
-        print_json(&view)?;
-    } else {
-        print_line(&show::submission(&view))?;
-    }
+    print_answer(args.json, &view, || show::submission(&view))?;
     Ok(status(&view, &args.expect))
 }
 
@@ -55,7 +51,7 @@ async fn send(service: &Service, body: &Value) -> Result<Value, Trouble> {
         let request =
             service.request(Method::POST, &["submissions"]).header("idempotency-key", &key).json(body);
         match service.answer(request).await {
-            Err(Trouble::Lost(why)) if tries < TRIES && !why.contains("refused") => {
+            Err(Trouble::Lost(_)) if tries < TRIES => {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             answer => return answer.map(|(_, view)| view),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Service, show};
 use crate::args::{AskArgs, TokensCommand};
 use crate::context::runtime;
-use crate::output::{Failure, print_json, print_line};
+use crate::output::{Failure, print_answer};
 
 /// Seconds of a day.
 const DAY_S: u64 = 24 * 3600;
@@ -89,10 +89,6 @@ fn new_file(path: &Path) -> Result<std::fs::File, Failure> {
 }
 
 fn told(ask: &AskArgs, document: &Value, text: &str) -> Result<u8, Failure> {
-    if ask.json {
-        print_json(document)?;
-    } else {
-        print_line(text)?;
-    }
+    print_answer(ask.json, document, || text.to_owned())?;
     Ok(0)
 }

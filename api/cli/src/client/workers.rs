@@ -5,15 +5,11 @@ use serde_json::Value;
 use super::{Service, show};
 use crate::args::AskArgs;
 use crate::context::runtime;
-use crate::output::{Failure, print_json, print_line};
+use crate::output::{Failure, print_answer};
 
 pub(crate) fn main(args: &AskArgs) -> Result<u8, Failure> {
     let service = Service::new(&args.server)?;
     let workers = runtime()?.block_on(service.get(&["workers"]))?;
-    if args.json {
-        print_json(&workers)?;
-        return Ok(0);
-    }
     let heads = ["id", "name", "version", "slots", "state", "accounting", "arch", "heard of", "languages"];
     let table = show::rows(heads, &workers, |w| {
         [
@@ -28,7 +24,7 @@ pub(crate) fn main(args: &AskArgs) -> Result<u8, Failure> {
             show::words(w, "languages"),
         ]
     });
-    print_line(&table.to_string())?;
+    print_answer(args.json, &workers, || table.to_string())?;
     Ok(0)
 }
 
@@ -37,7 +33,6 @@ fn state(worker: &Value) -> &'static str {
     let is = |key: &str| worker[key] == true;
     match () {
         () if !is("alive") => "lost",
-        () if is("cordoned") => "cordoned",
         () if is("draining") => "draining",
         () => "ready",
     }
