@@ -7,7 +7,6 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +17,7 @@ use tests::corpus::{Example, examples, problems_folder};
 use tests::process::{Running, serve, share_images, tribunal};
 use tests::proxy::Proxy;
 use tests::random::Random;
+use tests::servers::{fresh_database, servers};
 use tokio::sync::Mutex;
 
 /// The broker is shared, and so is its job queue: one cluster at a time.
@@ -99,14 +99,6 @@ fn authority(url: &str) -> SocketAddr {
     let host = rest.split('/').next().unwrap_or(rest);
     let host = host.rsplit('@').next().unwrap_or(host).replace("localhost", "127.0.0.1");
     host.parse().unwrap_or_else(|e| panic!("{host} has to be ADDRESS:PORT: {e}"))
-}
-
-fn fresh_database(server: &str) -> String {
-    let name = format!("tribunal_{}", uuid::Uuid::new_v4().simple());
-    let made = Command::new("psql").args([server, "-qc", &format!("CREATE DATABASE {name}")]).status();
-    assert!(made.is_ok_and(|s| s.success()), "a database can be made with psql");
-    let (base, _) = server.rsplit_once('/').expect("a URL of PostgreSQL names a database");
-    format!("{base}/{name}")
 }
 
 impl Cluster {
@@ -242,12 +234,7 @@ impl Stubborn {
 
 /// Submits `count` programs while things break, at most `rounds` times, and reads the books when all are done.
 async fn cluster_under_chaos(count: usize, rounds: usize, patience: Duration) {
-    let (Ok(broker), Ok(server)) =
-        (std::env::var("TRIBUNAL_TEST_AMQP"), std::env::var("TRIBUNAL_TEST_POSTGRES"))
-    else {
-        println!("SKIPPED: TRIBUNAL_TEST_AMQP and TRIBUNAL_TEST_POSTGRES name no servers");
-        return;
-    };
+    let Some((broker, server)) = servers() else { return };
     let _one = ONE.lock().await;
     let mut random = Random::new(Random::seed(SEED));
     let mut cluster = Cluster::start(&broker, &server).await;

@@ -4,13 +4,13 @@
 //! `TRIBUNAL_TEST_AMQP` and `TRIBUNAL_TEST_POSTGRES` name servers; without them this prints what it skips.
 
 use std::path::Path;
-use std::process::Command;
 
 use futures::future::join_all;
 use serde_json::Value;
 use tests::client::Api;
 use tests::corpus::{Example, examples, problems_folder};
 use tests::process::{Running, share_images, tribunal};
+use tests::servers::{fresh_database, servers};
 use tokio::sync::Mutex;
 
 /// The broker is shared, and so is its job queue: one cluster at a time.
@@ -23,23 +23,6 @@ struct Cluster {
     token_file: String,
     _api_process: Running,
     _data: tempfile::TempDir,
-}
-
-fn servers() -> Option<(String, String)> {
-    let named = std::env::var("TRIBUNAL_TEST_AMQP").ok().zip(std::env::var("TRIBUNAL_TEST_POSTGRES").ok());
-    if named.is_none() {
-        println!("SKIPPED: TRIBUNAL_TEST_AMQP and TRIBUNAL_TEST_POSTGRES name no servers");
-    }
-    named
-}
-
-/// A new database on the server; its URL.
-fn fresh_database(server: &str) -> String {
-    let name = format!("tribunal_{}", uuid::Uuid::new_v4().simple());
-    let made = Command::new("psql").args([server, "-qc", &format!("CREATE DATABASE {name}")]).status();
-    assert!(made.is_ok_and(|s| s.success()), "a database can be made with psql");
-    let (base, _) = server.rsplit_once('/').expect("a URL of PostgreSQL names a database");
-    format!("{base}/{name}")
 }
 
 fn start(broker: &str, database: &str) -> Cluster {
