@@ -12,3 +12,4 @@ pub mod images;
 pub mod process;
 pub mod proxy;
 pub mod random;
+pub mod store;
