@@ -120,6 +120,10 @@ pub struct Manners {
     pub lies: bool,
     /// Bytes of a blob per write, each after a millisecond.
     pub slowly: Option<usize>,
+    /// A manifest never ends.
+    pub endless_manifest: bool,
+    /// What is said to be its length; without, nothing is said.
+    pub said_length: Option<u64>,
 }
 
 /// A registry with one repository, `img`, on a free port of loopback. Ends with the test.
@@ -139,6 +143,8 @@ struct Shared {
     cuts: AtomicU64,
     /// Requests that had to do with blobs.
     asked: Mutex<Vec<String>>,
+    /// Bytes of manifests without an end.
+    sent: AtomicU64,
 }
 
 const TOKEN: &str = "a-token-of-this-test";
@@ -156,6 +162,7 @@ impl Registry {
             refused: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
             asked: Mutex::default(),
+            sent: AtomicU64::new(0),
         });
         if let Some(image) = image {
             let mut manifests = lock(&shared.manifests);
@@ -184,6 +191,11 @@ impl Registry {
     /// What was asked about blobs so far, as `METHOD DIGEST RANGE`.
     pub fn asked(&self) -> Vec<String> {
         lock(&self.shared.asked).clone()
+    }
+
+    /// Bytes of manifests without an end that the system took to send.
+    pub fn sent(&self) -> u64 {
+        self.shared.sent.load(Ordering::Relaxed)
     }
 
     /// A manifest that was pushed.
@@ -294,6 +306,9 @@ impl Shared {
             manifests.insert(digest.clone(), request.body.clone());
             return respond(to, "201 Created", &[("Location", &format!("/v2/img/manifests/{digest}"))], b"");
         }
+        if self.manners.endless_manifest {
+            return self.endless(to);
+        }
         let found = lock(&self.manifests).get(tag).cloned();
         match found {
             Some(text) => {
@@ -307,6 +322,18 @@ impl Shared {
             }
             None => respond(to, "404 Not Found", &[], br#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#),
         }
+    }
+
+    /// Spaces, until the other side has enough of them.
+    fn endless(&self, mut to: &TcpStream) -> std::io::Result<()> {
+        let length = self.manners.said_length.map(|n| format!("Content-Length: {n}\r\n")).unwrap_or_default();
+        to.write_all(format!("HTTP/1.1 200 OK\r\n{length}\r\n").as_bytes())?;
+        let spaces = [b' '; 1 << 16];
+        // An end after all, so that a reader without a bound fails the test and not the machine.
+        while self.sent.fetch_add(spaces.len() as u64, Ordering::Relaxed) < 1 << 30 {
+            to.write_all(&spaces)?;
+        }
+        Err(std::io::ErrorKind::ConnectionAborted.into())
     }
 
     fn upload(&self, request: &Request, host: &str, to: &TcpStream) -> std::io::Result<()> {

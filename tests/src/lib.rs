@@ -13,3 +13,4 @@ pub mod process;
 pub mod proxy;
 pub mod random;
 pub mod servers;
+pub mod store;

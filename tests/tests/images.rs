@@ -2,33 +2,14 @@
 //! killed at any moment. Layers are unpacked by the real helper process.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::images::{Image, Manners, Registry, tar_of};
-use tests::process::{finish, json, tribunal};
+use tests::process::{finish, json};
 use tests::random::Random;
-
-fn images(data: &Path, args: &[&str]) -> Command {
-    let mut command = tribunal(data);
-    command.arg("images").args(args);
-    command
-}
-
-fn run(data: &Path, args: &[&str]) -> Output {
-    finish(&mut images(data, args))
-}
-
-fn good(data: &Path, args: &[&str]) -> Value {
-    let output = run(data, args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    json(&output)
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use tests::store::{data, good, images, is_clean, killed, run, said};
 
 /// An image of one layer with the file `who`, and `bulk` bytes that do not compress.
 fn small(who: &str, bulk: usize) -> Image {
@@ -36,22 +17,6 @@ fn small(who: &str, bulk: usize) -> Image {
     let noise: Vec<u8> =
         std::iter::repeat_with(|| random.next_u64().to_le_bytes()).take(bulk / 8).flatten().collect();
     Image::new(&[tar_of(&[("who", who.as_bytes()), ("usr/noise", &noise)])])
-}
-
-fn data() -> tempfile::TempDir {
-    tempfile::tempdir().unwrap()
-}
-
-/// The store verifies, and nothing half-made is in it.
-fn is_clean(data: &Path) {
-    let verified = good(data, &["verify", "--json"]);
-    assert_eq!(verified["ok"], true, "{verified}");
-    for folder in ["images", "images/blobs/sha256", "images/layers"] {
-        for entry in std::fs::read_dir(data.join(folder)).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            assert!(!name.starts_with('.'), "{folder}/{name} was left");
-        }
-    }
 }
 
 fn tree_of(data: &Path, image: &Image) -> Vec<PathBuf> {
@@ -138,6 +103,22 @@ fn a_registry_that_never_holds_or_lies_is_given_up_with_a_message() {
     assert!(said(&output).contains("127.0.0.1:1") && !output.status.success(), "{}", said(&output));
     is_clean(data.path());
     assert_eq!(good(data.path(), &["list", "--json"]), json!([]));
+}
+
+/// Whatever a registry sends as a manifest, no more of it is read than a document may have.
+#[test]
+fn a_manifest_without_an_end_is_refused_and_not_kept_in_memory() {
+    let image = small("endless", 1000);
+    for said_length in [None, Some(1 << 40)] {
+        let manners = Manners { endless_manifest: true, said_length, ..Manners::default() };
+        let (registry, data) = (Registry::start(Some(&image), manners), data());
+        let output = run(data.path(), &["pull", &registry.reference()]);
+        assert!(!output.status.success());
+        assert!(said(&output).contains("the manifest has more than 4194304 bytes"), "{}", said(&output));
+        // What lies in the sockets' buffers was sent, too.
+        assert!(registry.sent() < 64 << 20, "{} bytes were taken", registry.sent());
+        is_clean(data.path());
+    }
 }
 
 #[test]
@@ -239,45 +220,11 @@ fn an_image_in_use_is_not_taken_by_another_process() {
     assert!(!tree.exists());
 }
 
-/// Kills `args` at a random moment within what it takes, then looks at what is left.
-fn killed(times: u32, args: &[&str]) {
-    let mut random = Random::new(Random::seed("TRIBUNAL_TEST_KILL_SEED"));
-    let whole = data();
-    let began = std::time::Instant::now();
-    good(whole.path(), &[args, &["--json"]].concat());
-    let takes = began.elapsed();
-    let data = data();
-    let (mut finished, mut ended) = (0, 0);
-    for _ in 0..times {
-        let mut child =
-            images(data.path(), args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_nanos(random.below(takes.as_nanos() as u64)));
-        finished += u32::from(child.try_wait().unwrap().is_some());
-        child.kill().unwrap();
-        child.wait().unwrap();
-        ended += 1;
-        is_clean(data.path());
-        // From nothing again, so that every part of the way is met.
-        good(data.path(), &["gc", "--json"]);
-        for image in good(data.path(), &["list", "--json"]).as_array().unwrap() {
-            good(data.path(), &["remove", image["name"].as_str().unwrap(), "--json"]);
-        }
-    }
-    println!("{args:?}: {ended} kills, {finished} of them too late, {} ms a whole run", takes.as_millis());
-    assert!(finished < times, "nothing was killed in time");
-    good(data.path(), &[args, &["--json"]].concat());
-    is_clean(data.path());
-}
-
-fn kills() -> u32 {
-    std::env::var("TRIBUNAL_TEST_KILLS").map_or(8, |n| n.parse().expect("TRIBUNAL_TEST_KILLS is a number"))
-}
-
 #[test]
 fn a_pull_killed_at_any_moment_leaves_a_store_that_verifies() {
     let image = small("killed", 4_000_000);
     let registry = Registry::start(Some(&image), Manners { slowly: Some(64 << 10), ..Manners::default() });
-    killed(kills(), &["pull", &registry.reference()]);
+    killed(&[], &["pull", &registry.reference()]);
 }
 
 #[test]
@@ -288,7 +235,7 @@ fn an_import_and_its_unpacking_killed_at_any_moment_leave_a_store_that_verifies(
     let files: Vec<(&str, &[u8])> =
         files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     Image::new(&[tar_of(&files)]).write_layout(folder.path(), "killed");
-    killed(kills(), &["import", folder.path().to_str().unwrap()]);
+    killed(&[], &["import", folder.path().to_str().unwrap()]);
 }
 
 /// A header of an entry, as no honest writer makes it.

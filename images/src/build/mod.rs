@@ -40,7 +40,7 @@ use trees::Trees;
 const EPOCH_DEFAULT: u64 = 1_767_225_600;
 
 /// Start of the names of work directories.
-const WORK: &str = ".build-";
+pub(crate) const WORK: &str = ".build-";
 
 /// How to build.
 #[derive(Debug, Clone)]
@@ -128,7 +128,6 @@ impl Store {
         let start = Instant::now();
         let levels = recipe::levels(ids)?;
         let _one_build = self.lock_build()?;
-        self.sweep()?;
         let work = tempfile::Builder::new()
             .prefix(WORK)
             .tempdir_in(self.path())
@@ -156,23 +155,6 @@ impl Store {
             }
         }
         Ok(built)
-    }
-
-    /// Removes what builds left that were killed. The caller holds the build lock.
-    fn sweep(&self) -> Result<()> {
-        for (folder, prefix) in [(self.path(), WORK)] {
-            for entry in std::fs::read_dir(folder).doing("list", folder)? {
-                let entry = entry.doing("list", folder)?;
-                if !entry.file_name().to_string_lossy().starts_with(prefix) {
-                    continue;
-                }
-                let path = entry.path();
-                let removed =
-                    if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-                removed.doing("remove", path)?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -4,8 +4,11 @@
 //! itself, plain HTTP only for loopback or when told so. A broken connection is taken up where it broke. Digests are
 //! checked by this crate over what arrived, whoever sent it.
 //!
+//! A manifest is fetched by this crate itself, with a bound (`manifest`); all else is the client's.
+//!
 //! The functions block: each has a small runtime of its own. The process has installed a TLS provider.
 
+mod manifest;
 mod pull;
 mod push;
 
@@ -89,6 +92,10 @@ pub struct PullOptions {
 /// One place to ask for an image.
 struct Source {
     client: Client,
+    /// The same without a login, for what the client reads without a bound.
+    http: reqwest::Client,
+    /// `http` or `https`.
+    scheme: &'static str,
     reference: Reference,
     auth: RegistryAuth,
 }
@@ -125,28 +132,36 @@ fn sources(reference: &Reference, options: &RegistryOptions) -> Result<Vec<Sourc
             )));
         }
         there.set_mirror_registry(mirror.clone());
-        let client = client(mirror, options.plain_http)?;
-        sources.push(Source { client, reference: there, auth: RegistryAuth::Anonymous });
+        sources.push(source(mirror, options.plain_http, there, RegistryAuth::Anonymous)?);
     }
-    let client = client(reference.resolve_registry(), options.plain_http)?;
-    sources.push(Source { client, reference: reference.clone(), auth: options.credentials.auth() });
+    let (host, auth) = (reference.resolve_registry(), options.credentials.auth());
+    sources.push(source(host, options.plain_http, reference.clone(), auth)?);
     Ok(sources)
 }
 
-fn client(host: &str, plain_http: bool) -> Result<Client> {
-    let protocol = if plain_http || is_loopback(host) { ClientProtocol::Http } else { ClientProtocol::Https };
+fn source(host: &str, plain_http: bool, reference: Reference, auth: RegistryAuth) -> Result<Source> {
+    let plain = plain_http || is_loopback(host);
+    let user_agent = concat!("tribunal/", env!("CARGO_PKG_VERSION"));
     let config = ClientConfig {
-        protocol,
+        protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
         read_timeout: Some(SILENCE),
         connect_timeout: Some(CONNECT),
-        user_agent: concat!("tribunal/", env!("CARGO_PKG_VERSION")),
+        user_agent,
         ..ClientConfig::default()
     };
-    Client::try_from(config).map_err(|error| ImageError::Registry {
+    let none = |error: &dyn std::error::Error| ImageError::Registry {
         reference: host.to_owned(),
         doing: "make a client".to_owned(),
-        problem: chain(&error),
-    })
+        problem: chain(error),
+    };
+    let client = Client::try_from(config).map_err(|error| none(&error))?;
+    let http = reqwest::Client::builder()
+        .user_agent(user_agent)
+        .read_timeout(SILENCE)
+        .connect_timeout(CONNECT)
+        .build()
+        .map_err(|error| none(&error))?;
+    Ok(Source { client, http, scheme: if plain { "http" } else { "https" }, reference, auth })
 }
 
 /// What is sent there never leaves this machine.

@@ -12,19 +12,12 @@ use tokio::runtime::Runtime;
 use crate::blobs::{Blobs, JSON_BYTES_MAX};
 use crate::error::{Doing, ImageError, Result};
 use crate::progress::OnProgress;
+use crate::registry::manifest::KINDS;
 use crate::registry::{
     FIRST_WAIT, PullOptions, Source, TRIES, chain, failed, is_passing, parse, patiently, sources,
 };
 use crate::store::Store;
 use crate::store::adopt::{Adopted, Origin};
-
-/// Everything a manifest may be; the store tells them apart by their content.
-const ACCEPT: [&str; 4] = [
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-];
 
 impl Store {
     /// Pulls an image by reference and unpacks it for use; layers that are here are not fetched again. Its name is the
@@ -40,11 +33,8 @@ impl Store {
         let (source, manifest) = runtime.block_on(async {
             let mut last = None;
             for source in sources(&parsed, &options.registry)? {
-                let asked =
-                    patiently(|| source.client.pull_manifest_raw(&source.reference, &source.auth, &ACCEPT))
-                        .await;
-                match asked {
-                    Ok((manifest, _)) => return Ok((source, manifest)),
+                match patiently(|| source.manifest(&source.reference)).await {
+                    Ok(manifest) => return Ok((source, manifest)),
                     Err(error) => {
                         let error = failed(&source.reference, "fetch the manifest", &error);
                         if let Some(earlier) = last.replace(error) {
@@ -91,15 +81,14 @@ struct Remote<'a> {
 impl Origin for Remote<'_> {
     fn document(&mut self, descriptor: &Descriptor, digest: &Digest) -> Result<Vec<u8>> {
         // Manifests are not served where blobs are.
-        let is_manifest = ACCEPT.contains(&descriptor.media_type().to_string().as_str());
-        let Source { client, reference, auth } = &self.source;
+        let is_manifest = KINDS.contains(&descriptor.media_type().to_string().as_str());
+        let reference = &self.source.reference;
         self.runtime.block_on(async {
             if is_manifest {
                 let there = reference.clone_with_digest(digest.to_string());
-                let (bytes, _) = patiently(|| client.pull_manifest_raw(&there, auth, &ACCEPT))
+                return patiently(|| self.source.manifest(&there))
                     .await
-                    .map_err(|error| failed(&there, "fetch the manifest", &error))?;
-                return Ok(bytes.to_vec());
+                    .map_err(|error| failed(&there, "fetch the manifest", &error));
             }
             let mut bytes = Vec::new();
             let mut take = |piece: &[u8], restart: bool| {

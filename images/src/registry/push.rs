@@ -74,7 +74,7 @@ impl Store {
     }
 
     async fn send(&self, source: &Source, digest: &Digest, size: u64, tell: &dyn Fn(u64)) -> Result<()> {
-        let Source { client, reference, auth } = source;
+        let Source { client, reference, auth, .. } = source;
         client
             .auth(reference, auth, oci_client::RegistryOperation::Push)
             .await

@@ -12,12 +12,14 @@
 //! They are taken in this order, so nobody waits in a circle.
 
 use std::fs::File;
+use std::path::Path;
 
 use proto::id::Digest;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use crate::blobs::TEMPORARY;
+use crate::build::WORK;
 use crate::error::{Doing, Result};
 use crate::store::Store;
 
@@ -87,14 +89,14 @@ impl Store {
     /// Removes what killed processes left half-made: whatever has a temporary name while nobody adds anything.
     pub(crate) fn sweep_if_alone(&self) -> Result<()> {
         let Some(_alone) = self.try_alone()? else { return Ok(()) };
-        let places = [
-            (self.path().to_path_buf(), [TEMPORARY, INCOMING]),
-            (self.blobs.folder().to_path_buf(), [TEMPORARY; 2]),
-            (self.layers.folder().to_path_buf(), [TEMPORARY; 2]),
+        let places: [(&Path, &[&str]); 3] = [
+            (self.path(), &[TEMPORARY, INCOMING, WORK]),
+            (self.blobs.folder(), &[TEMPORARY]),
+            (self.layers.folder(), &[TEMPORARY]),
         ];
         for (folder, prefixes) in places {
-            for entry in std::fs::read_dir(&folder).doing("list", &folder)? {
-                let entry = entry.doing("list", &folder)?;
+            for entry in std::fs::read_dir(folder).doing("list", folder)? {
+                let entry = entry.doing("list", folder)?;
                 let name = entry.file_name();
                 if prefixes.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
                     let path = entry.path();
