@@ -38,6 +38,9 @@ pub(crate) fn read_json(bytes: &[u8]) -> Result<NewSubmission, ApiError> {
 
 /// Reads one submission. `limits` is read on its own, so that what is wrong with it is `invalid_limit`.
 pub(crate) fn read_value(value: Value) -> Result<NewSubmission, ApiError> {
+    if value.is_array() {
+        return Err(super::no_array());
+    }
     if let Some(limits) = value.get("limits").filter(|l| !l.is_null()) {
         serde_json::from_value::<proto::limits::LimitsRequest>(limits.clone()).map_err(|e| {
             let text = format!("limits: {e}");

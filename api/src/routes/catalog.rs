@@ -155,7 +155,10 @@ pub(crate) async fn queue(
 
 /// This document.
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "catalog",
-    responses((status = 200, description = "OpenAPI 3.1", body = String, content_type = "application/json")))]
+    responses(
+        (status = 200, description = "OpenAPI 3.1", body = serde_json::Value, content_type = "application/json"),
+        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
 pub(crate) async fn openapi(caller: Caller) -> Result<Response, ApiError> {
     caller.need(Scope::Read)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], super::openapi_json()).into_response())

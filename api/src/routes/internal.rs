@@ -11,12 +11,14 @@ use proto::id::{Digest, JudgementId, WorkerId};
 use super::{Id, bytes_of, json};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::error::ApiError;
+use crate::error::{ApiError, Code};
 use crate::store::Scope;
 use crate::time::now_ms;
 
 /// Largest blob a worker may bring.
 const BLOB_MAX: usize = 64 << 20;
+/// Most jobs at once that a worker may say it takes: far beyond any machine, and sums of it stay small.
+const SLOTS_MAX: u32 = 65_536;
 
 /// A worker tells who it is and what it can do. Idempotent.
 #[utoipa::path(post, path = "/internal/v1/workers", tag = "internal", request_body = WorkerRegistration,
@@ -31,6 +33,9 @@ pub(crate) async fn register(
 ) -> Result<StatusCode, ApiError> {
     caller.need(Scope::Worker)?;
     let registration: WorkerRegistration = json(request, &app).await?;
+    if registration.slots > SLOTS_MAX {
+        return Err(ApiError::new(Code::InvalidBody, format!("`slots` may be at most {SLOTS_MAX}")));
+    }
     app.register(&registration).await?;
     Ok(StatusCode::NO_CONTENT)
 }

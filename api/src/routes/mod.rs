@@ -143,9 +143,11 @@ async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     response
 }
 
-/// Reads a JSON body. Handlers call it after they have checked the caller's scope.
+/// Reads a JSON object as the body. Handlers call it after they have checked the caller's scope.
 pub(crate) async fn json<T: DeserializeOwned>(request: Request, app: &Arc<App>) -> Result<T, ApiError> {
-    parse(&body(request, app).await?)
+    let bytes = body(request, app).await?;
+    let read = parse(&bytes)?;
+    if bytes.trim_ascii_start().starts_with(b"[") { Err(no_array()) } else { Ok(read) }
 }
 
 /// Reads the whole body up to the route's cap.
@@ -179,6 +181,11 @@ pub(crate) async fn bytes_of(
 /// Reads JSON and says which of three things is wrong: no JSON, an unknown key, or the wrong shape.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes).map_err(|e| json_error(&e))
+}
+
+/// serde reads a struct from an array as well, in the order of its fields, which is no promise of ours.
+pub(crate) fn no_array() -> ApiError {
+    ApiError::new(Code::InvalidBody, "an object is needed, and this is an array")
 }
 
 pub(crate) fn json_error(error: &serde_json::Error) -> ApiError {

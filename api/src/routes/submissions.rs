@@ -406,6 +406,18 @@ pub(crate) async fn erase(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// One event of the stream, for the document: lines `id:`, `event:` and `data:`.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "a schema; events are written by axum")]
+struct SentEvent {
+    /// Where it stands; a larger number is later. Sent back as `Last-Event-ID`.
+    id: String,
+    /// `state`, `compile`, `test` or `done`.
+    event: String,
+    /// A JSON object.
+    data: String,
+}
+
 /// Server-sent events `state`, `compile`, `test`, `done`. The stream ends after `done`; `Last-Event-ID`
 /// continues where a lost connection ended; those who come late hear the whole story.
 #[utoipa::path(get, path = "/api/v1/submissions/{id}/events", tag = "submissions",
@@ -414,7 +426,7 @@ pub(crate) async fn erase(
         ("Last-Event-ID" = Option<i64>, Header, description = "Only events after this one"),
     ),
     responses(
-        (status = 200, description = "Events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Events", body = SentEvent, content_type = "text/event-stream"),
         (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn events(

@@ -248,6 +248,9 @@ async fn only_the_workers_token_opens_the_internal_routes() {
         assert_eq!(answer.code(), "forbidden");
     }
     let worker = Some(site.worker.as_str());
+    let mut absurd = registration.clone();
+    absurd["slots"] = json!(1_u32 << 31);
+    assert_eq!(site.ask("POST", "/internal/v1/workers", worker, Some(absurd)).await.code(), "invalid_body");
     let answer = site.ask("POST", "/internal/v1/workers", worker, Some(registration.clone())).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.text);
     assert_eq!(site.ask("GET", "/api/v1/queue", worker, None).await.code(), "forbidden");
