@@ -25,9 +25,11 @@ mod error;
 mod events;
 mod ingest;
 mod metrics;
+mod overhead;
 mod package;
 mod redact;
 mod routes;
+mod routing;
 mod service;
 mod store;
 #[cfg(test)]
@@ -44,5 +46,5 @@ pub use service::{InstallError, Service, StartError};
 pub use store::{Entry, Scope, Store, StoreError};
 pub use webhooks::target::Allowed;
 
-/// What a worker has to be able to do; the machine architecture of this service until languages name theirs.
+/// The machine architecture that jobs are for: this service's own.
 pub(crate) const CAPABILITY: &str = std::env::consts::ARCH;
