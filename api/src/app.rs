@@ -10,11 +10,13 @@ use proto::limits::Limits;
 use proto::skew::{self, Skew};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::events::Hub;
 use crate::metrics::Metrics;
-use crate::store::{Store, StoreError};
+use crate::store::{Retention, Store, StoreError};
 use crate::time::now_ms;
+use crate::trace;
 use crate::webhooks::target::Allowed;
 
 /// What the last publish to the broker showed.
@@ -45,6 +47,8 @@ pub(crate) struct App {
     pub(crate) loopback: bool,
     /// The operator's maxima.
     pub(crate) maxima: Limits,
+    /// How long things are kept.
+    pub(crate) retention: Retention,
     /// Where the page comes from instead of the executable.
     pub(crate) web_dir: Option<PathBuf>,
     /// Whether jobs go through a broker.
@@ -128,6 +132,15 @@ impl App {
         judgement: JudgementId,
         request: &ClaimRequest,
     ) -> Result<ClaimReply, StoreError> {
+        let span = trace::span("claim", request.traceparent.as_deref());
+        self.traced_claim(judgement, request).instrument(span).await
+    }
+
+    async fn traced_claim(
+        &self,
+        judgement: JudgementId,
+        request: &ClaimRequest,
+    ) -> Result<ClaimReply, StoreError> {
         let reply = self.store.claim(judgement, request, now_ms()).await?;
         self.metrics.claimed(&reply);
         let submission = self.store.submission_of(judgement).await?;
@@ -145,6 +158,13 @@ impl App {
             _ => {}
         }
         Ok(reply)
+    }
+
+    /// A span for what the service does about a submission by itself.
+    pub(crate) async fn span_of(&self, name: &'static str, id: SubmissionId) -> tracing::Span {
+        // A log line without its trace is better than none.
+        let trace = self.store.trace_of(id).await.ok().flatten();
+        trace::span(name, trace.as_deref())
     }
 
     /// Wakes whoever watches these submissions.

@@ -69,7 +69,7 @@ async fn die(app: &Arc<App>, end: WorkerEnd) {
     let mut held = Vec::new();
     for _ in 0..2 {
         let delivery = jobs.next().await.unwrap();
-        let request = ClaimRequest { worker_id: me.id, redelivered: delivery.redelivered };
+        let request = ClaimRequest { worker_id: me.id, redelivered: delivery.redelivered, traceparent: None };
         coordinator.claim(delivery.message.judgement_id, &request).await.unwrap();
         held.push(delivery);
     }
@@ -205,7 +205,7 @@ async fn the_sweeper_hands_out_again_what_a_silent_worker_held() {
     let silent = registration("silent", &["cpp"]);
     Local(running.app.clone()).register(&silent).await.unwrap();
     let held = jobs.next().await.unwrap();
-    let request = ClaimRequest { worker_id: silent.id, redelivered: false };
+    let request = ClaimRequest { worker_id: silent.id, redelivered: false, traceparent: None };
     Local(running.app.clone()).claim(held.message.judgement_id, &request).await.unwrap();
     // The delivery stays unsettled: only the lease tells that nobody works on it.
     work(&running.app, queue.worker(1, crate::CAPABILITY), "other").await;
@@ -280,7 +280,7 @@ async fn workers_one_release_away_are_taken_and_others_refused_with_both_numbers
     local.register(&me).await.unwrap();
     let delivery = jobs.next().await.unwrap();
     let id = delivery.message.judgement_id;
-    let request = ClaimRequest { worker_id: me.id, redelivered: false };
+    let request = ClaimRequest { worker_id: me.id, redelivered: false, traceparent: None };
     let ClaimReply::Granted { attempt, fence, .. } = local.claim(id, &request).await.unwrap() else {
         panic!()
     };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use proto::limits::Limits;
 
+use crate::store::Retention;
 use crate::webhooks::target::Allowed;
 
 /// How jobs get to workers.
@@ -48,6 +49,8 @@ pub struct ServiceConfig {
     pub window: u32,
     /// Where callback URLs may lead beyond the public internet.
     pub callbacks: Allowed,
+    /// How long things are kept; for ever by default.
+    pub retention: Retention,
 }
 
 impl ServiceConfig {
@@ -63,6 +66,7 @@ impl ServiceConfig {
             web_dir: None,
             window: 4,
             callbacks: Allowed::default(),
+            retention: Retention::default(),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::routing::{self, Class};
 use crate::store::{LeasedJob, StoreError};
 use crate::time::now_ms;
+use crate::trace;
 
 /// How often the tables are looked at when no bell rings.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -117,6 +118,7 @@ async fn publish_one(
         Err(QueueError::Malformed { cause, .. }) => {
             let cause = format!("the job could not be sent: {cause}");
             if let Some(id) = app.store.abandon(row.judgement, &cause, now_ms()).await? {
+                let _in = trace::span("publish", job.traceparent.as_deref()).entered();
                 tracing::error!(submission.id = %id, cause, "gave up");
                 app.metrics.given_up();
                 app.hub.finished(id);
@@ -154,7 +156,8 @@ pub(crate) async fn sweep_once(app: &App, now: i64) -> Result<(), StoreError> {
     app.touched(&rejudged);
     let lost = app.store.sweep(now).await?;
     for id in &lost {
-        tracing::warn!(submission.id = %id, "its worker was lost");
+        let span = app.span_of("sweep", *id).await;
+        span.in_scope(|| tracing::warn!(submission.id = %id, "its worker was lost"));
     }
     app.metrics.attempts_lost(lost.len());
     app.touched(&lost);
@@ -168,7 +171,8 @@ pub(crate) async fn sweep_once(app: &App, now: i64) -> Result<(), StoreError> {
         for judgement in hopeless {
             let cause = format!("the broker took the job {DELIVERIES_MAX} times and no worker claimed it");
             if let Some(id) = app.store.abandon(judgement, &cause, now).await? {
-                tracing::error!(submission.id = %id, cause, "gave up");
+                let span = app.span_of("sweep", id).await;
+                span.in_scope(|| tracing::error!(submission.id = %id, cause, "gave up"));
                 app.metrics.given_up();
                 app.hub.finished(id);
             }

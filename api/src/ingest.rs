@@ -9,16 +9,23 @@ use std::time::Duration;
 use proto::report::ReportMessage;
 use proto::skew;
 use queue::{EventSource, QueueError, ReportSource};
+use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::store::{Ingest, StoreError};
 use crate::time::now_ms;
+use crate::trace;
 
 /// After a failure of the queue or the store.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Stores one report and tells those who watch.
 pub(crate) async fn take(app: &App, report: &ReportMessage) -> Result<(), StoreError> {
+    let span = trace::span("report", report.traceparent.as_deref());
+    take_traced(app, report).instrument(span).await
+}
+
+async fn take_traced(app: &App, report: &ReportMessage) -> Result<(), StoreError> {
     let id = report.submission_id;
     match app.store.report(report, now_ms()).await? {
         Ingest::Stored(judgement) => {

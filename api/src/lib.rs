@@ -28,6 +28,7 @@ mod metrics;
 mod overhead;
 mod package;
 mod redact;
+mod retention;
 mod routes;
 mod routing;
 mod service;
@@ -35,6 +36,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 pub mod time;
+mod trace;
 mod ui;
 mod watch;
 mod webhooks;
@@ -43,7 +45,7 @@ pub use config::{Broker, ServiceConfig};
 pub use redact::redact;
 pub use routes::openapi_json;
 pub use service::{InstallError, Service, StartError};
-pub use store::{Entry, Scope, Store, StoreError};
+pub use store::{Entry, Retention, Scope, Store, StoreError};
 pub use webhooks::target::Allowed;
 
 /// The machine architecture that jobs are for: this service's own.

@@ -13,7 +13,7 @@ use proto::http::{ClaimReply, WorkerCounts};
 use proto::report::Judgement;
 
 use crate::overhead::Overhead;
-use crate::store::{QueueCount, WorkerRow};
+use crate::store::{Erased, QueueCount, WorkerRow};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
@@ -47,6 +47,7 @@ one_label! {
     Build { version }
     Worker { worker }
     Event { event }
+    What { what }
 }
 
 /// What the store knows at the moment.
@@ -74,6 +75,7 @@ pub(crate) struct Metrics {
     reports: Family<Outcome, Counter>,
     lost: Counter,
     dead_letters: Counter,
+    erased: Family<What, Counter>,
     deliveries: Family<Outcome, Counter>,
     queue_seconds: Histogram,
     run_cpu: Histogram,
@@ -111,6 +113,7 @@ impl Metrics {
             reports: Family::default(),
             lost: Counter::default(),
             dead_letters: Counter::default(),
+            erased: Family::default(),
             deliveries: Family::default(),
             queue_seconds: Histogram::new(exponential_buckets(0.01, 4.0, 9)),
             run_cpu: short(),
@@ -145,6 +148,7 @@ impl Metrics {
         r.register("reports", "Reports by what became of them", m.reports.clone());
         r.register("attempts_lost", "Attempts whose worker was lost", m.lost.clone());
         r.register("dead_letters", "Judgements given up as SE", m.dead_letters.clone());
+        r.register("erased", "What was erased because it was kept long enough", m.erased.clone());
         r.register("webhook_deliveries", "Tries of deliveries by outcome", m.deliveries.clone());
         r.register("webhooks_waiting", "Deliveries that wait", m.deliveries_waiting.clone());
         r.register("queue_wait_seconds", "From acceptance to claim", m.queue_seconds.clone());
@@ -214,6 +218,18 @@ impl Metrics {
         // Cases run ahead of their checks, so the parts may be more than the whole.
         let rest = timing.total_ms - timing.compile_ms - timing.run_ms - timing.check_ms;
         self.overhead.observe(rest.max(0.0) / 1e3);
+    }
+
+    pub(crate) fn erased(&self, erased: &Erased) {
+        for (what, count) in [
+            ("submission", erased.submissions),
+            ("sources", erased.sources),
+            ("outputs", erased.outputs),
+            ("revision", erased.revisions),
+            ("blob", erased.blobs),
+        ] {
+            self.erased.get_or_create(&what.into()).inc_by(count);
+        }
     }
 
     /// A judgement was given up.

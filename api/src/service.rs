@@ -28,7 +28,7 @@ use crate::events::Hub;
 use crate::metrics::Metrics;
 use crate::store::{Scope, Store, StoreError};
 use crate::time::now_ms;
-use crate::{dispatch, ingest, package, routes, webhooks};
+use crate::{dispatch, ingest, package, retention, routes, webhooks};
 
 /// How long open requests may take after the service was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -137,6 +137,7 @@ impl Service {
             callbacks: config.callbacks,
             loopback: local_addr.ip().is_loopback(),
             maxima: config.maxima,
+            retention: config.retention,
             web_dir: config.web_dir,
             brokered,
             broker: AtomicU8::new(BrokerState::Untried as u8),
@@ -229,6 +230,7 @@ impl Service {
         loops.spawn(ingest::reports(app.clone(), reports));
         loops.spawn(ingest::events(app.clone(), events));
         loops.spawn(dispatch::sweep(app.clone()));
+        loops.spawn(retention::sweep(app.clone()));
         loops.spawn(webhooks::send(app.clone(), caller));
         if let Some(jobs) = jobs {
             loops.spawn(dispatch::publish(app.clone(), jobs, window));

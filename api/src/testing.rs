@@ -101,6 +101,7 @@ pub(crate) fn new_row(priority: Priority) -> NewRow {
         participant: None,
         labels: vec![],
         callback: None,
+        trace: None,
         content: Content {
             files: vec![SourceFile { name: "a.cpp".into(), content: b"int main(){}\xff".to_vec() }],
             tests: Some(vec![]),
@@ -261,7 +262,7 @@ pub(crate) async fn judge_one(
     delivery: queue::Delivery<proto::job::Job>,
 ) {
     let job = delivery.message.clone();
-    let request = ClaimRequest { worker_id: me, redelivered: delivery.redelivered };
+    let request = ClaimRequest { worker_id: me, redelivered: delivery.redelivered, traceparent: None };
     let reply = coordinator.claim(job.judgement_id, &request).await.unwrap();
     let ClaimReply::Granted { attempt, fence, .. } = reply else {
         delivery.ack().await.unwrap();
@@ -297,6 +298,7 @@ pub(crate) async fn judge_one(
         fence,
         worker_id: me,
         outcome: Outcome::Judged { judgement: Box::new(answer) },
+        traceparent: None,
     };
     reports.publish(&report).await.unwrap();
     delivery.ack().await.unwrap();

@@ -149,6 +149,15 @@ pub struct SubmissionView {
     pub verdict: Option<Verdict>,
     /// Its score.
     pub score: Option<String>,
+    /// What ties the log lines about it together: the trace of the request that sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// When its sources were erased because they were kept long enough, RFC 3339; it cannot be judged again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources_erased_at: Option<String>,
+    /// When the outputs of its judgements were, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs_erased_at: Option<String>,
     /// Where it stands while it waits; only when it is asked for alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<QueuePlace>,
@@ -392,6 +401,9 @@ pub struct ClaimRequest {
     /// Whether the broker said this message was delivered before.
     #[serde(default)]
     pub redelivered: bool,
+    /// The job's trace context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// What the store answers to a claim.

@@ -17,5 +17,6 @@ pub mod language;
 pub mod limits;
 pub mod report;
 pub mod skew;
+pub mod trace;
 pub mod units;
 pub mod verdict;

@@ -297,6 +297,9 @@ pub struct Timing {
     pub total_ms: f64,
 }
 
+/// Note on a judgement whose outputs were erased because they were kept long enough.
+pub const OUTPUTS_ERASED: &str = "outputs_erased";
+
 /// The judge's whole answer on one submission.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Judgement {
@@ -360,6 +363,27 @@ impl Judgement {
         }
     }
 
+    /// The same without what programs, compilers and checkers wrote; verdicts, scores and figures stay. A note tells.
+    #[must_use]
+    pub fn without_outputs(mut self) -> Self {
+        if let Some(compile) = &mut self.compile {
+            compile.log.clear();
+        }
+        if self.verdict != Verdict::SE {
+            self.reason = None;
+        }
+        for test in &mut self.tests {
+            (test.reason, test.feedback, test.stdout, test.stderr) = (None, None, None, None);
+            if let Some(interaction) = &mut test.interaction {
+                interaction.transcript.clear();
+            }
+        }
+        if !self.notes.iter().any(|note| note == OUTPUTS_ERASED) {
+            self.notes.push(OUTPUTS_ERASED.to_owned());
+        }
+        self
+    }
+
     /// The same judgement without what only judges may see. JE and SE keep their reason: it is about the
     /// package or about us and names no test data; the worker sees to that.
     #[must_use]
@@ -390,6 +414,9 @@ pub struct ReportMessage {
     pub worker_id: WorkerId,
     /// What happened.
     pub outcome: Outcome,
+    /// The job's trace context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// One level above the verdict: three kinds of failure never share a type.

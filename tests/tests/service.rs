@@ -2,8 +2,9 @@
 
 use futures::future::join_all;
 use serde_json::{Value, json};
+use tests::client::Api;
 use tests::corpus::{Example, examples};
-use tests::process::{serve, share_images};
+use tests::process::{Running, serve, share_images, tribunal};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_submission_gets_the_verdict_of_its_folder_and_survives_a_restart() {
@@ -61,5 +62,39 @@ async fn a_drain_finishes_what_runs_and_a_new_start_judges_the_rest() {
     let (_running, again) = serve(data.path());
     for answer in join_all(ids.iter().map(|id| again.done(id))).await {
         assert_eq!(answer["verdict"], "AC", "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_log_line_about_a_submission_has_its_trace_from_the_request_to_the_box() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    share_images(&data);
+    let log = dir.path().join("log");
+    let mut command = tribunal(&data);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+    command.args(["--log", "api=debug,worker=debug"]).stderr(std::fs::File::create(&log).unwrap());
+    let running = Running::start(&mut command, "listening on ");
+    let api = Api::new(running.said("listening on ").unwrap(), None);
+    api.ready(2).await;
+    let body = json!({ "language": "python3", "files": [{ "name": "a.py", "content": "print(1)\n" }], "tests": [{}] });
+    let (_, answer) = api.post("/api/v1/submissions?wait=60", &body).await;
+    assert_eq!(answer["verdict"], "OK", "{answer}");
+    let (id, trace) = (answer["id"].as_str().unwrap(), answer["trace_id"].as_str().unwrap());
+    assert_eq!(running.terminate(), Some(0));
+    let text = std::fs::read_to_string(&log).unwrap();
+    // Notes for people are not JSON and begin with the program's name.
+    let lines = text
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|e| panic!("{e}: {line}")));
+    let about: Vec<Value> = lines.filter(|line| line.to_string().contains(id)).collect();
+    let traced =
+        |line: &Value| line["spans"].as_array().into_iter().flatten().any(|span| span["trace_id"] == trace);
+    let bare: Vec<_> = about.iter().filter(|line| !traced(line)).collect();
+    assert!(bare.is_empty(), "without the trace: {bare:?}");
+    let said = |what: &str| about.iter().any(|line| line["fields"]["message"] == what);
+    for what in ["accepted", "claimed", "judged"] {
+        assert!(said(what), "no line says `{what}`: {about:?}");
     }
 }

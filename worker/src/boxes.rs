@@ -99,7 +99,9 @@ impl Runner for BoxRunner {
         let guard = CancelOnDrop(Cancel::new());
         let cancel = guard.0.clone();
         let taken = self.runs.take();
-        let done = tokio::task::spawn_blocking(move || server.run(&spec, &cancel)).await;
+        // The thread is another one: what the box logs there belongs to the same trace.
+        let span = tracing::error_span!("run", program = spec.argv.first());
+        let done = tokio::task::spawn_blocking(move || span.in_scope(|| server.run(&spec, &cancel))).await;
         // Only now: a finished run has nothing to cancel.
         drop((guard, taken));
         let outcome = done
@@ -116,7 +118,9 @@ impl Runner for BoxRunner {
         let guard = CancelOnDrop(Cancel::new());
         let cancel = guard.0.clone();
         let taken = [self.runs.take(), self.runs.take()];
-        let done = tokio::task::spawn_blocking(move || server.run_pair(&spec, &cancel)).await;
+        let span = tracing::error_span!("run", program = spec.program.argv.first());
+        let done =
+            tokio::task::spawn_blocking(move || span.in_scope(|| server.run_pair(&spec, &cancel))).await;
         drop((guard, taken));
         match done {
             Ok(Ok(outcome)) => {

@@ -156,7 +156,11 @@ impl Coordinator for HttpCoordinator {
 
     async fn claim(&self, judgement: JudgementId, request: &ClaimRequest) -> Result<ClaimReply, QueueError> {
         let path = format!("judgements/{judgement}/claim");
-        let response = self.send(self.request(Method::POST, &path).json(request)).await?;
+        let mut call = self.request(Method::POST, &path).json(request);
+        if let Some(trace) = &request.traceparent {
+            call = call.header("traceparent", trace);
+        }
+        let response = self.send(call).await?;
         let status = response.status();
         // A judgement nobody knows (erased, or of another installation) is nothing to work on either.
         if status == StatusCode::NOT_FOUND {

@@ -68,6 +68,10 @@ pub(crate) struct Cli {
         value_name = "FILTER"
     )]
     pub(crate) log: String,
+    /// How log lines look: `text`, or `json` with one document a line
+    #[arg(long, global = true, env = "TRIBUNAL_LOG_FORMAT", value_name = "FORMAT", default_value = "text",
+        hide_default_value = true, value_parser = ["text", "json"])]
+    pub(crate) log_format: String,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

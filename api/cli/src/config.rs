@@ -23,6 +23,17 @@ struct Raw {
     images: RawImages,
     cache: RawCache,
     webhooks: RawWebhooks,
+    retention: RawRetention,
+}
+
+/// How many days things are kept; what is not named is kept for ever.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawRetention {
+    sources_days: Option<u32>,
+    outputs_days: Option<u32>,
+    judgements_days: Option<u32>,
+    revisions_days: Option<u32>,
 }
 
 /// Calling back.
@@ -105,6 +116,8 @@ pub(crate) struct Config {
     pub(crate) cache: Option<Bytes>,
     /// Where callback URLs may lead beyond the public internet.
     pub(crate) callbacks: api::Allowed,
+    /// How long things are kept.
+    pub(crate) retention: api::Retention,
 }
 
 /// Bytes of the cache unless the configuration says otherwise.
@@ -189,6 +202,7 @@ fn resolve(raw: Raw) -> Result<Config, String> {
         Some(Words::Line(line)) => line.split(',').map(|word| word.trim().to_owned()).collect(),
     };
     let callbacks = api::Allowed::parse(&allow).map_err(|e| format!("`webhooks.allow`: {e}"))?;
+    let retention = retention(&raw.retention)?;
     if raw.worker.slots == Some(0) {
         return Err("`worker.slots` is zero; at least 1 is needed".to_owned());
     }
@@ -214,6 +228,22 @@ fn resolve(raw: Raw) -> Result<Config, String> {
         mirrors: raw.images.mirrors.unwrap_or_default(),
         cache,
         callbacks,
+        retention,
+    })
+}
+
+fn retention(raw: &RawRetention) -> Result<api::Retention, String> {
+    let days = |key: &str, days: Option<u32>| match days {
+        Some(0) => Err(format!(
+            "`retention.{key}` is zero; at least 1 is needed, and without it things are kept for ever"
+        )),
+        other => Ok(other),
+    };
+    Ok(api::Retention {
+        sources_days: days("sources_days", raw.sources_days)?,
+        outputs_days: days("outputs_days", raw.outputs_days)?,
+        judgements_days: days("judgements_days", raw.judgements_days)?,
+        revisions_days: days("revisions_days", raw.revisions_days)?,
     })
 }
 
@@ -281,6 +311,8 @@ mod tests {
             ("[limits]\ncpu_time = \"1\"", "limits.cpu_time"),
             ("[limits]\nprocesses = 0", "limits.processes"),
             ("[worker]\nslots = 0", "worker.slots"),
+            ("[retention]\nsources_days = 0", "retention.sources_days"),
+            ("[retention]\ndays = 3", "days"),
             ("[images]\ncap = \"5\"", "images.cap"),
             ("[images]\ncaps = \"5GiB\"", "caps"),
         ] {

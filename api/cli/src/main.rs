@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         images::unpacker_main();
     }
     let cli = Cli::parse();
-    output::start_log(&cli.log);
+    output::start_log(&cli.log, cli.log_format == "json");
     // Once for the process, before anything speaks TLS; a second provider cannot be there yet.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match dispatch(cli) {

@@ -101,14 +101,20 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "tribunal: {text}");
 }
 
-/// Sends logs to stderr; without a filter only warnings and errors.
-pub(crate) fn start_log(filter: &str) {
+/// Sends logs to stderr; without a filter only warnings and errors. As JSON each line has the fields of every span around
+/// it in `spans`, `trace_id` among them.
+pub(crate) fn start_log(filter: &str, json: bool) {
     let filter = if filter.is_empty() { "warn" } else { filter };
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|e| {
         note(&format!("--log `{filter}` is not a filter ({e}); logging warnings"));
         tracing_subscriber::EnvFilter::new("warn")
     });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    if json {
+        log.json().with_current_span(false).with_span_list(true).init();
+    } else {
+        log.init();
+    }
 }
 
 #[cfg(test)]

@@ -34,14 +34,17 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use proto::id::Digest;
+use proto::trace::Traceparent;
 use serde::de::DeserializeOwned;
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument as _;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
+use crate::trace;
 
 /// Largest body of a route that names no other, in bytes.
 const BODY_MAX: usize = 1 << 20;
@@ -130,12 +133,28 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     ApiError::new(Code::Internal, "the service failed; its log has the cause").into_response()
 }
 
-/// Counts and logs each request. Only the route's pattern is kept: a path may hold what a client wrote.
-async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// Counts, traces and logs each request. Only the route's pattern is kept: a path may hold what a client wrote.
+async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("page", MatchedPath::as_str).to_owned();
     let method = request.method().as_str().to_owned();
     let started = Instant::now();
-    let mut response = next.run(request).await;
+    let (trace, parent) = trace::of(request.headers());
+    // An error's span is there whatever is logged.
+    let span = tracing::error_span!(
+        "request",
+        method,
+        route,
+        trace_id = trace.trace_id(),
+        span_id = trace.span_id(),
+        parent_id = parent.as_ref().map(Traceparent::span_id),
+    );
+    let header = axum::http::HeaderValue::from_str(&trace.to_string());
+    request.extensions_mut().insert(trace);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Ok(header) = header {
+        response.headers_mut().insert(trace::HEADER, header);
+    }
+    let _in = span.enter();
     let seconds = started.elapsed().as_secs_f64();
     let status = response.status().as_u16();
     response
@@ -143,7 +162,7 @@ async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> R
         .entry("x-content-type-options")
         .or_insert(axum::http::HeaderValue::from_static("nosniff"));
     app.metrics.request(&method, &route, status, seconds);
-    tracing::debug!(method, route, status, latency_ms = (seconds * 1e3) as u64, "answered");
+    tracing::debug!(status, latency_ms = (seconds * 1e3) as u64, "answered");
     response
 }
 

@@ -21,6 +21,7 @@ use crate::auth::Caller;
 use crate::error::{ApiError, Code};
 use crate::store::{Accepted, Filter, NewRow, Once, ProblemRow, Scope, SubmissionRow};
 use crate::time::now_ms;
+use crate::trace;
 use crate::watch;
 use crate::webhooks::target;
 
@@ -87,6 +88,7 @@ pub(crate) async fn create(
     }
     DefaultBodyLimit::max(BODY_MAX).apply(&mut request);
     let key = once::key(request.headers())?;
+    let trace = trace::of_request(&request);
     let sent = if form {
         multipart::read(request, &app).await?
     } else {
@@ -94,7 +96,7 @@ pub(crate) async fn create(
     };
     let once = key.map(|key| once::of(key, &sent)).transpose()?;
     let mut room = uploads::NAMED_MAX;
-    let new = checked(&app, &caller, sent, &mut room).await?;
+    let new = NewRow { trace, ..checked(&app, &caller, sent, &mut room).await? };
     let Accepted { ids, replayed } = store_all(&app, std::slice::from_ref(&new), once.as_ref()).await?;
     let id = *ids.first().ok_or_else(|| ApiError::missing("such submission"))?;
     let location = format!("/api/v1/submissions/{id}");
@@ -138,6 +140,7 @@ pub(crate) async fn create_many(
     }
     DefaultBodyLimit::max(batch::BODY_MAX).apply(&mut request);
     let key = once::key(request.headers())?;
+    let trace = trace::of_request(&request);
     let sent = batch::read(&body(request, &app).await?, lines)?;
     let once = key.map(|key| once::of(key, &sent)).transpose()?;
     let mut new = Vec::with_capacity(sent.len());
@@ -149,7 +152,7 @@ pub(crate) async fn create_many(
             Err(refusal) => Err(refusal),
         };
         match read {
-            Ok(row) => new.push(row),
+            Ok(row) => new.push(NewRow { trace: trace.clone(), ..row }),
             Err(refusal) => refused.push((index, refusal)),
         }
     }
@@ -221,6 +224,7 @@ async fn checked(
         participant: sent.participant,
         labels: sent.labels,
         callback,
+        trace: None,
         content,
     })
 }

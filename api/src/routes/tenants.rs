@@ -13,7 +13,7 @@ use crate::error::{ApiError, Code};
 use crate::store::{Scope, TenantRow};
 use crate::time::now_ms;
 
-/// Bounds of a tenant; null is no bound.
+/// Bounds of a tenant, where null is no bound, and how many days its things are kept, where null is what the service has.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bounds {
@@ -26,6 +26,15 @@ pub(crate) struct Bounds {
     /// Submissions that are judged at the same time.
     #[serde(default)]
     running_max: Option<u32>,
+    /// Days until source files, and tests that came in the request, are erased.
+    #[serde(default)]
+    sources_days: Option<u32>,
+    /// Days until outputs, logs, reasons, feedback and transcripts are erased; verdicts and figures stay.
+    #[serde(default)]
+    outputs_days: Option<u32>,
+    /// Days until a submission is erased with all its judgements.
+    #[serde(default)]
+    judgements_days: Option<u32>,
 }
 
 /// A tenant with its bounds.
@@ -39,12 +48,19 @@ pub(crate) struct TenantView {
     unfinished_max: Option<u32>,
     /// Submissions that are judged at the same time; null is no bound.
     running_max: Option<u32>,
+    /// Days until sources are erased; null is what the service has.
+    sources_days: Option<u32>,
+    /// Days until outputs are erased; null is what the service has.
+    outputs_days: Option<u32>,
+    /// Days until a submission is erased; null is what the service has.
+    judgements_days: Option<u32>,
 }
 
 // No `flatten`: the request's schema allows no further key, so the document would forbid the name beside it.
 fn view(name: String, bounds: &Bounds) -> TenantView {
-    let Bounds { per_minute, unfinished_max, running_max } = *bounds;
-    TenantView { name, per_minute, unfinished_max, running_max }
+    let Bounds { per_minute, unfinished_max, running_max, sources_days, outputs_days, judgements_days } =
+        *bounds;
+    TenantView { name, per_minute, unfinished_max, running_max, sources_days, outputs_days, judgements_days }
 }
 
 /// Sets the bounds of a tenant. What is over them is refused with 429 and `Retry-After`; what is stored stays.
@@ -64,8 +80,10 @@ pub(crate) async fn set(
     caller.need(Scope::Admin)?;
     let bounds: Bounds = json(request, &app).await?;
     word("name", &name)?;
-    if [bounds.per_minute, bounds.unfinished_max, bounds.running_max].contains(&Some(0)) {
-        let detail = "a bound is at least 1; null is no bound";
+    let bounded = [bounds.per_minute, bounds.unfinished_max, bounds.running_max];
+    let days = [bounds.sources_days, bounds.outputs_days, bounds.judgements_days];
+    if bounded.contains(&Some(0)) || days.contains(&Some(0)) {
+        let detail = "a bound, and a number of days, is at least 1; null is none of the tenant's own";
         return Err(ApiError::new(Code::InvalidLimit, detail));
     }
     let row = TenantRow {
@@ -73,6 +91,9 @@ pub(crate) async fn set(
         per_minute: bounds.per_minute.map(i64::from),
         unfinished_max: bounds.unfinished_max.map(i64::from),
         running_max: bounds.running_max.map(i64::from),
+        sources_days: bounds.sources_days.map(i64::from),
+        outputs_days: bounds.outputs_days.map(i64::from),
+        judgements_days: bounds.judgements_days.map(i64::from),
     };
     app.store.set_tenant(&row, now_ms()).await?;
     let detail = serde_json::to_string(&bounds).unwrap_or_default();
@@ -98,6 +119,9 @@ pub(crate) async fn list(
         per_minute: number(row.per_minute),
         unfinished_max: number(row.unfinished_max),
         running_max: number(row.running_max),
+        sources_days: number(row.sources_days),
+        outputs_days: number(row.outputs_days),
+        judgements_days: number(row.judgements_days),
     });
     Ok(axum::Json(shown.collect()))
 }

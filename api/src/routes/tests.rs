@@ -9,6 +9,7 @@ use crate::testing::{Answer, SECRET, Site, judge_with};
 
 mod refusals;
 mod service;
+mod trace;
 mod webhooks;
 mod workers;
 
@@ -115,7 +116,7 @@ async fn a_watcher_hears_how_many_cases_there_are_while_it_is_judged() {
     coordinator.register(&me).await.unwrap();
     let delivery = jobs.next().await.unwrap();
     let judgement_id = delivery.message.judgement_id;
-    let request = proto::http::ClaimRequest { worker_id: me.id, redelivered: false };
+    let request = proto::http::ClaimRequest { worker_id: me.id, redelivered: false, traceparent: None };
     let reply = coordinator.claim(judgement_id, &request).await.unwrap();
     let proto::http::ClaimReply::Granted { attempt, fence, .. } = reply else { panic!("{reply:?}") };
     let event = proto::event::EventKind::State { state: proto::event::State::Running, tests_total: Some(2) };

@@ -110,13 +110,14 @@ impl Store {
         Ok(digest)
     }
 
-    /// Removes a blob that no row names; one that was written within the last hour stays.
-    pub(super) async fn drop_blob(&self, digest: &Digest) -> Result<(), StoreError> {
+    /// Removes a blob that no row names, and says whether it is gone; one that was written within the last hour stays.
+    pub(super) async fn drop_blob(&self, digest: &Digest) -> Result<bool, StoreError> {
         let (blobs, name) = (self.blobs.clone(), digest.clone());
         if blocking(move || blobs.remove(&name)).await? {
             self.db.exec("DELETE FROM blobs WHERE digest = $1", args![digest]).await?;
+            return Ok(true);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Reads a blob; `None` when there is none.

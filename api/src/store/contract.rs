@@ -29,6 +29,7 @@ macro_rules! on_every_store {
 
 mod holds;
 mod rejudges;
+mod retention;
 mod tenancy;
 mod uploads;
 mod webhooks;
@@ -54,7 +55,7 @@ async fn claim(
     redelivered: bool,
     now: Millis,
 ) -> ClaimReply {
-    store.claim(id, &ClaimRequest { worker_id: worker, redelivered }, now).await.unwrap()
+    store.claim(id, &ClaimRequest { worker_id: worker, redelivered, traceparent: None }, now).await.unwrap()
 }
 
 fn granted(reply: &ClaimReply) -> (u32, Fence) {
@@ -73,6 +74,7 @@ fn report(ids: (SubmissionId, JudgementId), claim: (u32, Fence), outcome: Outcom
         fence: claim.1,
         worker_id: WorkerId::new(),
         outcome,
+        traceparent: None,
     }
 }
 

@@ -185,6 +185,14 @@ pub(super) async fn finish(
     if changed == 0 {
         return Ok(false);
     }
+    if open.priority == Priority::Rejudge {
+        // Should the outputs of the judgements before it have been erased while it ran: it has some again.
+        tx.exec(
+            "UPDATE submissions SET outputs_erased_ms = NULL WHERE id = $1 AND outputs_erased_ms IS NOT NULL",
+            args![open.submission],
+        )
+        .await?;
+    }
     if open.current {
         transition(tx, open.submission, &[State::Running, State::Queued], State::Done).await?;
         webhooks::tell(tx, open.submission, now).await?;

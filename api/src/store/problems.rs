@@ -50,7 +50,7 @@ impl Store {
         )
         .await?;
         tx.exec(
-            "UPDATE problems SET active = 1 WHERE name = $1 AND digest = $2",
+            "UPDATE problems SET active = 1, retired_ms = NULL WHERE name = $1 AND digest = $2",
             args![name.as_str(), digest],
         )
         .await?;
@@ -70,7 +70,10 @@ impl Store {
         )
         .await?;
         let found = tx
-            .exec("UPDATE problems SET active = 1 WHERE name = $1 AND digest = $2", args![name, digest])
+            .exec(
+                "UPDATE problems SET active = 1, retired_ms = NULL WHERE name = $1 AND digest = $2",
+                args![name, digest],
+            )
             .await?;
         if found == 0 {
             return Err(StoreError::Missing(format!("revision {digest} of problem `{name}`")));
@@ -97,7 +100,8 @@ impl Store {
             Some(digest) => {
                 self.db
                     .row(
-                        "SELECT view, blob, languages FROM problems WHERE name = $1 AND digest = $2",
+                        "SELECT view, blob, languages FROM problems WHERE name = $1 AND digest = $2 \
+                         AND retired_ms IS NULL",
                         args![name, digest],
                     )
                     .await?

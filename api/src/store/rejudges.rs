@@ -52,7 +52,9 @@ impl Selection {
 
     /// Conditions over submissions `s` and their current judgements `j`; only what is asked for.
     fn conditions(&self, tenant: Option<&str>) -> (String, Vec<Arg>) {
-        let (mut sql, mut values) = ("WHERE s.state = 'done'".to_owned(), Vec::new());
+        // What has no sources any more cannot be judged again.
+        let (mut sql, mut values) =
+            ("WHERE s.state = 'done' AND s.sources_erased_ms IS NULL".to_owned(), Vec::new());
         let mut hold = |text: &str, value: Option<Arg>| {
             let Some(value) = value else { return };
             values.push(value);
@@ -230,7 +232,17 @@ async fn judge_again(
     chosen: &Chosen,
     revision: Revision,
     now: Millis,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
+    // Locks it, so that its sources are not erased meanwhile; the new judgement will have outputs again.
+    let kept = tx
+        .exec(
+            "UPDATE submissions SET outputs_erased_ms = NULL WHERE id = $1 AND sources_erased_ms IS NULL",
+            args![chosen.submission],
+        )
+        .await?;
+    if kept == 0 {
+        return Ok(false);
+    }
     let mut problem = chosen.problem.clone();
     if let (Revision::Active, Some((name, digest, blob))) = (revision, &mut problem) {
         let active = tx
@@ -262,7 +274,8 @@ async fn judge_again(
         ],
     )
     .await?;
-    jobs::enqueue(tx, judgement, Priority::Rejudge, crate::CAPABILITY, now, now).await
+    jobs::enqueue(tx, judgement, Priority::Rejudge, crate::CAPABILITY, now, now).await?;
+    Ok(true)
 }
 
 impl Store {
@@ -309,11 +322,17 @@ impl Store {
             ],
         )
         .await?;
+        let mut made = 0;
         for one in &chosen {
-            judge_again(&mut tx, &id, one, new.revision, now).await?;
+            made += usize::from(judge_again(&mut tx, &id, one, new.revision, now).await?);
+        }
+        if made == 0 {
+            return Err(StoreError::Missing(
+                "finished submission that is chosen and has its sources".to_owned(),
+            ));
         }
         tx.commit().await?;
-        Ok((id, chosen.len()))
+        Ok((id, made))
     }
 
     /// One rejudge; `tenant` is `None` for those who may see every tenant's.

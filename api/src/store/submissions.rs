@@ -6,6 +6,7 @@ use proto::id::{Digest, JudgementId, SubmissionId};
 use proto::job::{InlineTest, Job, Priority, SourceFile, Target};
 use proto::limits::LimitsRequest;
 use proto::skew::PROTOCOL;
+use proto::trace::Traceparent;
 use proto::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,8 @@ pub(crate) struct NewRow {
     pub(crate) labels: Vec<String>,
     /// Where to tell of the end, and whether in the judge's view.
     pub(crate) callback: Option<(String, bool)>,
+    /// W3C trace context of the request that sent it.
+    pub(crate) trace: Option<String>,
     pub(crate) content: Content,
 }
 
@@ -140,8 +143,8 @@ async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Res
     };
     tx.exec(
         "INSERT INTO submissions (id, tenant, state, created_ms, problem, language, priority, external_id, \
-         participant, labels, content, callback_url, callback_judge, exact) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         participant, labels, content, callback_url, callback_judge, exact, traceparent) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         args![
             id,
             new.tenant.as_str(),
@@ -156,7 +159,8 @@ async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Res
             to_json(&new.content)?,
             new.callback.as_ref().map(|(url, _)| url.clone()),
             i64::from(new.callback.as_ref().is_some_and(|(_, judge)| *judge)),
-            i64::from(new.exact)
+            i64::from(new.exact),
+            new.trace.clone()
         ],
     )
     .await?;
@@ -185,7 +189,7 @@ macro_rules! select_submissions {
         concat!(
             "SELECT s.id, s.state, s.created_ms, s.problem, s.language, s.priority, s.external_id, ",
             "s.participant, s.labels, j.id, j.number, j.cause, j.problem_name, j.problem_digest, j.attempt, ",
-            "j.worker_id, j.result FROM submissions s ",
+            "j.worker_id, j.result, s.traceparent, s.sources_erased_ms, s.outputs_erased_ms FROM submissions s ",
             "JOIN judgements j ON j.submission_id = s.id AND j.current = 1 ",
             $rest
         )
@@ -227,6 +231,12 @@ fn submission(row: &Row) -> Result<SubmissionRow, StoreError> {
         labels: row.json(8, "submissions.labels")?,
         verdict: judgement.as_ref().map(|j| j.result.verdict),
         score: judgement.as_ref().and_then(|j| j.result.score.clone()),
+        trace_id: row
+            .opt_text(17)?
+            .and_then(|text| text.parse().ok())
+            .map(|t: Traceparent| t.trace_id().to_owned()),
+        sources_erased_at: row.opt_int(18)?.map(rfc3339),
+        outputs_erased_at: row.opt_int(19)?.map(rfc3339),
         queue: None,
         judgement,
     };
@@ -413,13 +423,19 @@ impl Store {
         tx.commit().await
     }
 
+    /// The trace context of the request that sent a submission.
+    pub(crate) async fn trace_of(&self, id: SubmissionId) -> Result<Option<String>, StoreError> {
+        let row = self.db.row("SELECT traceparent FROM submissions WHERE id = $1", args![id]).await?;
+        row.map_or(Ok(None), |r| r.opt_text(0))
+    }
+
     /// The queue message of a judgement that is not done; `None` when it is.
     pub(crate) async fn job(&self, judgement: JudgementId) -> Result<Option<Job>, StoreError> {
         let row = self
             .db
             .row(
                 "SELECT s.id, s.language, s.priority, s.content, j.problem_name, j.problem_digest, j.problem_blob, \
-                 j.rejudge_id \
+                 j.rejudge_id, s.traceparent \
                  FROM judgements j JOIN submissions s ON s.id = j.submission_id \
                  WHERE j.id = $1 AND j.state IN ('queued', 'running')",
                 args![judgement],
@@ -449,7 +465,7 @@ impl Store {
                 Some(_) => Priority::Rejudge,
                 None => priority(&row.text(2)?)?,
             },
-            traceparent: None,
+            traceparent: row.opt_text(8)?,
         }))
     }
 }

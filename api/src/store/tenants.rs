@@ -18,6 +18,20 @@ pub(crate) struct TenantRow {
     pub(crate) unfinished_max: Option<i64>,
     /// Submissions that are judged at the same time.
     pub(crate) running_max: Option<i64>,
+    /// Days until sources, outputs and whole submissions are erased; `None` is what the service has.
+    pub(crate) sources_days: Option<i64>,
+    pub(crate) outputs_days: Option<i64>,
+    pub(crate) judgements_days: Option<i64>,
+}
+
+macro_rules! select_tenants {
+    ($rest:literal) => {
+        concat!(
+            "SELECT name, per_minute, unfinished_max, running_max, sources_days, outputs_days, judgements_days ",
+            "FROM tenants ",
+            $rest
+        )
+    };
 }
 
 fn tenant(row: &Row) -> Result<TenantRow, StoreError> {
@@ -26,6 +40,9 @@ fn tenant(row: &Row) -> Result<TenantRow, StoreError> {
         per_minute: row.opt_int(1)?,
         unfinished_max: row.opt_int(2)?,
         running_max: row.opt_int(3)?,
+        sources_days: row.opt_int(4)?,
+        outputs_days: row.opt_int(5)?,
+        judgements_days: row.opt_int(6)?,
     })
 }
 
@@ -34,9 +51,7 @@ pub(super) async fn hold_quota(tx: &mut Tx, name: &str, count: i64, now: Millis)
     // Writing to the row first makes submissions of one tenant wait for each other, so that none of them
     // counts without the others.
     tx.exec("UPDATE tenants SET changed_ms = changed_ms WHERE name = $1", args![name]).await?;
-    let row = tx
-        .row("SELECT name, per_minute, unfinished_max, running_max FROM tenants WHERE name = $1", args![name])
-        .await?;
+    let row = tx.row(select_tenants!("WHERE name = $1"), args![name]).await?;
     let Some(bounds) = row.as_ref().map(tenant).transpose()? else { return Ok(()) };
     if let Some(most) = bounds.per_minute {
         hold_rate(tx, name, count, most, now).await?;
@@ -93,11 +108,23 @@ impl Store {
     pub(crate) async fn set_tenant(&self, new: &TenantRow, now: Millis) -> Result<(), StoreError> {
         self.db
             .exec(
-                "INSERT INTO tenants (name, per_minute, unfinished_max, running_max, changed_ms) \
-                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO UPDATE SET \
+                "INSERT INTO tenants (name, per_minute, unfinished_max, running_max, changed_ms, sources_days, \
+                 outputs_days, judgements_days) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+                 ON CONFLICT (name) DO UPDATE SET \
                  per_minute = excluded.per_minute, unfinished_max = excluded.unfinished_max, \
-                 running_max = excluded.running_max, changed_ms = excluded.changed_ms",
-                args![new.name.as_str(), new.per_minute, new.unfinished_max, new.running_max, now],
+                 running_max = excluded.running_max, changed_ms = excluded.changed_ms, \
+                 sources_days = excluded.sources_days, outputs_days = excluded.outputs_days, \
+                 judgements_days = excluded.judgements_days",
+                args![
+                    new.name.as_str(),
+                    new.per_minute,
+                    new.unfinished_max,
+                    new.running_max,
+                    now,
+                    new.sources_days,
+                    new.outputs_days,
+                    new.judgements_days
+                ],
             )
             .await
             .map(drop)
@@ -105,10 +132,7 @@ impl Store {
 
     /// Every tenant that has bounds, by name.
     pub(crate) async fn tenants(&self) -> Result<Vec<TenantRow>, StoreError> {
-        let rows = self
-            .db
-            .rows("SELECT name, per_minute, unfinished_max, running_max FROM tenants ORDER BY name", args![])
-            .await?;
+        let rows = self.db.rows(select_tenants!("ORDER BY name"), args![]).await?;
         rows.iter().map(tenant).collect()
     }
 }

@@ -88,18 +88,7 @@ impl Store {
                     args![&digest, now - KEPT_MS],
                 )
                 .await?;
-            let named = self
-                .db
-                .row(
-                    "SELECT 1 WHERE EXISTS (SELECT 1 FROM uploads WHERE digest = $1) \
-                     OR EXISTS (SELECT 1 FROM problems WHERE blob = $1) \
-                     OR EXISTS (SELECT 1 FROM judgements WHERE problem_blob = $1)",
-                    args![&digest],
-                )
-                .await?;
-            if named.is_none() {
-                self.drop_blob(&digest).await?;
-            }
+            self.drop_unnamed(&digest).await?;
         }
         Ok(gone)
     }

@@ -70,6 +70,7 @@ pub fn sample_report(job: &Job) -> ReportMessage {
         fence: 1,
         worker_id: WorkerId::new(),
         outcome: Outcome::Judged { judgement: Box::new(judgement) },
+        traceparent: None,
     }
 }
 

@@ -10,8 +10,10 @@ use proto::id::{Attempt, Fence};
 use proto::job::{Job, Target};
 use proto::report::{Judgement, Outcome, ReportMessage};
 use proto::skew::{self, PROTOCOL};
+use proto::trace::Traceparent;
 use queue::{Delivery, QueueError};
 use tokio::sync::mpsc::error::TrySendError;
+use tracing::Instrument as _;
 
 use super::running::Stop;
 use super::{BACKOFF_MIN, Shared, back_off};
@@ -26,12 +28,28 @@ struct Granted {
     queued_ms: f64,
 }
 
-/// Takes one delivery to its end.
+/// Takes one delivery to its end. Every log line on the way has the submission and its trace.
 pub(super) async fn handle(shared: &Shared, delivery: Delivery<Job>) {
+    let job = &delivery.message;
+    let parent = job.traceparent.as_deref().and_then(|text| text.parse::<Traceparent>().ok());
+    // An error's span is there whatever is logged.
+    let span = tracing::error_span!(
+        "judge",
+        trace_id = parent.as_ref().map(Traceparent::trace_id),
+        parent_id = parent.as_ref().map(Traceparent::span_id),
+        submission.id = %job.submission_id,
+        language.id = %job.language,
+        attempt = tracing::field::Empty,
+    );
+    handle_traced(shared, delivery).instrument(span).await;
+}
+
+async fn handle_traced(shared: &Shared, delivery: Delivery<Job>) {
     let Some((delivery, granted)) = claim(shared, delivery).await else { return };
     let job = &delivery.message;
     let mut entered = shared.running.enter(job.judgement_id, granted.fence);
-    tracing::debug!(submission.id = %job.submission_id, attempt = granted.attempt, "claimed");
+    tracing::Span::current().record("attempt", granted.attempt);
+    tracing::debug!("claimed");
 
     // A defect of ours in judging one submission must not take the worker down or lose the job.
     let judging = std::panic::AssertUnwindSafe(judge(shared, job, granted)).catch_unwind();
@@ -55,6 +73,7 @@ pub(super) async fn handle(shared: &Shared, delivery: Delivery<Job>) {
         fence: granted.fence,
         worker_id: shared.config.id,
         outcome,
+        traceparent: job.traceparent.clone(),
     };
     match publish(shared, report).await {
         Published::Safe => acknowledge(delivery).await,
@@ -65,7 +84,11 @@ pub(super) async fn handle(shared: &Shared, delivery: Delivery<Job>) {
 
 /// Asks for the right to judge. `None` when there is nothing more to do for the delivery.
 async fn claim(shared: &Shared, delivery: Delivery<Job>) -> Option<(Delivery<Job>, Granted)> {
-    let request = ClaimRequest { worker_id: shared.config.id, redelivered: delivery.redelivered };
+    let request = ClaimRequest {
+        worker_id: shared.config.id,
+        redelivered: delivery.redelivered,
+        traceparent: delivery.message.traceparent.clone(),
+    };
     let mut wait = BACKOFF_MIN;
     loop {
         match shared.coordinator.claim(delivery.message.judgement_id, &request).await {
