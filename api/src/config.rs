@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use proto::limits::Limits;
 
-use crate::store::Retention;
+use crate::store::{Retention, S3Config};
 use crate::webhooks::target::Allowed;
 
 /// How jobs get to workers.
@@ -34,8 +34,10 @@ pub struct ServiceConfig {
     pub database: Option<String>,
     /// The folder of everything that is kept; made when missing.
     pub data: PathBuf,
-    /// `file://DIR`; `None` is `blobs` in `data`.
+    /// `file://DIR` or `s3://BUCKET/PREFIX`; `None` is `blobs` in `data`.
     pub blobs: Option<String>,
+    /// How to reach the bucket.
+    pub s3: S3Config,
     /// Where to listen. Port 0 takes a free one.
     pub listen: SocketAddr,
     /// How jobs get to workers.
@@ -60,6 +62,7 @@ impl ServiceConfig {
             database: None,
             data,
             blobs: None,
+            s3: S3Config::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             broker: Broker::Embedded,
             maxima: Limits::default_maxima(),

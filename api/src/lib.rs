@@ -45,7 +45,7 @@ pub use config::{Broker, ServiceConfig};
 pub use redact::redact;
 pub use routes::openapi_json;
 pub use service::{InstallError, Service, StartError};
-pub use store::{Entry, Retention, Scope, Store, StoreError};
+pub use store::{Entry, Retention, S3Config, Scope, Store, StoreError};
 pub use webhooks::target::Allowed;
 
 /// The machine architecture that jobs are for: this service's own.

@@ -53,7 +53,7 @@ pub enum StartError {
         path: PathBuf,
     },
     /// The place for blobs is of no known kind.
-    #[error("`{0}` is no place for blobs: write `file:///DIRECTORY`")]
+    #[error("`{0}` is no place for blobs: write `file:///DIRECTORY` or `s3://BUCKET/PREFIX`")]
     Blobs(String),
     /// The database cannot be opened.
     #[error("the store cannot be used")]
@@ -279,18 +279,21 @@ fn lock_data(data: &Path) -> Result<File, StartError> {
 }
 
 async fn open_store(config: &ServiceConfig) -> Result<Store, StartError> {
-    let blobs = match &config.blobs {
+    let database = match &config.database {
+        Some(url) => url.clone(),
+        None => format!("sqlite://{}", config.data.join("tribunal.db").display()),
+    };
+    let folder = match &config.blobs {
         None => config.data.join("blobs"),
+        Some(url) if url.starts_with("s3://") => {
+            return Ok(Store::open_with_bucket(&database, url, &config.s3).await?);
+        }
         Some(url) => match url.strip_prefix("file://") {
             Some(folder) if !folder.is_empty() => PathBuf::from(folder),
             _ => return Err(StartError::Blobs(crate::redact::redact(url))),
         },
     };
-    let database = match &config.database {
-        Some(url) => url.clone(),
-        None => format!("sqlite://{}", config.data.join("tribunal.db").display()),
-    };
-    Ok(Store::open(&database, &blobs).await?)
+    Ok(Store::open(&database, &folder).await?)
 }
 
 /// Makes the first admin token and the workers' token file where they are missing.
@@ -354,8 +357,10 @@ mod tests {
         let nobody = Some("postgres://u:secret@127.0.0.1:1/d".into());
         let text = refusal(|c| c.database = nobody).await;
         assert!(text.contains("127.0.0.1:1") && !text.contains("secret"), "{text}");
-        let text = refusal(|c| c.blobs = Some("s3://bucket".into())).await;
-        assert!(text.contains("file://"), "{text}");
+        let text = refusal(|c| c.blobs = Some("ftp://u:secret@h/x".into())).await;
+        assert!(text.contains("file://") && text.contains("s3://") && !text.contains("secret"), "{text}");
+        let text = refusal(|c| c.blobs = Some("s3://key:secret@bucket".into())).await;
+        assert!(text.contains("s3://BUCKET"), "{text}");
         let text = refusal(|c| c.broker = Broker::Amqp("http://u:secret@h".into())).await;
         assert!(text.contains("amqp://") && !text.contains("secret"), "{text}");
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -118,6 +118,7 @@ export async function queue(signal) {
     const [state, workers] = await Promise.all([api.queue(signal), api.workers(signal)]);
     fill(byId('view-browse'),
       card(el('h1', {}, 'Queue'), el('p', { testid: 'queue' }, `${state.waiting} waiting, ${state.running} running, ${count(state.slots, 'slot')}`),
+        (state.waiting_for ?? []).map((lack) => el('p', { class: 'note', testid: 'lacking' }, `${lack.waiting} wait for what no worker has: ${lack.missing}`)),
         table('classes', 'Classes of the queue, most urgent first', ['Class', 'Waiting', 'Running', 'Oldest waits for'], (state.classes ?? []).map((entry) =>
           el('tr', {}, el('th', { scope: 'row' }, entry.priority), el('td', {}, String(entry.waiting)), el('td', {}, String(entry.running)), el('td', {}, time(entry.oldest_ms)))))),
       card(el('h2', {}, 'Workers'), workers.length === 0 ? el('p', { class: 'note' }, 'No worker has registered.') :
@@ -127,7 +128,7 @@ export async function queue(signal) {
 }
 
 function workerRow(worker) {
-  const state = !worker.alive ? 'lost' : worker.draining ? 'draining' : 'ready';
-  return el('tr', {}, el('th', { scope: 'row' }, worker.name), el('td', {}, state), el('td', {}, String(worker.slots)), el('td', {}, worker.version),
+  const state = worker.state ?? (!worker.alive ? 'lost' : worker.draining ? 'draining' : 'ready');
+  return el('tr', {}, el('th', { scope: 'row' }, worker.name), el('td', {}, worker.unfit ? `${state}: ${worker.unfit}` : state), el('td', {}, String(worker.slots)), el('td', {}, worker.version),
     el('td', {}, worker.accounting), el('td', {}, (worker.languages ?? []).join(', ')), el('td', {}, moment(worker.seen_at)));
 }

@@ -85,12 +85,50 @@ function refuse(response, status, code, detail) {
   response.end(JSON.stringify({ type: 'about:blank', title: code, status, detail, code }));
 }
 
+// Newest first, as the service lists them; `before` leads to the next page.
+function list(query) {
+  const keys = ['problem', 'language', 'state', 'verdict', 'participant'];
+  const views = [...submissions.values()].map((story) => story.view).reverse();
+  const from = query.has('before') ? views.findIndex((view) => view.id === query.get('before')) + 1 : 0;
+  const wanted = (view) => keys.every((key) => !query.has(key) || view[key] === query.get(key)) && (!query.has('label') || (view.labels ?? []).includes(query.get('label')));
+  return views.slice(from).filter(wanted).slice(0, Number(query.get('limit') ?? 50));
+}
+
+function queue() {
+  const waiting = [...submissions.values()].filter((story) => story.view.state === 'queued').length;
+  const running = [...submissions.values()].filter((story) => story.view.state === 'running').length;
+  const classes = ['contest', 'normal', 'rejudge', 'bulk'].map((priority) => ({ priority, waiting: priority === 'normal' ? waiting : 0, running: priority === 'normal' ? running : 0, oldest_ms: priority === 'normal' && waiting > 0 ? 1200 : null }));
+  return { waiting, running, slots: 2, classes, waiting_for: [{ missing: 'language:rust', waiting: 1 }] };
+}
+
+const worker = (name, state, more) => ({ id: randomUUID(), name, version: '0.1.0', protocol: 2, slots: 2, accounting: 'exact', arch: 'x86_64', class: 'x86_64.exact.4f4f4f4f4f4f', speed: 1.19, languages: ['cpp', 'python3'], state, alive: state !== 'lost', draining: state === 'draining', wanted: 'work', unfit: null, registered_at: new Date().toISOString(), seen_at: new Date().toISOString(), ...more });
+const workers = [worker('judge-1', 'ready', {}), worker('judge-2', 'cordoned', { wanted: 'cordon' }), worker('judge-3', 'unfit', { unfit: 'the hypervisor took 41 % of the processor time in use; up to 30 % is borne' })];
+
+// Takes what is called anything but `broken.zip`; nothing is unpacked here.
+function install(name, response) {
+  if (name === 'broken') {
+    response.writeHead(422, { 'content-type': 'application/problem+json' });
+    return response.end(JSON.stringify({ type: 'about:blank', title: 'Unprocessable Entity', status: 422, code: 'invalid_package', detail: 'the package has 2 errors',
+      diagnostics: [{ severity: 'error', path: 'problem.yaml', line: 3, message: '`limits.time` must be a number' }, { severity: 'error', path: 'data/secret', line: null, message: 'there is no test case <img src=x onerror=1>' }] }));
+  }
+  const problem = { ...problems[0], name, title: name, created_at: new Date().toISOString(), statement: null, samples: [] };
+  problems.push(problem);
+  return response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(problem));
+}
+
 async function answer(request, response) {
-  const { pathname } = new URL(request.url, 'http://mock');
+  const { pathname, searchParams } = new URL(request.url, 'http://mock');
   const json = (status, body) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   if (process.env.MOCK_TOKEN && pathname.startsWith('/api/') && request.headers.authorization !== `Bearer ${process.env.MOCK_TOKEN}`) return refuse(response, 401, 'unauthorized', 'a token is needed');
   if (pathname === '/api/v1/languages') return json(200, languages);
+  if (pathname === '/api/v1/problems' && request.method === 'POST') {
+    request.resume();
+    return install(searchParams.get('name') || 'unnamed', response);
+  }
   if (pathname === '/api/v1/problems') return json(200, problems);
+  if (pathname === '/api/v1/queue') return json(200, queue());
+  if (pathname === '/api/v1/workers') return json(200, workers);
+  if (pathname === '/api/v1/submissions' && request.method === 'GET') return json(200, list(searchParams));
   if (pathname === '/api/v1/submissions' && request.method === 'POST') {
     let text = '';
     for await (const chunk of request) text += chunk;

@@ -14,7 +14,7 @@ use crate::output::Failure;
 const ENV_PREFIX: &str = "TRIBUNAL__";
 
 /// The file, as it is written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Raw {
     server: RawServer,
@@ -24,6 +24,18 @@ struct Raw {
     cache: RawCache,
     webhooks: RawWebhooks,
     retention: RawRetention,
+    s3: RawS3,
+}
+
+/// How to reach the bucket of `s3://…`; what is not named comes from the environment, as other tools take it.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawS3 {
+    endpoint: Option<String>,
+    region: Option<String>,
+    access_key_id: Option<String>,
+    secret_access_key: Option<String>,
+    session_token: Option<String>,
 }
 
 /// How many days things are kept; what is not named is kept for ever.
@@ -118,6 +130,8 @@ pub(crate) struct Config {
     pub(crate) callbacks: api::Allowed,
     /// How long things are kept.
     pub(crate) retention: api::Retention,
+    /// How to reach the bucket of blobs.
+    pub(crate) s3: api::S3Config,
 }
 
 /// Bytes of the cache unless the configuration says otherwise.
@@ -229,7 +243,23 @@ fn resolve(raw: Raw) -> Result<Config, String> {
         cache,
         callbacks,
         retention,
+        s3: s3(raw.s3),
     })
+}
+
+fn s3(raw: RawS3) -> api::S3Config {
+    let or = |value: Option<String>, names: &[&str]| {
+        value.or_else(|| {
+            names.iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()))
+        })
+    };
+    api::S3Config {
+        endpoint: or(raw.endpoint, &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]),
+        region: or(raw.region, &["AWS_REGION", "AWS_DEFAULT_REGION"]),
+        access_key_id: or(raw.access_key_id, &["AWS_ACCESS_KEY_ID"]),
+        secret_access_key: or(raw.secret_access_key, &["AWS_SECRET_ACCESS_KEY"]),
+        session_token: or(raw.session_token, &["AWS_SESSION_TOKEN"]),
+    }
 }
 
 fn retention(raw: &RawRetention) -> Result<api::Retention, String> {

@@ -87,6 +87,7 @@ fn base_config(settings: &Settings, listen: Option<std::net::SocketAddr>) -> Ser
     config.maxima = settings.config.maxima.clone();
     config.callbacks = settings.config.callbacks.clone();
     config.retention = settings.config.retention;
+    config.s3 = settings.config.s3.clone();
     config
 }
 

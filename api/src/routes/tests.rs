@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use crate::store::Scope;
+use crate::store::{NewToken, Scope};
 use crate::testing::{Answer, SECRET, Site, judge_with};
 
 mod refusals;
@@ -216,6 +216,20 @@ async fn refusals_have_stable_codes() {
 async fn elsewhere_than_on_loopback_every_route_but_health_and_the_page_needs_a_token() {
     let site = Site::start(true).await;
     let document: Value = serde_json::from_str(&super::openapi_json()).unwrap();
+    let now = crate::time::now_ms();
+    let ending = async |expires| {
+        let scopes =
+            vec![Scope::Submit, Scope::Read, Scope::Judge, Scope::Problems, Scope::Admin, Scope::Worker];
+        let priority = proto::job::Priority::Contest;
+        let new =
+            NewToken { name: "t".into(), tenant: "local".into(), scopes, priority, expires: Some(expires) };
+        site.app.store.new_token(&new, now - 10_000).await.unwrap()
+    };
+    let (_, expired) = ending(now - 1).await;
+    let (id, revoked) = ending(now + 3_600_000).await;
+    assert_ne!(site.ask("GET", "/api/v1/queue", Some(&revoked), None).await.status, StatusCode::UNAUTHORIZED);
+    site.app.store.revoke_token(&id, now).await.unwrap();
+    let nothing = site.token(&[]).await;
     let mut seen = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys().filter(|m| *m != "parameters") {
@@ -229,9 +243,10 @@ async fn elsewhere_than_on_loopback_every_route_but_health_and_the_page_needs_a_
                 continue;
             }
             assert_eq!(answer.code(), "unauthorized", "{method} {path}");
-            let wrong = site.ask(&method.to_uppercase(), &path, Some("trb_wrong"), None).await;
-            assert_eq!(wrong.code(), "unauthorized", "{method} {path}");
-            let nothing = site.token(&[]).await;
+            for (what, token) in [("wrong", "trb_wrong"), ("expired", &expired), ("revoked", &revoked)] {
+                let answer = site.ask(&method.to_uppercase(), &path, Some(token), None).await;
+                assert_eq!(answer.code(), "unauthorized", "{method} {path} with a token that is {what}");
+            }
             let bare = site.ask(&method.to_uppercase(), &path, Some(&nothing), None).await;
             assert_eq!(bare.status, StatusCode::FORBIDDEN, "{method} {path} takes a token without scopes");
             seen += 1;

@@ -1,4 +1,4 @@
-//! Bytes by digest, on disk: `<folder>/<first two digits>/<64 digits>`.
+//! Bytes by digest, on disk (`<folder>/<first two digits>/<64 digits>`) or in a bucket.
 //!
 //! A blob is written to a temporary file, made durable and then renamed, so a name always stands for whole
 //! bytes; writing the same bytes twice is one blob.
@@ -10,11 +10,30 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use proto::id::Digest;
 
+use super::bucket::Bucket;
 use super::db::args;
 use super::{Millis, Store, StoreError};
 
 /// A blob is written before the row that needs it; for so long nobody may find that it has none.
 const YOUNG: Duration = Duration::from_hours(1);
+
+/// Where they lie.
+#[derive(Debug, Clone)]
+pub(crate) enum Blobs {
+    Folder(BlobDir),
+    Bucket(Bucket),
+}
+
+impl Blobs {
+    /// The file of a blob in a folder.
+    #[cfg(test)]
+    pub(super) fn path_for_tests(&self, digest: &Digest) -> PathBuf {
+        match self {
+            Blobs::Folder(folder) => folder.path(digest),
+            Blobs::Bucket(_) => panic!("a bucket has no files"),
+        }
+    }
+}
 
 /// The folder.
 #[derive(Debug, Clone)]
@@ -33,11 +52,6 @@ impl BlobDir {
 
     fn path(&self, digest: &Digest) -> PathBuf {
         self.root.join(&digest.hex()[..2]).join(digest.hex())
-    }
-
-    #[cfg(test)]
-    pub(super) fn path_for_tests(&self, digest: &Digest) -> PathBuf {
-        self.path(digest)
     }
 
     /// Held while a blob is written (shared) or removed (alone), by every process that uses this folder.
@@ -94,30 +108,67 @@ impl BlobDir {
 impl Store {
     /// Keeps `bytes` and returns their digest. Idempotent; durable when it returns.
     pub async fn put_blob(&self, bytes: Bytes, now: Millis) -> Result<Digest, StoreError> {
-        let blobs = self.blobs.clone();
         let size = bytes.len() as i64;
-        let digest = blocking(move || {
-            let digest = Digest::of(&bytes);
-            blobs.write(&digest, &bytes).map(|()| digest)
-        })
-        .await?;
+        match &self.blobs {
+            Blobs::Folder(folder) => {
+                let folder = folder.clone();
+                let digest = blocking(move || {
+                    let digest = Digest::of(&bytes);
+                    folder.write(&digest, &bytes).map(|()| digest)
+                })
+                .await?;
+                self.note_blob(&digest, size, now).await?;
+                Ok(digest)
+            }
+            Blobs::Bucket(bucket) => {
+                let of = bytes.clone();
+                let digest = blocking(move || Ok(Digest::of(&of))).await?;
+                // First: from here on it is young, and nobody removes it.
+                self.note_blob(&digest, size, now).await?;
+                bucket.write(&digest, bytes).await?;
+                Ok(digest)
+            }
+        }
+    }
+
+    /// Notes that a blob was brought.
+    async fn note_blob(&self, digest: &Digest, size: i64, now: Millis) -> Result<(), StoreError> {
         self.db
             .exec(
-                "INSERT INTO blobs (digest, size, created_ms) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING",
-                args![&digest, size, now],
+                "INSERT INTO blobs (digest, size, created_ms) VALUES ($1, $2, $3) \
+                 ON CONFLICT (digest) DO UPDATE SET created_ms = excluded.created_ms",
+                args![digest, size, now],
             )
-            .await?;
-        Ok(digest)
+            .await
+            .map(drop)
     }
 
     /// Removes a blob that no row names, and says whether it is gone; one that was written within the last hour stays.
-    pub(super) async fn drop_blob(&self, digest: &Digest) -> Result<bool, StoreError> {
-        let (blobs, name) = (self.blobs.clone(), digest.clone());
-        if blocking(move || blobs.remove(&name)).await? {
-            self.db.exec("DELETE FROM blobs WHERE digest = $1", args![digest]).await?;
-            return Ok(true);
+    pub(super) async fn drop_blob(&self, digest: &Digest, now: Millis) -> Result<bool, StoreError> {
+        match &self.blobs {
+            Blobs::Folder(folder) => {
+                let (folder, name) = (folder.clone(), digest.clone());
+                let gone = blocking(move || folder.remove(&name)).await?;
+                if gone {
+                    self.db.exec("DELETE FROM blobs WHERE digest = $1", args![digest]).await?;
+                }
+                Ok(gone)
+            }
+            Blobs::Bucket(bucket) => {
+                let mut tx = self.db.begin().await?;
+                let old = now - YOUNG.as_millis() as Millis;
+                let gone = tx
+                    .exec("DELETE FROM blobs WHERE digest = $1 AND created_ms <= $2", args![digest, old])
+                    .await?;
+                if gone == 0 {
+                    return Ok(false);
+                }
+                // Who brings it now waits for the row until this is committed.
+                bucket.remove(digest).await?;
+                tx.commit().await?;
+                Ok(true)
+            }
         }
-        Ok(false)
     }
 
     /// Reads a blob; `None` when there is none.
@@ -126,8 +177,16 @@ impl Store {
     /// `Digest` when the file on disk was changed: it is never handed out.
     pub async fn blob(&self, digest: &Digest) -> Result<Option<Bytes>, StoreError> {
         let (blobs, digest) = (self.blobs.clone(), digest.clone());
+        let from_bucket = match &blobs {
+            Blobs::Folder(_) => None,
+            Blobs::Bucket(bucket) => Some(bucket.read(&digest).await?),
+        };
         blocking(move || {
-            let Some(bytes) = blobs.read(&digest)? else { return Ok(None) };
+            let read = match (&blobs, from_bucket) {
+                (Blobs::Folder(folder), _) => folder.read(&digest)?,
+                (Blobs::Bucket(_), read) => read.flatten(),
+            };
+            let Some(bytes) = read else { return Ok(None) };
             let found = Digest::of(&bytes);
             if found == digest {
                 Ok(Some(bytes))

@@ -27,6 +27,7 @@ macro_rules! on_every_store {
     };
 }
 
+mod blobs;
 mod holds;
 mod rejudges;
 mod retention;

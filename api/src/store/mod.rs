@@ -2,10 +2,11 @@
 //! deliveries to callback URLs and the audit log.
 //!
 //! Only this folder writes SQL. Functions take the current time as an argument; they hold no clock. States
-//! move in [`transition`] alone, which names from and to. Bytes of blobs lie on disk beside the database.
+//! move in [`transition`] alone, which names from and to. Bytes of blobs lie on disk beside the database, or in a bucket.
 
 mod audit;
 mod blobs;
+mod bucket;
 pub(crate) mod db;
 mod holds;
 mod idempotency;
@@ -32,7 +33,9 @@ use proto::event::State;
 use proto::id::SubmissionId;
 
 pub(crate) use audit::AuditRow;
-pub(crate) use blobs::BlobDir;
+pub(crate) use blobs::{BlobDir, Blobs};
+pub(crate) use bucket::Bucket;
+pub use bucket::S3Config;
 pub(crate) use holds::{HoldKind, HoldRow};
 pub(crate) use idempotency::Once;
 pub(crate) use jobs::{LeasedJob, QueueCount};
@@ -134,18 +137,24 @@ impl StoreError {
     }
 }
 
-/// The database and the blob folder.
+/// The database and the blobs.
 #[derive(Debug, Clone)]
 pub struct Store {
     db: Db,
-    blobs: BlobDir,
+    blobs: Blobs,
 }
 
 impl Store {
     /// Opens the database at `url` (`sqlite://FILE` or `postgres://…`) and the blob folder `blobs`, which is
     /// made when missing; brings the tables up to date.
     pub async fn open(url: &str, blobs: &Path) -> Result<Self, StoreError> {
-        let blobs = BlobDir::open(blobs)?;
+        let blobs = Blobs::Folder(BlobDir::open(blobs)?);
+        Ok(Self { db: Db::open(url).await?, blobs })
+    }
+
+    /// The same with blobs in the bucket `s3://BUCKET[/PREFIX]`.
+    pub async fn open_with_bucket(url: &str, bucket: &str, config: &S3Config) -> Result<Self, StoreError> {
+        let blobs = Blobs::Bucket(Bucket::open(bucket, config).await?);
         Ok(Self { db: Db::open(url).await?, blobs })
     }
 

@@ -227,13 +227,13 @@ impl Store {
             .await?;
         for row in &gone {
             let blob: Digest = row.parse(0, "problems.blob")?;
-            self.drop_unnamed(&blob).await?;
+            self.drop_unnamed(&blob, now).await?;
         }
         Ok(gone.len() as u64)
     }
 
     /// Removes the blob unless a row names it; whether it is gone.
-    pub(super) async fn drop_unnamed(&self, digest: &Digest) -> Result<bool, StoreError> {
+    pub(super) async fn drop_unnamed(&self, digest: &Digest, now: Millis) -> Result<bool, StoreError> {
         let named = self
             .db
             .row(
@@ -243,7 +243,7 @@ impl Store {
                 args![digest],
             )
             .await?;
-        if named.is_some() { Ok(false) } else { self.drop_blob(digest).await }
+        if named.is_some() { Ok(false) } else { self.drop_blob(digest, now).await }
     }
 
     /// Looks at the blobs after `after`, some of them, and removes those that nothing names; how many, and where to go on
@@ -263,7 +263,7 @@ impl Store {
         let (mut gone, mut last) = (0, None);
         for row in &rows {
             let digest: Digest = row.parse(0, "blobs.digest")?;
-            gone += u64::from(self.drop_unnamed(&digest).await?);
+            gone += u64::from(self.drop_unnamed(&digest, now).await?);
             last = Some(digest);
         }
         Ok((gone, last.filter(|_| rows.len() == AT_ONCE as usize)))

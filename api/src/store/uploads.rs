@@ -88,7 +88,7 @@ impl Store {
                     args![&digest, now - KEPT_MS],
                 )
                 .await?;
-            self.drop_unnamed(&digest).await?;
+            self.drop_unnamed(&digest, now).await?;
         }
         Ok(gone)
     }

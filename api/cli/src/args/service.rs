@@ -35,7 +35,7 @@ pub(crate) struct ApiArgs {
     /// amqp://…
     #[arg(long, value_name = "URL", env = "TRIBUNAL_BROKER", hide_env_values = true)]
     pub(crate) broker: Option<String>,
-    /// file://DIR [default: a folder in the data directory]
+    /// file://DIR or s3://BUCKET/PREFIX [default: a folder in the data directory]
     #[arg(long, value_name = "URL")]
     pub(crate) blobs: Option<String>,
     /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
