@@ -51,6 +51,7 @@ use validator::Validators;
 pub use answers::LANGUAGE as ANSWERS;
 pub use check::{Checked, Question};
 pub use examples::example_submission;
+pub use inputs::malformed_specifications;
 pub use timing::TimeBounds;
 
 /// One submission, as it came.
