@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use problem::model::{Protocol, Sidecar};
+use problem::model::{Grading, Protocol, Sidecar};
 use problem::read_dir;
 
 fn package(root: &Path, files: &[(&str, &str)]) {
@@ -43,6 +43,33 @@ fn every_key_reaches_the_model() {
         ("output_validator/check.cpp", "int main() {}\n"),
     ]);
     assert_eq!(testlib.protocol, Protocol::Testlib);
+}
+
+#[test]
+fn a_point_of_max_score_is_worth_a_score_unit() {
+    let scoring = (
+        "problem.yaml",
+        "problem_format_version: 2025-09\nname: B\nuuid: u\ntype: scoring\nlimits: {time_limit: 1}\n",
+    );
+    let group = ("data/secret/test_group.yaml", "max_score: 1125\n");
+    for (unit, max) in [("0.1", "112.5"), ("0.001", "1.125"), ("1e-9", "0.000001125")] {
+        let dir = tempfile::tempdir().unwrap();
+        package(dir.path(), &[scoring, group, ("tribunal.yaml", &format!("score_unit: {unit}\n"))]);
+        let problem = read_dir(dir.path()).unwrap_or_else(|e| panic!("{e}")).problem;
+        let Grading::Aggregate { max: Some(found), .. } = problem.groups[0].grading else { panic!() };
+        assert_eq!(found.to_string(), max, "{unit}");
+    }
+    for (files, words) in [
+        (&[scoring, ("tribunal.yaml", "score_unit: 0.5\n")][..], "`score_unit` is `0.5`; 0.1, 0.01"),
+        (&[scoring, ("tribunal.yaml", "score_unit: 1\n")], "`score_unit` is `1`"),
+        (&[scoring, ("tribunal.yaml", "score_unit: tenth\n")], "`score_unit` is `tenth`"),
+        (&[("tribunal.yaml", "score_unit: 0.1\n")], "pass-fail or legacy"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        package(dir.path(), files);
+        let refused = read_dir(dir.path()).unwrap_err().to_string();
+        assert!(refused.contains("tribunal.yaml:1") && refused.contains(words), "{refused}");
+    }
 }
 
 #[test]
