@@ -161,6 +161,7 @@ fn read_tree(tree: &Tree, name: String, findings: &mut Findings) -> Option<Probl
     let others = programs::others(tree, &manifest, findings);
     let mut data = data::read(tree, &manifest, &validator, &others, findings);
     let sidecar = sidecar::read(tree, &manifest, &validator, findings);
+    let validator = programs::with_interactor(validator, sidecar.interactor.as_deref());
     if let Some(unit) = sidecar.score_unit {
         groups::in_units(&mut data.groups, unit);
     }

@@ -117,6 +117,9 @@ pub struct Sidecar {
     pub input_file: Option<String>,
     /// File of the work directory that is the output, in place of stdout.
     pub output_file: Option<String>,
+    /// Source of the interactor over testlib, where the output validator has a checker beside it; [`Validator`] has
+    /// them as two programs already.
+    pub interactor: Option<String>,
     /// What one point of `max_score` and `static_validation_score` is worth; the groups have it already.
     pub score_unit: Option<Score>,
 }

@@ -23,8 +23,9 @@ use super::compile::Program;
 use super::plan::{Data, ValidatorPlan, takes_points, validator_plan};
 use super::validator::{Asked, ask_all};
 use super::{Engine, blocking, decide};
+use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, run_twice};
+use crate::runner::{RunError, run_or_recall_twice};
 pub use ready::malformed_specifications;
 use ready::{Looks, Ready};
 
@@ -234,8 +235,8 @@ impl Asker<'_> {
 
     async fn run(&self, validator: &str, spec: RunSpec) -> Result<Said, JudgeError> {
         let limits = spec.limits.clone();
-        match run_twice(&*self.engine.runner, spec).await {
-            Ok(outcome) => said(&outcome, &limits),
+        match run_or_recall_twice(&*self.engine.runner, spec, Keep::Ended).await {
+            Ok((outcome, _)) => said(&outcome, &limits),
             Err(error @ RunError::Exec { .. }) => Ok(Said::Fault(error.to_string())),
             Err(error) => {
                 Err(JudgeError::failed(format!("could not run input validator {validator}: {error}")))
