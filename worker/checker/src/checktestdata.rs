@@ -8,8 +8,9 @@
 //! reaches a bound is told which. That is why it runs in our own process like the built-in checkers: it is our
 //! code over two texts, and no program of the package's.
 //!
-//! Where the language's documents differ: a dot matches no line feed, `&&` binds closer than `||`, `!` is about the
-//! whole comparison after it, and of a regular expression's alternatives the first that leads to a match is taken.
+//! Where the language's documents of several years differ, the newest counts: in a regular expression a dot matches a
+//! line feed, too, and of alternatives the first that leads to a match is taken. `&&` binds closer than `||`, and `!`
+//! is about the whole comparison after it.
 
 mod input;
 mod lexer;

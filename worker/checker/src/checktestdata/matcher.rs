@@ -102,7 +102,7 @@ fn build(expression: &[u8]) -> Result<DFA, String> {
     let config = DFA::config().match_kind(MatchKind::LeftmostFirst).cache_capacity(MADE_MAX);
     DFA::builder()
         .configure(config)
-        .syntax(syntax::Config::new().unicode(false).utf8(false).nest_limit(50))
+        .syntax(syntax::Config::new().unicode(false).utf8(false).dot_matches_new_line(true).nest_limit(50))
         .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(STATES_MAX)))
         .build(&ours(expression))
         .map_err(|e| {
@@ -200,12 +200,16 @@ mod tests {
             ("a*", "b", 0),
             ("p|ps", "ps", 1),
             ("ps|p", "pt", 1),
-            ("a(.*z)?", "abc\nz", 1),
+            ("a(.*z)?", "abc\nz", 5),
+            ("a([^\n]*z)?", "abc\nz", 1),
             ("a(.*z)?", "abczd\n", 4),
-            (".*", "to the end of the line\nnext", 22),
+            ("[^\n]*", "to the end of the line\nnext", 22),
+            (".*", "to the\nend", 10),
             ("[^a]*", "x\nya", 3),
             ("[a-c]{2,3}", "abcabc", 3),
             ("[]x]+", "]x]y", 3),
+            ("[][,0-9]+", "[1,[23]]x", 8),
+            ("[.-}]", "0", 1),
             ("[a[b]+", "[ab]", 3),
             ("[a&&b]+", "&a&b-", 4),
             ("[+--]+", "+,-.", 3),

@@ -53,6 +53,10 @@ impl<R: Read> Run<'_, R> {
         let [least, most] = [self.value(&range[0])?, self.value(&range[1])?];
         let least_float = least.float().map_err(|why| self.fault(range[0].at, why))?;
         let most_float = most.float().map_err(|why| self.fault(range[1].at, why))?;
+        let decimals = match decimals {
+            None => None,
+            Some([fewest, most]) => Some(self.decimals(fewest, most)?),
+        };
         let whole = usize::from(self.peek(0)? == Some(b'-'));
         let mut end = whole + self.digits(at, whole)?;
         let told = || {
@@ -90,7 +94,6 @@ impl<R: Read> Run<'_, R> {
             return Err(self.refusal(at, format!("{number} is out of range; {} is asked for", told())));
         }
         if let Some([fewest, most]) = decimals {
-            let [fewest, most] = [self.value(fewest)?, self.value(most)?];
             let here = Value::Int(Int::Small(i64::try_from(places).unwrap_or(i64::MAX)));
             let too_few = here.compare(&fewest).map_err(|why| self.fault(at, why))?.is_lt();
             let too_many = here.compare(&most).map_err(|why| self.fault(at, why))?.is_gt();
@@ -103,6 +106,16 @@ impl<R: Read> Run<'_, R> {
         }
         self.input.step(end);
         Ok(number)
+    }
+
+    /// The least and the greatest number of decimal places.
+    fn decimals(&mut self, fewest: &Expression, most: &Expression) -> Result<[Value; 2], Stop> {
+        let at = fewest.at;
+        let [fewest, most] = [self.value(fewest)?, self.value(most)?];
+        if fewest.compare(&most).map_err(|why| self.fault(at, why))?.is_gt() {
+            return Err(self.fault(at, format!("{} is more than {}", fewest.told(), most.told())));
+        }
+        Ok([fewest, most])
     }
 
     /// How many digits there are from the byte `from` on. What is longer than a number can be is cut: it is refused
