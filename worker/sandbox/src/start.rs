@@ -50,6 +50,10 @@ pub(crate) fn make_skeleton(dir: &Path) -> std::io::Result<PathBuf> {
 }
 
 pub(crate) fn worker_groups(root: bool) -> Result<Option<WorkerGroups>, SandboxError> {
+    // What could not be made writable is told by what then cannot be made.
+    if root && let Err(e) = cgroup::make_writable() {
+        tracing::debug!(error = %e, "control groups that are mounted read-only stay so");
+    }
     let made = cgroup::detect().and_then(|layout| WorkerGroups::create(layout).map_err(|e| e.to_string()));
     match made {
         Ok(groups) => Ok(Some(groups)),

@@ -10,6 +10,7 @@
 mod detect;
 mod file;
 mod group;
+mod writable;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use cgroups_rs::fs::{Cgroup, hierarchies};
 
 pub(crate) use detect::{Layout, detect};
 pub(crate) use group::{BoxGroup, CpuTime};
+pub(crate) use writable::make_writable;
 
 /// The worker's groups, parents of all its boxes.
 #[derive(Debug)]
