@@ -195,6 +195,23 @@ fn values_that_cannot_be_right_are_refused_with_their_key() {
 }
 
 #[test]
+fn a_precompiled_header_has_the_flags_of_its_compiler() {
+    let matters = |word: &&String| {
+        ["-std=", "-O", "-D", "-f", "-m", "-g", "-p"].iter().any(|flag| word.starts_with(flag))
+    };
+    let mut seen = 0;
+    for language in all() {
+        for step in language.steps.iter().filter(|step| step.files == ["precompile.sh"]) {
+            let compile = language.compile.as_ref().unwrap();
+            let flags: Vec<&String> = compile.iter().filter(matters).collect();
+            assert_eq!(step.argv[3..].iter().collect::<Vec<_>>(), flags, "{}", language.id);
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "{seen} were looked at");
+}
+
+#[test]
 fn a_looser_profile_is_taken_with_its_reason_and_a_tighter_one_without() {
     let profile =
         |line: &str| parse("x", "x", &MINIMAL.replace("[run]", &format!("{line}\n[run]"))).unwrap().profile;
