@@ -42,7 +42,7 @@ pub(crate) use rejudges::{Change, NewRejudge, RejudgeRow, RejudgeState, Revision
 pub(crate) use submissions::{Accepted, Content, Filter, NewRow, SubmissionRow};
 pub(crate) use tenants::TenantRow;
 pub use tokens::Scope;
-pub(crate) use tokens::{NewToken, TokenRow};
+pub(crate) use tokens::{Adopted, NewToken, TokenRow};
 pub(crate) use webhooks::{DeliveryState, Tried, TryRow, WebhookFilter, WebhookRow};
 pub(crate) use workers::WorkerRow;
 
