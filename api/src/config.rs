@@ -40,6 +40,9 @@ pub struct ServiceConfig {
     pub s3: S3Config,
     /// Where to listen. Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// File of the workers' token. One the operator put there becomes theirs; one that is not there is made. `None` is
+    /// `worker.token` in `data`.
+    pub worker_token_file: Option<PathBuf>,
     /// How jobs get to workers.
     pub broker: Broker,
     /// The operator's maxima: a request above them is refused.
@@ -64,6 +67,7 @@ impl ServiceConfig {
             blobs: None,
             s3: S3Config::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            worker_token_file: None,
             broker: Broker::Embedded,
             maxima: Limits::default_maxima(),
             web_dir: None,

@@ -23,6 +23,7 @@ mod dispatch;
 mod embedded;
 mod error;
 mod events;
+mod first_tokens;
 mod ingest;
 mod metrics;
 mod overhead;

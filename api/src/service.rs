@@ -5,9 +5,7 @@
 //! submissions wait in the store. Stop the workers first, then the service: it takes their last reports.
 
 use std::fs::{File, TryLockError};
-use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
@@ -21,14 +19,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, BrokerState};
-use crate::auth::LOCAL;
 use crate::config::{Broker, ServiceConfig};
 use crate::embedded::{Embedded, Local};
 use crate::events::Hub;
 use crate::metrics::Metrics;
-use crate::store::{Scope, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::time::now_ms;
-use crate::{dispatch, ingest, package, retention, routes, webhooks};
+use crate::{dispatch, first_tokens, ingest, package, retention, routes, webhooks};
 
 /// How long open requests may take after the service was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -55,6 +52,14 @@ pub enum StartError {
     /// The place for blobs is of no known kind.
     #[error("`{0}` is no place for blobs: write `file:///DIRECTORY` or `s3://BUCKET/PREFIX`")]
     Blobs(String),
+    /// The file with the workers' token holds something else.
+    #[error("the token in {path} cannot be the workers': {why}")]
+    WorkerToken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The database cannot be opened.
     #[error("the store cannot be used")]
     Store(#[from] StoreError),
@@ -121,11 +126,12 @@ impl Service {
         let lock = lock_data(&config.data)?;
         let caller = webhooks::client(&config.callbacks)?;
         let store = open_store(&config).await?;
-        let (first_token, worker_token_file) = first_tokens(&store, &config.data).await?;
         let listen = config.listen;
         let failed = |source| StartError::Listen { listen, source };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;
+        // After all that can fail: the first admin token is told once, by the start that made it.
+        let (first_token, worker_token_file) = first_tokens::make(&store, &config).await?;
         let wake = Arc::new(Notify::new());
         let brokered = link.is_some();
         let app = Arc::new(App {
@@ -294,37 +300,6 @@ async fn open_store(config: &ServiceConfig) -> Result<Store, StartError> {
         },
     };
     Ok(Store::open(&database, &folder).await?)
-}
-
-/// Makes the first admin token and the workers' token file where they are missing.
-async fn first_tokens(store: &Store, data: &Path) -> Result<(Option<String>, PathBuf), StartError> {
-    let now = now_ms();
-    let first = if store.has_token(Scope::Admin).await? {
-        None
-    } else {
-        let scopes = [Scope::Submit, Scope::Read, Scope::Judge, Scope::Problems, Scope::Admin];
-        Some(store.create_token("admin", LOCAL, &scopes, now).await?)
-    };
-    let path = data.join("worker.token");
-    let known = match std::fs::read_to_string(&path) {
-        Ok(text) => store.token(text.trim(), now).await?.is_some_and(|t| t.scopes.contains(&Scope::Worker)),
-        Err(_) => false,
-    };
-    if !known {
-        let token = store.create_token("worker", LOCAL, &[Scope::Worker], now).await?;
-        write_secret(&path, &token).map_err(|source| StartError::Data { path: path.clone(), source })?;
-    }
-    Ok((first, path))
-}
-
-/// Writes a file that only its owner may read, whole or not at all.
-fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
-    let fresh = path.with_extension("token.new");
-    let _ = std::fs::remove_file(&fresh);
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)
 }
 
 #[cfg(test)]

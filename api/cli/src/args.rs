@@ -58,6 +58,9 @@ pub(crate) struct Cli {
     /// Configuration file (TOML); flags and TRIBUNAL__SECTION__KEY win over it
     #[arg(long, global = true, env = "TRIBUNAL_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Folder of languages beside those built in, one folder a language; an id that is built in is replaced
+    #[arg(long, global = true, env = "TRIBUNAL_LANGUAGES_DIR", value_name = "DIR")]
+    pub(crate) languages_dir: Option<PathBuf>,
     /// What to log on stderr, such as `info` or `worker=debug`
     #[arg(
         long,

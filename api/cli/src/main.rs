@@ -21,6 +21,7 @@ mod grade_records;
 mod image_steps;
 mod images_cmd;
 mod judge;
+mod language_folders;
 mod languages;
 mod languages_test;
 mod manual;
@@ -73,6 +74,9 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    if let Some(folder) = &cli.languages_dir {
+        language_folders::add(folder)?;
+    }
     let config = config::load(cli.config.as_deref())?;
     let settings = context::Settings::new(cli.data, config)?;
     match cli.command {

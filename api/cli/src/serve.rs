@@ -67,6 +67,7 @@ pub(crate) fn api(args: ApiArgs, settings: &Settings) -> Result<u8, Failure> {
     config.database = args.database.or_else(|| settings.config.database.clone());
     config.blobs = args.blobs.or_else(|| settings.config.blobs.clone());
     config.web_dir = args.web_dir;
+    config.worker_token_file = args.worker_token_file;
     runtime()?.block_on(api_alone(config, args.problems))
 }
 

@@ -48,7 +48,7 @@ pub use retention::Retention;
 pub(crate) use submissions::{Accepted, Content, Filter, NewRow, SubmissionRow};
 pub(crate) use tenants::TenantRow;
 pub use tokens::Scope;
-pub(crate) use tokens::{NewToken, TokenRow};
+pub(crate) use tokens::{Adopted, NewToken, TokenRow};
 pub(crate) use webhooks::{DeliveryState, Tried, TryRow, WebhookFilter, WebhookRow};
 pub(crate) use workers::WorkerRow;
 

@@ -84,6 +84,30 @@ pub(crate) struct TokenRow {
     pub(crate) revoked: Option<Millis>,
 }
 
+impl TokenRow {
+    fn is_over(&self, now: Millis) -> bool {
+        self.revoked.is_some() || self.expires.is_some_and(|at| at <= now)
+    }
+}
+
+/// What came of a token that somebody else made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Adopted {
+    /// It is the workers' from now on.
+    Taken,
+    /// It was already.
+    Known,
+    /// Too short, too long, or with characters that no header carries.
+    Weak,
+    /// It was taken back or has ended.
+    Over,
+    /// It is known, and not the workers'.
+    Other,
+}
+
+/// Bytes a token of the operator's may have: fewer could be guessed.
+const ADOPTED_LEN: std::ops::RangeInclusive<usize> = 32..=256;
+
 macro_rules! select_tokens {
     ($rest:literal) => {
         concat!(
@@ -136,6 +160,34 @@ impl Store {
             .try_fill_bytes(&mut secret)
             .map_err(|e| StoreError::corrupt(format!("no random bytes: {e}")))?;
         let text = format!("trb_{}", URL_SAFE_NO_PAD.encode(secret));
+        self.insert_token(new, &text, now).await.map(|id| (id, text))
+    }
+
+    /// Takes a text the operator chose as the workers' token; does nothing where it is that already.
+    pub(crate) async fn adopt_worker_token(
+        &self,
+        text: &str,
+        tenant: &str,
+        now: Millis,
+    ) -> Result<Adopted, StoreError> {
+        if !ADOPTED_LEN.contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Ok(Adopted::Weak);
+        }
+        if let Some(found) = self.token_ever(text).await? {
+            return Ok(match found.scopes.contains(&Scope::Worker) {
+                false => Adopted::Other,
+                true if found.is_over(now) => Adopted::Over,
+                true => Adopted::Known,
+            });
+        }
+        let (name, tenant) = ("worker".to_owned(), tenant.to_owned());
+        let (scopes, priority) = (vec![Scope::Worker], Priority::Contest);
+        self.insert_token(&NewToken { name, tenant, scopes, priority, expires: None }, text, now).await?;
+        Ok(Adopted::Taken)
+    }
+
+    /// Stores the hash of a token; returns its id.
+    async fn insert_token(&self, new: &NewToken, text: &str, now: Millis) -> Result<String, StoreError> {
         let hash = Digest::of(text.as_bytes());
         let scopes = new.scopes.iter().map(|s| s.name()).collect::<Vec<_>>().join(" ");
         let id = uuid::Uuid::now_v7().to_string();
@@ -156,19 +208,22 @@ impl Store {
                 ],
             )
             .await?;
-        Ok((id, text))
+        Ok(id)
     }
 
     /// Finds who a token belongs to; nobody when it was taken back or has ended.
     pub(crate) async fn token(&self, text: &str, now: Millis) -> Result<Option<TokenRow>, StoreError> {
+        Ok(self.token_ever(text).await?.filter(|found| !found.is_over(now)))
+    }
+
+    /// The same, whether it still opens anything or not.
+    async fn token_ever(&self, text: &str) -> Result<Option<TokenRow>, StoreError> {
         let hash = Digest::of(text.as_bytes());
         let rows =
             self.db.rows(select_tokens!("WHERE lookup = $1"), args![&hash.hex()[..LOOKUP_DIGITS]]).await?;
         for row in rows {
             if bool::from(row.text(0)?.as_bytes().ct_eq(hash.hex().as_bytes())) {
-                let found = token(&row, 1)?;
-                let over = found.revoked.is_some() || found.expires.is_some_and(|at| at <= now);
-                return Ok((!over).then_some(found));
+                return token(&row, 1).map(Some);
             }
         }
         Ok(None)

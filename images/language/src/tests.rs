@@ -150,6 +150,32 @@ fn the_entry_file_is_the_only_one_or_the_named_one() {
 }
 
 #[test]
+fn a_package_may_name_another_place_to_start() {
+    let python = by_id("python3").unwrap();
+    let files = names(&["a.py", "__main__.py", "lib/b.py"]);
+    let other = python.starting_at("lib/b.py", &files).unwrap();
+    assert_eq!(other.run_argv(&files, &[]).last().unwrap(), "lib/b.py");
+    assert_eq!(python.run_argv(&files, &[]).last().unwrap(), "__main__.py");
+    let java = by_id("java").unwrap();
+    let files = names(&["A.java"]);
+    // What the script is called by is the class.
+    let class = |language: &Language| language.compile_argv(&files).unwrap()[3].clone();
+    assert_eq!(class(java), "");
+    assert_eq!(class(&java.starting_at("deep.Solution", &files).unwrap()), "deep.Solution");
+    for (language, wanted) in [
+        ("python3", "c.py"),
+        ("python3", ""),
+        ("java", "a b"),
+        ("java", "-x"),
+        ("java", ".."),
+        ("cpp", "main"),
+    ] {
+        let refused = by_id(language).unwrap().starting_at(wanted, &names(&["a.py", "A.java", "a.cpp"]));
+        assert!(matches!(refused, Err(EntryError::Unknown { .. })), "{language} {wanted}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_file() {
     let text = complaint(&MINIMAL.replace("[run]", "memry = 1\n[run]"));
     assert!(text.contains("images/languages/x/language.toml") && text.contains("memry"), "{text}");
@@ -167,6 +193,9 @@ fn values_that_cannot_be_right_are_refused_with_their_key() {
         ("[run]", "out_of_memory = { said = \"full\" }\n[run]", "out_of_memory"),
         ("[run]", "out_of_memory = { exit_code = 3, said = \"\" }\n[run]", "out_of_memory.said"),
         ("packages = [\"x\"]", "on = \"x\"", "image.on"),
+        ("suite = \"bookworm\"", "", "image.suite"),
+        ("suite = \"bookworm\"", "suite = \"b w\"", "image.suite"),
+        ("suite = \"bookworm\"", "from = \"debian:12\"", "image.from"),
         ("packages = [\"x\"]", "steps = [{ argv = [\"/a\"], to = \"b\" }]", "image.steps.to"),
         ("packages = [\"x\"]", "steps = [{ argv = [\"a\"], to = \"/b\" }]", "image.steps.argv"),
         ("packages = [\"x\"]", "[selftest]\nwithout = { jump = \"why\" }", "selftest.without"),
@@ -192,10 +221,50 @@ fn values_that_cannot_be_right_are_refused_with_their_key() {
 }
 
 #[test]
+fn a_precompiled_header_has_the_flags_of_its_compiler() {
+    let matters = |word: &&String| {
+        ["-std=", "-O", "-D", "-f", "-m", "-g", "-p"].iter().any(|flag| word.starts_with(flag))
+    };
+    let mut seen = 0;
+    for language in all() {
+        for step in language.steps.iter().filter(|step| step.files == ["precompile.sh"]) {
+            let compile = language.compile.as_ref().unwrap();
+            let flags: Vec<&String> = compile.iter().filter(matters).collect();
+            assert_eq!(step.argv[3..].iter().collect::<Vec<_>>(), flags, "{}", language.id);
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "{seen} were looked at");
+}
+
+#[test]
 fn a_looser_profile_is_taken_with_its_reason_and_a_tighter_one_without() {
     let profile =
         |line: &str| parse("x", "x", &MINIMAL.replace("[run]", &format!("{line}\n[run]"))).unwrap().profile;
     assert_eq!(profile(""), "default");
     assert_eq!(profile("seccomp = { profile = \"strict\" }"), "strict");
     assert_eq!(profile("seccomp = { profile = \"loopback\", why = \"remote calls to itself\" }"), "loopback");
+}
+
+#[test]
+fn an_image_of_a_registry_is_named_with_its_digest_and_stands_alone() {
+    let image = |lines: &str| MINIMAL.replace("suite = \"bookworm\"\npackages = [\"x\"]", lines);
+    let pinned = format!("host.example/x:1@sha256:{}", "0a".repeat(32));
+    let language = parse("x", "f", &image(&format!("from = \"{pinned}\""))).unwrap();
+    assert_eq!((language.base.image(), language.base.suite()), (Some(pinned.as_str()), None));
+    for bad in [
+        "host.example/x:1".to_owned(),
+        "x@sha256:00".to_owned(),
+        pinned.to_uppercase(),
+        format!("{pinned} "),
+        pinned.replace("host.example/x:1", ""),
+        pinned.replace("sha256", "sha512"),
+    ] {
+        let text = complaint(&image(&format!("from = \"{bad}\"")));
+        assert!(text.contains("`image.from`") && text.contains("REF@sha256:"), "{bad}: {text}");
+    }
+    for beside in ["suite = \"bookworm\"", "on = \"c\"", "packages = [\"x\"]"] {
+        let text = complaint(&image(&format!("from = \"{pinned}\"\n{beside}")));
+        assert!(text.contains("`image.from`") && text.contains("exclude"), "{beside}: {text}");
+    }
 }

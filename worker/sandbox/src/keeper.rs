@@ -18,14 +18,15 @@ use std::time::{Duration, Instant};
 use proto::limits::Limits;
 
 use crate::birth::{Birth, kill_and_wait, quarantine, receive};
-use crate::cgroup::{self, BoxGroup, WorkerGroups};
+use crate::cgroup::{BoxGroup, WorkerGroups};
 use crate::channel;
 use crate::chores::{Chores, Remains};
 use crate::error::SandboxError;
 use crate::ids::{IdPool, Lease};
 use crate::run::{MEMORY_OVERHEAD, TASKS_OVERHEAD};
+use crate::run_dir::RunDir;
 use crate::spec::{Profile, RootSpec, RunSpec};
-use crate::start::{default_run_dir, make_skeleton, sweep_run_dir, worker_groups};
+use crate::start::{default_run_dir, make_skeleton, worker_groups};
 use crate::supervisor::Supervisor;
 use crate::wire::{BoxPlan, Request};
 
@@ -92,7 +93,7 @@ pub(crate) struct Inner {
     // After the boxes and groups in it.
     groups: Option<WorkerGroups>,
     // Last: removed after everything in it is unused.
-    _dir: tempfile::TempDir,
+    _dir: RunDir,
 }
 
 /// What makes two warm boxes interchangeable.
@@ -144,11 +145,7 @@ impl BoxServer {
         let run_dir = config.run_dir.clone().unwrap_or_else(|| default_run_dir(root));
         std::fs::create_dir_all(&run_dir)
             .map_err(SandboxError::host(format!("make the run directory `{}`", run_dir.display())))?;
-        sweep_run_dir(&run_dir);
-        let pid = std::process::id();
-        let dir = tempfile::Builder::new()
-            .prefix(&format!("box-{pid}-{}-", cgroup::start_time(pid).unwrap_or(0)))
-            .tempdir_in(&run_dir)
+        let dir = RunDir::make(&run_dir)
             .map_err(SandboxError::host(format!("make a directory in `{}`", run_dir.display())))?;
         let base = dir.path().join("base");
         let skeleton = make_skeleton(dir.path()).map_err(SandboxError::host("make the skeleton of boxes"))?;

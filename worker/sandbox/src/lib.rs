@@ -33,6 +33,7 @@ mod policy;
 mod program;
 mod pump;
 mod run;
+mod run_dir;
 mod sampled;
 mod server;
 pub mod spec;

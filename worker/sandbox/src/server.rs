@@ -134,15 +134,16 @@ fn prepare(base: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Detaches, in this namespace only, what is mounted here of [`NOT_NEEDED`] kinds; deepest first.
+/// Detaches, in this namespace only, what is mounted here of [`NOT_NEEDED`] kinds, and what a container engine puts over
+/// parts of /proc: a read-only /proc/sys would keep the limits on nested namespaces from being written. Deepest first.
 fn detach_not_needed() {
     let Ok(text) = std::fs::read_to_string("/proc/self/mountinfo") else { return };
     let mut points: Vec<&str> = text
         .lines()
         .filter_map(|line| {
             let (left, right) = line.split_once(" - ")?;
-            let kind = right.split(' ').next()?;
-            NOT_NEEDED.contains(&kind).then(|| left.split(' ').nth(4))?
+            let (kind, point) = (right.split(' ').next()?, left.split(' ').nth(4)?);
+            (NOT_NEEDED.contains(&kind) || point.starts_with("/proc/")).then_some(point)
         })
         .collect();
     points.sort_by_key(|p| std::cmp::Reverse(p.len()));

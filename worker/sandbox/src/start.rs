@@ -21,20 +21,6 @@ pub(crate) fn default_run_dir(root: bool) -> PathBuf {
     }
 }
 
-/// Removes what killed workers left. Nothing is mounted there in this mount namespace.
-pub(crate) fn sweep_run_dir(run_dir: &Path) {
-    for entry in std::fs::read_dir(run_dir).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(rest) = name.to_str().and_then(|n| n.strip_prefix("box-")) else { continue };
-        let mut parts = rest.split('-');
-        let (pid, start) = (parts.next().and_then(|p| p.parse().ok()), parts.next());
-        let alive = pid.and_then(cgroup::start_time).is_some_and(|t| start == Some(t.to_string().as_str()));
-        if !alive {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
 /// Topmost layer of every box: real directories at the mount points, whatever the image has there.
 pub(crate) fn make_skeleton(dir: &Path) -> std::io::Result<PathBuf> {
     let skeleton = dir.join("skeleton");
@@ -50,6 +36,10 @@ pub(crate) fn make_skeleton(dir: &Path) -> std::io::Result<PathBuf> {
 }
 
 pub(crate) fn worker_groups(root: bool) -> Result<Option<WorkerGroups>, SandboxError> {
+    // What could not be made writable is told by what then cannot be made.
+    if root && let Err(e) = cgroup::make_writable() {
+        tracing::debug!(error = %e, "control groups that are mounted read-only stay so");
+    }
     let made = cgroup::detect().and_then(|layout| WorkerGroups::create(layout).map_err(|e| e.to_string()));
     match made {
         Ok(groups) => Ok(Some(groups)),

@@ -38,6 +38,10 @@ pub(crate) struct ApiArgs {
     /// file://DIR or s3://BUCKET/PREFIX [default: a folder in the data directory]
     #[arg(long, value_name = "URL")]
     pub(crate) blobs: Option<String>,
+    /// File of the workers' token: your own secret of 32 characters or more, else one is made there [default:
+    /// worker.token in the data directory]
+    #[arg(long, value_name = "FILE", env = "TRIBUNAL_WORKER_TOKEN_FILE")]
+    pub(crate) worker_token_file: Option<PathBuf>,
     /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
