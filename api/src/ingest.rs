@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::report::ReportMessage;
+use proto::report::{Outcome, ReportMessage};
 use proto::skew;
 use queue::{EventSource, QueueError, ReportSource};
 use tracing::Instrument as _;
@@ -42,7 +42,11 @@ async fn take_traced(app: &App, report: &ReportMessage) -> Result<(), StoreError
             app.hub.finished(id);
         }
         Ingest::Again => {
-            tracing::warn!(submission.id = %id, attempt = report.attempt, "an attempt failed; there will be another");
+            let cause = match &report.outcome {
+                Outcome::Failed { cause, .. } => cause.as_str(),
+                Outcome::Judged { .. } => "",
+            };
+            tracing::warn!(submission.id = %id, attempt = report.attempt, cause, "an attempt failed; there will be another");
             app.metrics.reported("again");
             app.hub.changed(id);
         }

@@ -47,6 +47,11 @@ pub(crate) async fn stores() -> Vec<(&'static str, Store, TempDir)> {
     stores
 }
 
+/// The S3-compatible service that `.ci/s3` started.
+pub(crate) fn s3_endpoint() -> String {
+    std::env::var("TRIBUNAL_TEST_S3").expect("TRIBUNAL_TEST_S3 names a service; `.ci/s3` starts one")
+}
+
 /// A new database on the server; returns its URL.
 pub(crate) async fn fresh_database(server: &str) -> String {
     use sqlx::Connection;

@@ -59,9 +59,9 @@ impl FromStr for Traceparent {
     fn from_str(text: &str) -> Result<Self, NoTraceparent> {
         let parts: Vec<&str> = text.split('-').collect();
         // A later version may have more parts, and means the same by the first four.
-        let (version, trace, span, flags) = match parts.as_slice() {
-            &[version, trace, span, flags] => (version, trace, span, flags),
-            &[version, trace, span, flags, ..] if version != "00" => (version, trace, span, flags),
+        let (version, trace, span, flags) = match *parts.as_slice() {
+            [version, trace, span, flags] => (version, trace, span, flags),
+            [version, trace, span, flags, ..] if version != "00" => (version, trace, span, flags),
             _ => return Err(NoTraceparent),
         };
         let hex = |text: &str, digits: usize| {

@@ -41,6 +41,7 @@ struct RawS3 {
 /// How many days things are kept; what is not named is kept for ever.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[allow(clippy::struct_field_names)] // the unit
 struct RawRetention {
     sources_days: Option<u32>,
     outputs_days: Option<u32>,

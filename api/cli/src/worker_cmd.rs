@@ -96,11 +96,10 @@ impl Worker {
 /// What `tribunal doctor` would say is missing and required.
 fn doctor(settings: &Settings, boxes: &BoxServer, store: &images::Store) -> Result<Doctor, Failure> {
     let rootfs = store.rootfs("host").map_err(|e| Failure::ours(chain(&e)))?;
-    let (boxes, root) = (boxes.clone(), root_spec(&rootfs));
-    let data = settings.data.clone();
+    let (boxes, data) = (boxes.clone(), settings.data.clone());
     Ok(Arc::new(move || {
-        // The image's tree lives as long as the doctor may be asked.
-        let _held = &rootfs;
+        // Made here, so that the image's tree lives as long as the doctor may be asked.
+        let root = root_spec(&rootfs);
         let files = HostFiles { root: "/".into(), data: data.clone() };
         let found = sandbox::doctor::probe(Ok(&boxes), &root, &files);
         let missing: Vec<String> = found

@@ -15,7 +15,7 @@ use proto::id::Digest;
 use super::StoreError;
 
 /// One request, a large upload included.
-const REQUEST: Duration = Duration::from_secs(60);
+const REQUEST: Duration = Duration::from_mins(1);
 const CONNECT: Duration = Duration::from_secs(5);
 /// Tries after a failure that may pass, and how long all of them may take: a client waits meanwhile.
 const RETRIES: usize = 3;

@@ -21,6 +21,7 @@ const ORPHAN_MS: Millis = DAY_MS;
 
 /// After how many days things are erased; `None` keeps them for ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(clippy::struct_field_names)] // the unit
 pub struct Retention {
     /// Source files, and tests that came in the request.
     pub sources_days: Option<u32>,

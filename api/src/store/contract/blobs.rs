@@ -8,13 +8,11 @@ const HOUR: Millis = 3600 * 1000;
 
 /// A store over SQLite with its blobs in a bucket of its own.
 async fn with_bucket() -> (Store, tempfile::TempDir) {
-    let endpoint =
-        std::env::var("TRIBUNAL_TEST_S3").expect("TRIBUNAL_TEST_S3 names a service; `.ci/s3` starts one");
     let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("t.db").display());
     let config = S3Config {
-        endpoint: Some(endpoint),
+        endpoint: Some(crate::testing::s3_endpoint()),
         access_key_id: Some("tribunal".into()),
         secret_access_key: Some("tribunal".into()),
         ..S3Config::default()
