@@ -1,5 +1,5 @@
 # The front door. Each target is one line; what it does stands in the script it calls.
-.PHONY: help up test test-v2 test-long lint bench
+.PHONY: help up test test-v2 test-long languages lint bench
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -16,6 +16,9 @@ test-v2: ## the sandbox's tests and all hostile programs under cgroup v2, in a s
 
 test-long: ## what takes too long for every change: repeats of the hostile suite, everything in the VM
 	@.ci/test-long
+
+languages: ## build the image of every language and run every probe in it: a table language x probe, in about an hour
+	@.ci/languages all
 
 lint: ## formatting, clippy on the whole workspace, dependency rules
 	@.ci/lint

@@ -52,7 +52,11 @@ impl Store {
             let (image, doing) = (named.name.clone(), "writing blobs".to_owned());
             progress(Progress::Bytes { image, doing, done, total });
         }
-        IndexFile::open(making.path())?.write(&[Named { languages: Vec::new(), ..named.clone() }])?;
+        IndexFile::open(making.path())?.write(&[Named {
+            languages: Vec::new(),
+            built: false,
+            ..named.clone()
+        }])?;
         crate::layers::open_to_all(making.path())?;
         sync_dir(&blobs)?;
         std::fs::rename(making.path(), path).doing("rename to", path)?;

@@ -18,6 +18,10 @@ pub(crate) const ORIGIN: &str = "org.tribunal.origin";
 /// Ids of the languages an image serves, separated by commas.
 pub(crate) const LANGUAGES: &str = "org.tribunal.languages";
 
+/// Whether an image was built in this store. An image's own labels say what its layers were made from; only what was
+/// built here is believed, or a stranger's image could lend a later build its layers.
+pub(crate) const BUILT: &str = "org.tribunal.built";
+
 /// The file.
 #[derive(Debug, Clone)]
 pub(crate) struct IndexFile {
@@ -31,6 +35,7 @@ pub(crate) struct Named {
     pub digest: Digest,
     pub size: u64,
     pub languages: Vec<String>,
+    pub built: bool,
 }
 
 impl IndexFile {
@@ -83,7 +88,8 @@ impl IndexFile {
                 .map_err(|error| damaged(format!("has a digest that is not one ({error})")))?;
             let languages = note(&descriptor, LANGUAGES).unwrap_or_default();
             let languages = languages.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect();
-            named.push(Named { name, digest, size: descriptor.size(), languages });
+            let built = note(&descriptor, BUILT).is_some();
+            named.push(Named { name, digest, size: descriptor.size(), languages, built });
         }
         named.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(named)
@@ -136,6 +142,9 @@ impl IndexFile {
             let mut notes = HashMap::from([(REF_NAME.to_owned(), image.name.clone())]);
             if !image.languages.is_empty() {
                 notes.insert(LANGUAGES.to_owned(), image.languages.join(","));
+            }
+            if image.built {
+                notes.insert(BUILT.to_owned(), "yes".to_owned());
             }
             notes.extend(origins.get(&image.name).map(|origin| (ORIGIN.to_owned(), origin.clone())));
             let mut descriptor = descriptor(MediaType::ImageManifest, &image.digest, image.size);

@@ -509,7 +509,7 @@ pub(crate) fn packing_of(media_type: &MediaType) -> Option<Packing> {
 }
 
 /// The image's environment with a `PATH`, whatever the image says.
-fn env_of(config: &ImageConfiguration) -> Vec<(String, String)> {
+pub(crate) fn env_of(config: &ImageConfiguration) -> Vec<(String, String)> {
     let words = config.config().as_ref().and_then(|config| config.env().as_ref());
     let mut env: Vec<(String, String)> = words
         .into_iter()

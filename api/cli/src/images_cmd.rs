@@ -1,5 +1,6 @@
 //! `tribunal images`: list, build, pull, push, import, export, remove, gc, verify.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::SystemTime;
@@ -11,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use proto::units::Bytes;
 use serde_json::json;
 
-use crate::args::{AdoptArgs, ImagesArgs, ImagesCommand};
+use crate::args::{AdoptArgs, ImagesArgs, ImagesCommand, RegistryArgs};
 use crate::context::Settings;
 use crate::image_steps::StepBoxes;
 use crate::output::{Failure, chain, note, print_json, print_line};
@@ -23,7 +24,9 @@ pub(crate) fn main(args: ImagesArgs, settings: &Settings) -> Result<u8, Failure>
         ImagesCommand::List(args) => list(&store, args.json),
         ImagesCommand::Build { ids, refresh_base, json } => {
             let steps = StepBoxes::new(Settings::boxes(0));
-            build(&store, &ids, refresh_base, &steps, json)
+            let registries = registries(&ids, &settings.config.mirrors)?;
+            let options = BuildOptions { refresh_base, registries, ..BuildOptions::default() };
+            build(&store, &ids, &options, &steps, json)
         }
         ImagesCommand::Pull { reference, mirrors, registry, adopt } => {
             let mirrors = if mirrors.is_empty() { settings.config.mirrors.clone() } else { mirrors };
@@ -240,16 +243,25 @@ fn tell_freed(freed: &Freed, cap: Option<Bytes>, json: bool) -> Result<u8, Failu
     Ok(0)
 }
 
+/// How to talk to the registries these recipes name.
+fn registries(ids: &[String], mirrors: &[String]) -> Result<HashMap<String, RegistryOptions>, Failure> {
+    let references = ids.iter().filter_map(|id| language::by_id(id)?.base.image());
+    let options = |reference: &str| {
+        let found = registry_auth::options(&RegistryArgs::default(), reference, mirrors.to_vec())?;
+        Ok((reference.to_owned(), found))
+    };
+    references.map(options).collect()
+}
+
 fn build(
     store: &Store,
     ids: &[String],
-    refresh_base: bool,
+    options: &BuildOptions,
     steps: &StepBoxes,
     json: bool,
 ) -> Result<u8, Failure> {
     let bar = Bar::new();
-    let options = BuildOptions { refresh_base, ..BuildOptions::default() };
-    let built = store.build(ids, &options, steps, &|step| bar.tell(step));
+    let built = store.build(ids, options, steps, &|step| bar.tell(step));
     bar.clear();
     let built = built.map_err(|e| failure(&e))?;
     if json {

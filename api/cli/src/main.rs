@@ -21,6 +21,7 @@ mod grade_records;
 mod image_steps;
 mod images_cmd;
 mod judge;
+mod language_folders;
 mod languages;
 mod languages_test;
 mod manual;
@@ -73,6 +74,9 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    if let Some(folder) = &cli.languages_dir {
+        language_folders::add(folder)?;
+    }
     let config = config::load(cli.config.as_deref())?;
     let settings = context::Settings::new(cli.data, config)?;
     match cli.command {
@@ -87,6 +91,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Problems(args) => client::problems::main(&args.command),
         Command::Tokens(args) => client::tokens::main(&args.command),
         Command::Workers(args) => client::workers::main(&args),
+        Command::Holds(args) => client::holds::main(&args.command),
         Command::Rejudge(args) => client::rejudge::main(&args),
         Command::Serve(args) => serve::serve(args, &settings),
         Command::Api(args) => serve::api(args, &settings),

@@ -1,6 +1,6 @@
 //! Language data: the folders under `images/languages/`, parsed. One folder, one language.
 //!
-//! Pure: the files are embedded at build time; nothing here touches a disk or starts a process.
+//! Pure: the files are embedded at build time or handed to [`add`]; nothing here touches a disk or starts a process.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +14,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use proto::units::Bytes;
 
@@ -63,8 +63,8 @@ pub struct Language {
     pub out_of_memory: Option<OutOfMemory>,
     /// Seccomp profile by name, for its programs and not its compiler: `strict`, `default` or `loopback`.
     pub profile: String,
-    /// Debian suite the image is built from.
-    pub suite: String,
+    /// What the image starts from.
+    pub base: Base,
     /// The language whose image this one's builds on, sharing its layers; `None` is the suite's base.
     pub on: Option<String>,
     /// Packages on top of that.
@@ -77,6 +77,33 @@ pub struct Language {
     pub recursion_depth: u32,
     /// Probes that cannot be in this language, each with the reason.
     pub without: BTreeMap<String, String>,
+}
+
+/// What an image starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Base {
+    /// A Debian suite, such as `bookworm`: packages come on top.
+    Suite(String),
+    /// An image of a registry, `REF@sha256:...`: there are no packages.
+    Image(String),
+}
+
+impl Base {
+    /// The Debian suite, if it is one.
+    pub fn suite(&self) -> Option<&str> {
+        match self {
+            Base::Suite(suite) => Some(suite),
+            Base::Image(_) => None,
+        }
+    }
+
+    /// The reference of the registry's image, if it is one.
+    pub fn image(&self) -> Option<&str> {
+        match self {
+            Base::Suite(_) => None,
+            Base::Image(reference) => Some(reference),
+        }
+    }
 }
 
 /// The mark of a runtime that ran out of its own heap.
@@ -121,23 +148,51 @@ impl Language {
         (name, text)
     }
 
-    /// A file of the language's folder `image/`, which steps of its recipe use.
+    /// A file of the language's folder `image/`, which steps of its recipe use; where it has none of that name, that of
+    /// the language whose image this one's builds on.
     pub fn image_file(&self, name: &str) -> Option<Cow<'static, [u8]>> {
-        files::read(&format!("{}/image/{name}", self.id))
+        let own = files::read(&format!("{}/image/{name}", self.id));
+        own.or_else(|| files::read(&format!("{}/image/{name}", self.on.as_deref()?)))
     }
 }
 
-static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| match read_all() {
-    Ok(languages) => languages,
-    Err(error) => panic!("the language descriptions in this executable are broken: {error:?}"),
-});
+static LANGUAGES: OnceLock<Vec<Language>> = OnceLock::new();
 
 /// All languages, in alphabetical order of their ids.
 ///
 /// # Panics
 /// When the descriptions embedded at build time are broken; a test of this crate reads them all.
 pub fn all() -> &'static [Language] {
-    &LANGUAGES
+    LANGUAGES.get_or_init(|| match read_all() {
+        Ok(languages) => languages,
+        Err(error) => panic!("the language descriptions in this executable are broken: {error:?}"),
+    })
+}
+
+/// Adds language folders to those built in, by their files with paths such as `zig/language.toml`; a folder of a known
+/// id stands whole in the place of that one. `place` is where they were read, for messages. Called once, before anybody
+/// asks for a language.
+///
+/// # Errors
+/// [`LanguageError`] for the first folder that is not right, and when it is called too late; the process should end then.
+pub fn add(place: &str, files: BTreeMap<String, Vec<u8>>) -> Result<(), LanguageError> {
+    let wrong = |file: String, key: &str, problem: String| {
+        Err(LanguageError::Value { file, key: key.to_owned(), problem })
+    };
+    let late = || wrong(place.to_owned(), "(folder)", "came after languages were asked for".to_owned());
+    if !files::add(files::Added { place: place.to_owned(), files }) {
+        return late();
+    }
+    let languages = read_all()?;
+    for language in &languages {
+        for (key, other) in [("image.on", &language.on), ("variant_of", &language.variant_of)] {
+            if let Some(other) = other.as_ref().filter(|other| !languages.iter().any(|l| l.id == **other)) {
+                let file = format!("{}/{}/language.toml", files::place(&language.id), language.id);
+                return wrong(file, key, format!("names `{other}`, and there is no such language"));
+            }
+        }
+    }
+    LANGUAGES.set(languages).or_else(|_| late())
 }
 
 /// The language of that folder name.
@@ -172,10 +227,10 @@ fn read_all() -> Result<Vec<Language>, LanguageError> {
             let bytes = files::read(&file).ok_or_else(|| LanguageError::Value {
                 file: file.clone(),
                 key: "(file)".to_owned(),
-                problem: "is missing; every folder of images/languages has one".to_owned(),
+                problem: "is missing; every language's folder has one".to_owned(),
             })?;
             let text = String::from_utf8_lossy(&bytes);
-            let mut language = parse(id, &format!("images/languages/{file}"), &text)?;
+            let mut language = parse(id, &format!("{}/{file}", files::place(id)), &text)?;
             let main = language.variant_of.as_deref().unwrap_or(id);
             let named = codes::package().filter(|(_, ours)| *ours == main).map(|(code, _)| code);
             language.package_codes.extend(named.map(str::to_owned));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proto::units::Bytes;
 use serde::Deserialize;
 
-use crate::{Language, OutOfMemory, Step};
+use crate::{Base, Language, OutOfMemory, Step};
 
 /// Calls that the probe `recursion` nests where a language names no other number.
 const RECURSION_DEPTH: u32 = 100_000;
@@ -104,7 +104,8 @@ struct RawRun {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawImage {
-    suite: String,
+    suite: Option<String>,
+    from: Option<String>,
     on: Option<String>,
     #[serde(default)]
     packages: Vec<String>,
@@ -156,6 +157,11 @@ pub fn parse(id: &str, file: &str, text: &str) -> Result<Language, LanguageError
         signal: rule.signal,
         said: rule.said,
     });
+    // `check` has seen that one of the two is there.
+    let base = match raw.image.from {
+        Some(reference) => Base::Image(reference),
+        None => Base::Suite(raw.image.suite.unwrap_or_default()),
+    };
     let steps = raw.image.steps.into_iter();
     Ok(Language {
         id: id.to_owned(),
@@ -175,7 +181,7 @@ pub fn parse(id: &str, file: &str, text: &str) -> Result<Language, LanguageError
         cpu_time_factor: raw.cpu_time_factor.unwrap_or(1.0),
         out_of_memory,
         profile: raw.seccomp.map_or_else(|| "default".to_owned(), |seccomp| seccomp.profile),
-        suite: raw.image.suite,
+        base,
         on: raw.image.on,
         packages: raw.image.packages,
         steps: steps.map(|step| Step { argv: step.argv, to: step.to, files: step.files }).collect(),
@@ -232,8 +238,12 @@ fn check(id: &str, raw: &Raw) -> Result<(), Finding> {
     if let Some(seccomp) = &raw.seccomp {
         check_seccomp(seccomp)?;
     }
-    if !word(&raw.image.suite) {
-        return Err(("image.suite", "must be a Debian suite, such as `bookworm`".to_owned()));
+    match (&raw.image.suite, &raw.image.from) {
+        (Some(suite), None) if word(suite) => {}
+        (_, Some(reference)) => check_from(reference, &raw.image)?,
+        (_, None) => {
+            return Err(("image.suite", "must be a Debian suite, such as `bookworm`".to_owned()));
+        }
     }
     if !raw.image.packages.iter().all(|package| word(package) && !package.starts_with('-')) {
         return Err(("image.packages", "must be Debian package names".to_owned()));
@@ -281,6 +291,40 @@ fn check_image(id: &str, image: &RawImage) -> Result<(), Finding> {
         }
     }
     Ok(())
+}
+
+/// Stands alone, and means the same image for ever.
+fn check_from(reference: &str, image: &RawImage) -> Result<(), Finding> {
+    let pinned = reference.split_once("@sha256:").is_some_and(|(name, hex)| {
+        !name.is_empty()
+            && !name.contains(|c: char| c.is_whitespace() || c.is_control())
+            && hex.len() == 64
+            && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    });
+    if !pinned {
+        return Err((
+            "image.from",
+            format!(
+                "is `{}`, which may be another image tomorrow, and equal recipes have to give equal images; \
+                 name the digest as well: REF@sha256:<64 hexadecimal digits>",
+                reference.chars().take(200).flat_map(char::escape_debug).collect::<String>()
+            ),
+        ));
+    }
+    let beside = [
+        ("suite", image.suite.is_some()),
+        ("on", image.on.is_some()),
+        ("packages", !image.packages.is_empty()),
+    ];
+    match beside.into_iter().find(|(_, there)| *there) {
+        Some((key, _)) => Err((
+            "image.from",
+            format!(
+                "and `image.{key}` exclude each other; what a registry's image lacks, `image.steps` may add"
+            ),
+        )),
+        None => Ok(()),
+    }
 }
 
 fn check_selftest(selftest: &RawSelfTest) -> Result<(), Finding> {

@@ -193,6 +193,9 @@ fn values_that_cannot_be_right_are_refused_with_their_key() {
         ("[run]", "out_of_memory = { said = \"full\" }\n[run]", "out_of_memory"),
         ("[run]", "out_of_memory = { exit_code = 3, said = \"\" }\n[run]", "out_of_memory.said"),
         ("packages = [\"x\"]", "on = \"x\"", "image.on"),
+        ("suite = \"bookworm\"", "", "image.suite"),
+        ("suite = \"bookworm\"", "suite = \"b w\"", "image.suite"),
+        ("suite = \"bookworm\"", "from = \"debian:12\"", "image.from"),
         ("packages = [\"x\"]", "steps = [{ argv = [\"/a\"], to = \"b\" }]", "image.steps.to"),
         ("packages = [\"x\"]", "steps = [{ argv = [\"a\"], to = \"/b\" }]", "image.steps.argv"),
         ("packages = [\"x\"]", "[selftest]\nwithout = { jump = \"why\" }", "selftest.without"),
@@ -218,10 +221,50 @@ fn values_that_cannot_be_right_are_refused_with_their_key() {
 }
 
 #[test]
+fn a_precompiled_header_has_the_flags_of_its_compiler() {
+    let matters = |word: &&String| {
+        ["-std=", "-O", "-D", "-f", "-m", "-g", "-p"].iter().any(|flag| word.starts_with(flag))
+    };
+    let mut seen = 0;
+    for language in all() {
+        for step in language.steps.iter().filter(|step| step.files == ["precompile.sh"]) {
+            let compile = language.compile.as_ref().unwrap();
+            let flags: Vec<&String> = compile.iter().filter(matters).collect();
+            assert_eq!(step.argv[3..].iter().collect::<Vec<_>>(), flags, "{}", language.id);
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "{seen} were looked at");
+}
+
+#[test]
 fn a_looser_profile_is_taken_with_its_reason_and_a_tighter_one_without() {
     let profile =
         |line: &str| parse("x", "x", &MINIMAL.replace("[run]", &format!("{line}\n[run]"))).unwrap().profile;
     assert_eq!(profile(""), "default");
     assert_eq!(profile("seccomp = { profile = \"strict\" }"), "strict");
     assert_eq!(profile("seccomp = { profile = \"loopback\", why = \"remote calls to itself\" }"), "loopback");
+}
+
+#[test]
+fn an_image_of_a_registry_is_named_with_its_digest_and_stands_alone() {
+    let image = |lines: &str| MINIMAL.replace("suite = \"bookworm\"\npackages = [\"x\"]", lines);
+    let pinned = format!("host.example/x:1@sha256:{}", "0a".repeat(32));
+    let language = parse("x", "f", &image(&format!("from = \"{pinned}\""))).unwrap();
+    assert_eq!((language.base.image(), language.base.suite()), (Some(pinned.as_str()), None));
+    for bad in [
+        "host.example/x:1".to_owned(),
+        "x@sha256:00".to_owned(),
+        pinned.to_uppercase(),
+        format!("{pinned} "),
+        pinned.replace("host.example/x:1", ""),
+        pinned.replace("sha256", "sha512"),
+    ] {
+        let text = complaint(&image(&format!("from = \"{bad}\"")));
+        assert!(text.contains("`image.from`") && text.contains("REF@sha256:"), "{bad}: {text}");
+    }
+    for beside in ["suite = \"bookworm\"", "on = \"c\"", "packages = [\"x\"]"] {
+        let text = complaint(&image(&format!("from = \"{pinned}\"\n{beside}")));
+        assert!(text.contains("`image.from`") && text.contains("exclude"), "{beside}: {text}");
+    }
 }

@@ -11,9 +11,10 @@ use proto::id::Digest;
 use crate::blobs::Written;
 use crate::error::{ImageError, Result};
 use crate::index::descriptor;
+use crate::layer::unpack::Packing;
 use crate::layer::write::PackedLayer;
 use crate::rootfs::PATH;
-use crate::store::Store;
+use crate::store::{Store, packing_of};
 
 /// Label with the key of each layer, bottom first.
 const RECIPE: &str = "org.tribunal.recipe";
@@ -42,7 +43,7 @@ impl Store {
     /// The layers of earlier builds that are still here, by key.
     pub(super) fn known_layers(&self) -> Result<HashMap<Digest, PackedLayer>> {
         let mut known = HashMap::new();
-        for named in self.index.read()? {
+        for named in self.index.read()?.into_iter().filter(|named| named.built) {
             // An image that cannot be read has nothing to offer; `verify` is what complains about it.
             if let Ok(layers) = self.layers_of(&named.digest) {
                 known.extend(layers);
@@ -62,18 +63,20 @@ impl Store {
         for ((key, layer), diff_id) in parts {
             let digest = parse(layer.digest().as_ref())?;
             if let (Ok(key), true) = (key.parse(), self.blobs.path(&digest).is_file()) {
+                let Some(packing) = packing_of(layer.media_type()) else { continue };
                 let blob = Written { digest, size: layer.size() };
-                layers.push((key, PackedLayer { blob, diff_id: parse(diff_id)? }));
+                layers.push((key, PackedLayer { blob, diff_id: parse(diff_id)?, packing }));
             }
         }
         Ok(layers)
     }
 
-    /// Writes configuration and manifest; layers bottom first, each with what made it.
+    /// Writes configuration and manifest; layers bottom first, each with what made it. `env` has words `NAME=VALUE`.
     pub(super) fn write_image(
         &self,
         layers: &[MadeLayer],
         labels: &HashMap<String, String>,
+        env: &[String],
         epoch: u64,
     ) -> Result<Written> {
         let invalid = |error: oci_spec::OciSpecError| ImageError::Unsupported {
@@ -85,7 +88,7 @@ impl Store {
         let keys: Vec<&str> = layers.iter().map(|layer| layer.key.as_str()).collect();
         labels.insert(RECIPE.to_owned(), keys.join(" "));
         let settings = ConfigBuilder::default()
-            .env(vec![format!("PATH={PATH}")])
+            .env(env.to_vec())
             .working_dir("/w")
             .user("1000:1000")
             .labels(labels)
@@ -119,8 +122,8 @@ impl Store {
             .layers(
                 layers
                     .iter()
-                    .map(|MadeLayer { packed: PackedLayer { blob, .. }, .. }| {
-                        descriptor(MediaType::ImageLayerZstd, &blob.digest, blob.size)
+                    .map(|MadeLayer { packed: PackedLayer { blob, packing, .. }, .. }| {
+                        descriptor(media_type_of(*packing), &blob.digest, blob.size)
                     })
                     .collect::<Vec<_>>(),
             )
@@ -128,6 +131,19 @@ impl Store {
             .map_err(invalid)?;
         self.blobs.write_json(&manifest)
     }
+}
+
+fn media_type_of(packing: Packing) -> MediaType {
+    match packing {
+        Packing::Plain => MediaType::ImageLayer,
+        Packing::Gzip => MediaType::ImageLayerGzip,
+        Packing::Zstd => MediaType::ImageLayerZstd,
+    }
+}
+
+/// The environment of an image that is built from packages.
+pub(super) fn plain_env() -> Vec<String> {
+    vec![format!("PATH={PATH}")]
 }
 
 fn parse(digest: &str) -> Result<Digest> {
@@ -154,6 +170,30 @@ fn rfc3339(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Named;
+
+    #[test]
+    fn what_an_image_says_of_its_layers_is_believed_only_of_one_built_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let key = Digest::of(b"the recipe of somebody else's language");
+        let blob = store.blobs.write_bytes(b"a layer").unwrap();
+        let packed = PackedLayer { blob, diff_id: Digest::of(b"plain"), packing: Packing::Gzip };
+        let layer = MadeLayer { made_by: String::new(), key: key.clone(), kind: LayerKind::Tree, packed };
+        let written = store.write_image(&[layer.clone()], &HashMap::new(), &plain_env(), 0).unwrap();
+        for built in [false, true] {
+            let named = Named {
+                name: "x".to_owned(),
+                digest: written.digest.clone(),
+                size: written.size,
+                languages: Vec::new(),
+                built,
+            };
+            store.index.put(named).unwrap();
+            let known = store.known_layers().unwrap();
+            assert_eq!(known.get(&key), built.then_some(&layer.packed));
+        }
+    }
 
     #[test]
     fn dates_are_written_as_images_want_them() {

@@ -1,4 +1,5 @@
-//! From the data of languages to images: one base layer per Debian suite, and on it what each language adds.
+//! From the data of languages to images: one base layer per Debian suite, or the layers of a registry's image, and on it
+//! what each language adds.
 //!
 //! ```text
 //! base of the suite <- packages of `on` <- steps of `on` <- own packages <- own steps
@@ -14,6 +15,7 @@
 
 mod debian;
 mod document;
+mod pulled;
 mod recipe;
 mod trees;
 
@@ -23,13 +25,14 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use language::Language;
+use language::{Base, Language};
 use proto::id::Digest;
 
 use crate::error::{Doing, ImageError, Result};
 use crate::index::Named;
 use crate::layer::write::{self, Made, PackedLayer};
 use crate::progress::{OnProgress, Progress};
+use crate::registry::RegistryOptions;
 use crate::rootfs::Rootfs;
 use crate::store::Store;
 
@@ -55,11 +58,19 @@ pub struct BuildOptions {
     pub refresh_base: bool,
     /// How many trees are bootstrapped side by side.
     pub parallel: usize,
+    /// How to talk to registries, by the reference a recipe names; what is not here is asked for without a login.
+    pub registries: HashMap<String, RegistryOptions>,
 }
 
 impl Default for BuildOptions {
     fn default() -> Self {
-        Self { sources: Vec::new(), source_date_epoch: EPOCH_DEFAULT, refresh_base: false, parallel: 2 }
+        Self {
+            sources: Vec::new(),
+            source_date_epoch: EPOCH_DEFAULT,
+            refresh_base: false,
+            parallel: 2,
+            registries: HashMap::new(),
+        }
     }
 }
 
@@ -142,6 +153,8 @@ impl Store {
             known,
             trees: Trees::new(self, options, work.path(), progress),
             layers: HashMap::new(),
+            shared: HashMap::new(),
+            env: HashMap::new(),
             made: HashMap::new(),
         };
         let mut built = Vec::new();
@@ -170,6 +183,10 @@ struct Build<'a> {
     trees: Trees<'a>,
     /// Layers of the languages done so far, bottom first.
     layers: HashMap<String, Vec<MadeLayer>>,
+    /// How many of them are not the language's own.
+    shared: HashMap<String, usize>,
+    /// Environments of languages that start from an image with one of its own.
+    env: HashMap<String, Vec<String>>,
     /// How many of them were made now.
     made: HashMap<String, usize>,
 }
@@ -179,10 +196,12 @@ impl Build<'_> {
     fn packages(&mut self, languages: &[&'static Language], later: &[&'static Language]) -> Result<()> {
         let mut wanted: Vec<(&'static Language, Digest)> = Vec::new();
         for language in languages {
-            let layers = match &language.on {
-                Some(on) => self.layers[on.as_str()].clone(),
-                None => vec![self.trees.base(&language.suite)?],
+            let layers = match (&language.on, &language.base) {
+                (Some(on), _) => self.layers[on.as_str()].clone(),
+                (None, Base::Suite(suite)) => vec![self.trees.base(suite)?],
+                (None, Base::Image(reference)) => self.pulled(language, reference)?,
             };
+            self.shared.insert(language.id.clone(), layers.len());
             if !language.packages.is_empty() {
                 let key = recipe::packages_key(language, &layers, self.options.source_date_epoch);
                 wanted.push((language, key));
@@ -225,10 +244,6 @@ impl Build<'_> {
     /// Runs the steps of a language and gives its image its name.
     fn finish(&mut self, language: &'static Language) -> Result<BuiltImage> {
         let name = language.id.clone();
-        let shared = match &language.on {
-            Some(on) => self.layers[on.as_str()].len(),
-            None => 1,
-        };
         for (number, step) in language.steps.iter().enumerate() {
             let layers = &self.layers[&name];
             let files = step_files(language, step)?;
@@ -244,14 +259,22 @@ impl Build<'_> {
             let layer = MadeLayer { made_by: step.argv.join(" "), key, kind: LayerKind::Step, packed };
             self.layers.entry(name.clone()).or_default().push(layer);
         }
-        let layers = &self.layers[&name];
-        let labels = HashMap::from([
+        let (layers, shared) = (&self.layers[&name], self.shared[&name]);
+        let mut labels = HashMap::from([
             ("org.tribunal.language".to_owned(), name.clone()),
-            ("org.tribunal.suite".to_owned(), language.suite.clone()),
-            ("org.tribunal.packages".to_owned(), language.packages.join(" ")),
             ("org.opencontainers.image.title".to_owned(), language.name.clone()),
         ]);
-        let manifest = self.store.write_image(layers, &labels, self.options.source_date_epoch)?;
+        labels.extend(match &language.base {
+            Base::Suite(suite) => vec![
+                ("org.tribunal.suite".to_owned(), suite.clone()),
+                ("org.tribunal.packages".to_owned(), language.packages.join(" ")),
+            ],
+            Base::Image(reference) => {
+                vec![("org.opencontainers.image.base.name".to_owned(), reference.clone())]
+            }
+        });
+        let (env, epoch) = (self.env_for(language), self.options.source_date_epoch);
+        let manifest = self.store.write_image(layers, &labels, &env, epoch)?;
         (self.progress)(Progress::Unpack { image: name.clone() });
         // Unpacked before it gets its name: a name always means an image that works.
         self.store.rootfs_of(&manifest.digest, &name)?;
@@ -262,6 +285,7 @@ impl Build<'_> {
                 digest: manifest.digest.clone(),
                 size: manifest.size,
                 languages: vec![name.clone()],
+                built: true,
             })?;
         }
         (self.progress)(Progress::Done { image: name.clone() });
@@ -276,6 +300,10 @@ impl Build<'_> {
         })
     }
 
+    fn env_for(&self, language: &Language) -> Vec<String> {
+        self.env.get(&language.id).cloned().unwrap_or_else(document::plain_env)
+    }
+
     /// Runs one step over the layers so far and packs what it left.
     fn run(&mut self, language: &Language, step: &language::Step, files: &[StepFile]) -> Result<PackedLayer> {
         let failed = |log: String| ImageError::BuildFailed {
@@ -287,7 +315,8 @@ impl Build<'_> {
             log,
         };
         let layers = &self.layers[&language.id];
-        let so_far = self.store.write_image(layers, &HashMap::new(), self.options.source_date_epoch)?;
+        let (env, epoch) = (self.env_for(language), self.options.source_date_epoch);
+        let so_far = self.store.write_image(layers, &HashMap::new(), &env, epoch)?;
         let root = self.store.rootfs_of(&so_far.digest, &language.id)?;
         let left = self.steps.run(&root, &step.argv, files).map_err(&failed)?;
         let made: Vec<Made> = left
@@ -310,7 +339,7 @@ fn step_files(language: &Language, step: &language::Step) -> Result<Vec<StepFile
             image: language.id.clone(),
             status: "its recipe is wrong".to_owned(),
             log: format!(
-                "image.steps names `{name}`, which is not in images/languages/{}/image",
+                "image.steps names `{name}`, which is neither in the folder images/languages/{}/image nor in that of `on`",
                 language.id
             ),
         })?;

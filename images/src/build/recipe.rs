@@ -19,6 +19,13 @@ pub(super) fn levels(ids: &[String]) -> Result<Vec<Vec<&'static Language>>> {
         let mut line = vec![language_of(id)?];
         while let Some(on) = line[line.len() - 1].on.as_deref() {
             let below = language_of(on)?;
+            if below.base.suite().is_none() || below.base != line[line.len() - 1].base {
+                return Err(ImageError::BuildFailed {
+                    image: id.clone(),
+                    status: "its recipe is wrong".to_owned(),
+                    log: format!("`image.on` names `{on}`, which is not built from the same suite"),
+                });
+            }
             if line.iter().any(|above| above.id == below.id) {
                 return Err(ImageError::BuildFailed {
                     image: id.clone(),
@@ -49,7 +56,12 @@ fn language_of(id: &str) -> Result<&'static Language> {
 
 /// How the layer of a language's packages is called.
 pub(super) fn packages_words(language: &Language) -> String {
-    format!("{} packages: {}", language.suite, language.packages.join(" "))
+    format!("{} packages: {}", language.base.suite().unwrap_or_default(), language.packages.join(" "))
+}
+
+/// Key of a layer of a registry's image, counted from 0.
+pub(super) fn pulled_key(reference: &str, number: usize) -> Digest {
+    key(&["image", reference, &number.to_string()], &[])
 }
 
 /// Key of the base of a suite.
@@ -106,7 +118,7 @@ mod tests {
             match &language.on {
                 Some(on) => {
                     assert!(place(on) < place(&language.id), "{} before {on}", language.id);
-                    assert_eq!(language::by_id(on).unwrap().suite, language.suite, "{}", language.id);
+                    assert_eq!(language::by_id(on).unwrap().base, language.base, "{}", language.id);
                 }
                 None => assert_eq!(place(&language.id), 0),
             }

@@ -5,16 +5,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufReader, BufWriter, Read};
 use std::path::{Path, PathBuf};
 
 use language::Language;
 
 use super::debian::{self, Bootstrap, Start};
-use super::document::{LayerKind, MadeLayer};
+use super::document::{LayerKind, MadeLayer, plain_env};
 use super::{BuildOptions, archive_of, base_name, read, recipe};
 use crate::error::{Doing, Result};
 use crate::index::Named;
+use crate::layer::unpack::Packing;
 use crate::layer::write::{self, Listing, PackedLayer};
 use crate::progress::{OnProgress, Progress};
 use crate::store::Store;
@@ -78,13 +79,14 @@ impl<'a> Trees<'a> {
         let packed = write::pack(read(&plan.archive)?, |_| true, &BTreeSet::new(), epoch, blob)?;
         let key = recipe::base_key(suite, epoch);
         let layer = MadeLayer { made_by: name.clone(), key, kind: LayerKind::Tree, packed: packed.clone() };
-        let manifest = self.store.write_image(&[layer], &HashMap::new(), epoch)?;
+        let manifest = self.store.write_image(&[layer], &HashMap::new(), &plain_env(), epoch)?;
         let _lock = self.store.lock()?;
         self.store.index.put(Named {
             name: name.clone(),
             digest: manifest.digest,
             size: manifest.size,
             languages: Vec::new(),
+            built: true,
         })?;
         self.grown.insert(name, plan.archive);
         Ok(packed)
@@ -98,23 +100,19 @@ impl<'a> Trees<'a> {
     ) -> Result<()> {
         let mut plans = Vec::new();
         for language in languages {
+            // What is pulled from a registry has no packages.
+            let Some(suite) = language.base.suite() else { continue };
             let below = match &language.on {
-                Some(on) => self.tree(on, &language.suite, &layers[on.as_str()])?,
-                None => self.tree(&base_name(&language.suite), &language.suite, &layers[&language.id])?,
+                Some(on) => self.tree(on, suite, &layers[on.as_str()])?,
+                None => self.tree(&base_name(suite), suite, &layers[&language.id])?,
             };
             self.below.insert(language.id.clone(), below.clone());
             let (packages, start) = (&language.packages, Start::TreeWithLists(below));
-            plans.push(Bootstrap::new(
-                &language.id,
-                &language.suite,
-                packages,
-                start,
-                self.work,
-                self.options,
-            ));
+            plans.push(Bootstrap::new(&language.id, suite, packages, start, self.work, self.options));
         }
         debian::run_all(&plans, self.options.parallel, self.progress)?;
-        for (language, plan) in languages.iter().zip(plans) {
+        let built = languages.iter().filter(|language| language.base.suite().is_some());
+        for (language, plan) in built.zip(plans) {
             self.grown.insert(language.id.clone(), plan.archive);
         }
         Ok(())
@@ -169,7 +167,15 @@ impl<'a> Trees<'a> {
     }
 }
 
-fn unpacked(store: &Store, layer: &PackedLayer) -> Result<impl std::io::Read + use<>> {
+/// The plain archive of a layer.
+fn unpacked(store: &Store, layer: &PackedLayer) -> Result<Box<dyn Read>> {
     let digest = &layer.blob.digest;
-    zstd::stream::read::Decoder::new(store.blobs.file(digest)?).doing("read", store.blobs.path(digest))
+    let packed = store.blobs.file(digest)?;
+    Ok(match layer.packing {
+        Packing::Plain => Box::new(BufReader::with_capacity(BUFFER, packed)),
+        Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(packed))),
+        Packing::Zstd => {
+            Box::new(zstd::stream::read::Decoder::new(packed).doing("read", store.blobs.path(digest))?)
+        }
+    })
 }

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::blobs::{BlobWriter, HashInto, Written};
 use crate::error::{Doing, Result};
 use crate::layer::entries::{self, Entry, EntryPath, Kind, hostile};
+use crate::layer::unpack::Packing;
 
 /// zstd level: 3 packs a compiler in 1.6 s; 19 saves a fifth more in 170 s.
 const ZSTD_LEVEL: i32 = 3;
@@ -51,6 +52,7 @@ pub(crate) type Listing = BTreeMap<EntryPath, Known>;
 pub(crate) struct PackedLayer {
     pub blob: Written,
     pub diff_id: Digest,
+    pub packing: Packing,
 }
 
 /// Reads a plain archive into a listing.
@@ -157,7 +159,7 @@ pub(crate) fn pack(
     let tee = tar.into_inner().doing("finish", "a layer")?;
     let diff_id = Digest::from_raw(&tee.hash.finalize());
     let blob = tee.inner.finish().doing("finish packing", "a layer")?.finish()?;
-    Ok(PackedLayer { blob, diff_id })
+    Ok(PackedLayer { blob, diff_id, packing: Packing::Zstd })
 }
 
 /// A file of a layer that a step made.
@@ -205,7 +207,7 @@ pub(crate) fn pack_files(
     let tee = tar.into_inner().doing("finish", "a layer")?;
     let diff_id = Digest::from_raw(&tee.hash.finalize());
     let blob = tee.inner.finish().doing("finish packing", "a layer")?.finish()?;
-    Ok(PackedLayer { blob, diff_id })
+    Ok(PackedLayer { blob, diff_id, packing: Packing::Zstd })
 }
 
 /// One archive of the tree that layers make, bottom first. `open` gives the plain archive of each.

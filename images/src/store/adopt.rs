@@ -128,6 +128,7 @@ impl Store {
                 digest: written.digest.clone(),
                 size: written.size,
                 languages: options.languages.clone(),
+                built: false,
             };
             self.index.put_from(named, from)?;
         }

@@ -74,6 +74,7 @@ fn image(
             digest: manifest.digest.clone(),
             size: manifest.size,
             languages: vec![language.to_owned()],
+            built: false,
         })
         .unwrap();
     manifest.digest

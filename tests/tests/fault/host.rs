@@ -97,7 +97,7 @@ pub(crate) fn groups(pid: u32) -> Vec<PathBuf> {
 
 /// Entries of a run directory that belong to worker `pid`.
 pub(crate) fn run_files(run_dir: &Path, pid: u32) -> Result<Vec<PathBuf>> {
-    let prefix = format!("box-{pid}-");
+    let prefix = format!("run-{pid}-");
     let entries = std::fs::read_dir(run_dir).context("the run directory")?.flatten();
     Ok(entries.filter(|e| e.file_name().to_string_lossy().starts_with(&prefix)).map(|e| e.path()).collect())
 }

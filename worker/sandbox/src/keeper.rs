@@ -18,14 +18,15 @@ use std::time::{Duration, Instant};
 use proto::limits::Limits;
 
 use crate::birth::{Birth, kill_and_wait, quarantine, receive};
-use crate::cgroup::{self, BoxGroup, WorkerGroups};
+use crate::cgroup::{BoxGroup, WorkerGroups};
 use crate::channel;
 use crate::chores::{Chores, Remains};
 use crate::error::SandboxError;
 use crate::ids::{IdPool, Lease};
 use crate::run::{MEMORY_OVERHEAD, TASKS_OVERHEAD};
+use crate::run_dir::RunDir;
 use crate::spec::{Profile, RootSpec, RunSpec};
-use crate::start::{default_run_dir, make_skeleton, sweep_run_dir, worker_groups};
+use crate::start::{default_run_dir, make_skeleton, worker_groups};
 use crate::supervisor::Supervisor;
 use crate::wire::{BoxPlan, Request};
 
@@ -53,6 +54,17 @@ pub struct ServerConfig {
 /// Control groups that wait, made, for their box.
 const SPARE_GROUPS: usize = 2;
 
+/// What a box server has and had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolCounts {
+    /// Boxes that wait for a program.
+    pub ready: u64,
+    /// Boxes made since the start.
+    pub made: u64,
+    /// Boxes destroyed since the start; those that could not be killed are not among them.
+    pub destroyed: u64,
+}
+
 /// A running box server. Cheap to clone; the server ends with its last handle.
 #[derive(Debug, Clone)]
 pub struct BoxServer {
@@ -66,6 +78,8 @@ pub(crate) struct Inner {
     server: Supervisor,
     /// Boxes that could not be killed.
     retired: AtomicU32,
+    made: AtomicU64,
+    destroyed: AtomicU64,
     ids: Option<IdPool>,
     /// Ids for which the server was told to make a user namespace ahead.
     next: Mutex<Option<Lease>>,
@@ -79,7 +93,7 @@ pub(crate) struct Inner {
     // After the boxes and groups in it.
     groups: Option<WorkerGroups>,
     // Last: removed after everything in it is unused.
-    _dir: tempfile::TempDir,
+    _dir: RunDir,
 }
 
 /// What makes two warm boxes interchangeable.
@@ -131,11 +145,7 @@ impl BoxServer {
         let run_dir = config.run_dir.clone().unwrap_or_else(|| default_run_dir(root));
         std::fs::create_dir_all(&run_dir)
             .map_err(SandboxError::host(format!("make the run directory `{}`", run_dir.display())))?;
-        sweep_run_dir(&run_dir);
-        let pid = std::process::id();
-        let dir = tempfile::Builder::new()
-            .prefix(&format!("box-{pid}-{}-", cgroup::start_time(pid).unwrap_or(0)))
-            .tempdir_in(&run_dir)
+        let dir = RunDir::make(&run_dir)
             .map_err(SandboxError::host(format!("make a directory in `{}`", run_dir.display())))?;
         let base = dir.path().join("base");
         let skeleton = make_skeleton(dir.path()).map_err(SandboxError::host("make the skeleton of boxes"))?;
@@ -151,6 +161,8 @@ impl BoxServer {
         let inner = Arc::new(Inner {
             server,
             retired: AtomicU32::new(0),
+            made: AtomicU64::new(0),
+            destroyed: AtomicU64::new(0),
             ids,
             next: Mutex::new(None),
             base,
@@ -184,6 +196,16 @@ impl BoxServer {
     /// [`RETIRED_MAX`] on this process should take no more work.
     pub fn retired(&self) -> u32 {
         self.inner.retired.load(Ordering::Relaxed)
+    }
+
+    /// How many boxes wait for a program now, were made, and were destroyed.
+    pub fn pool(&self) -> PoolCounts {
+        let pool = self.inner.pool.lock().expect("no panic while held");
+        PoolCounts {
+            ready: pool.values().map(Vec::len).sum::<usize>() as u64,
+            made: self.inner.made.load(Ordering::Relaxed),
+            destroyed: self.inner.destroyed.load(Ordering::Relaxed),
+        }
     }
 
     /// How often the box server had died and another one was started.
@@ -270,7 +292,9 @@ impl Inner {
         let bounded = limits.map_or(Ok(()), |limits| bound(group.as_ref(), limits));
         let mut birth = Birth { group, lease, init, born: None, orphan: false };
         match birth.complete(&line).and_then(|ready| bounded.map(|()| ready)) {
-            Ok(ready) => birth.finish(ready),
+            Ok(ready) => birth.finish(ready).inspect(|_| {
+                self.made.fetch_add(1, Ordering::Relaxed);
+            }),
             Err(e) => {
                 if !birth.abort(self.ids.as_ref()) {
                     self.retired.fetch_add(1, Ordering::Relaxed);
@@ -359,6 +383,7 @@ impl Inner {
     /// Takes down what is left of a dead box.
     pub(crate) fn bury(&self, remains: Remains) {
         let Remains { group, lease, descriptors } = remains;
+        self.destroyed.fetch_add(1, Ordering::Relaxed);
         drop(descriptors);
         if let Some(Err(e)) = group.map(BoxGroup::remove) {
             // The box is dead and its outcome true; an empty group left behind goes with the worker's.

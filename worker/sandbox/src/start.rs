@@ -21,20 +21,6 @@ pub(crate) fn default_run_dir(root: bool) -> PathBuf {
     }
 }
 
-/// Removes what killed workers left. Nothing is mounted there in this mount namespace.
-pub(crate) fn sweep_run_dir(run_dir: &Path) {
-    for entry in std::fs::read_dir(run_dir).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(rest) = name.to_str().and_then(|n| n.strip_prefix("box-")) else { continue };
-        let mut parts = rest.split('-');
-        let (pid, start) = (parts.next().and_then(|p| p.parse().ok()), parts.next());
-        let alive = pid.and_then(cgroup::start_time).is_some_and(|t| start == Some(t.to_string().as_str()));
-        if !alive {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
 /// Topmost layer of every box: real directories at the mount points, whatever the image has there.
 pub(crate) fn make_skeleton(dir: &Path) -> std::io::Result<PathBuf> {
     let skeleton = dir.join("skeleton");

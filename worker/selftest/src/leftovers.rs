@@ -119,7 +119,7 @@ fn groups() -> Vec<PathBuf> {
 
 /// Files below the folder the box server of this process made for itself.
 fn own_run_files() -> usize {
-    let prefix = format!("box-{}-", std::process::id());
+    let prefix = format!("run-{}-", std::process::id());
     let folders = fs::read_dir("/run/tribunal").into_iter().flatten().flatten();
     let mut open: Vec<PathBuf> = folders
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))

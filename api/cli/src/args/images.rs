@@ -145,7 +145,7 @@ pub(crate) struct AdoptArgs {
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct RegistryArgs {
     /// User of the registry
     #[arg(long, value_name = "NAME", requires = "password_file")]

@@ -115,10 +115,12 @@ fn above_our_leaf(layout: Layout) -> Layout {
     }
 }
 
-/// On v2 a group with children must hold no processes, so the worker moves itself into a leaf first.
+/// On v2 a group with children must hold no processes, so the worker moves itself into a leaf first. The root of the
+/// hierarchy alone is exempt; the root that a cgroup namespace shows is not that one, and has a type
+/// (Documentation/admin-guide/cgroup-v2.rst, "cgroup.type").
 fn make_v2(own: &Path, name: &str) -> io::Result<()> {
     let root = Path::new("/sys/fs/cgroup");
-    if own != root {
+    if own != root || own.join("cgroup.type").exists() {
         let leaf = own.join(leaf_name());
         match std::fs::create_dir(&leaf) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
