@@ -118,7 +118,10 @@ mod tests {
         service.store().revoke_token(&worker.id, now_ms()).await.unwrap();
         let admin = service.first_token().unwrap().to_owned();
         drop(service);
-        assert!(start(&data, &file).await.unwrap_err().contains("taken back"), "a restart must not bring it back");
+        assert!(
+            start(&data, &file).await.unwrap_err().contains("taken back"),
+            "a restart must not bring it back"
+        );
         std::fs::write(&file, admin).unwrap();
         assert!(start(&data, &file).await.unwrap_err().contains("something else"));
     }
