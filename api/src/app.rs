@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, WorkerRegistration};
 use proto::id::{JudgementId, SubmissionId, WorkerId};
 use proto::limits::Limits;
+use proto::skew::{self, Skew};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -54,14 +55,45 @@ pub(crate) struct App {
     pub(crate) shutdown: CancellationToken,
 }
 
+/// Why a worker is not registered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RegisterError {
+    /// Its release is too far from ours.
+    #[error("worker {name} runs release {version}, this service {}: {skew}", env!("CARGO_PKG_VERSION"))]
+    Skew {
+        /// Its name.
+        name: String,
+        /// Its release.
+        version: String,
+        /// The protocols.
+        skew: Skew,
+    },
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl App {
     /// A worker tells who it is.
-    pub(crate) async fn register(&self, registration: &WorkerRegistration) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// `Skew` when the two releases do not understand each other.
+    pub(crate) async fn register(&self, registration: &WorkerRegistration) -> Result<(), RegisterError> {
+        if let Err(skew) = skew::understood(registration.protocol) {
+            let (name, version) = (registration.name.clone(), registration.version.clone());
+            let refused = RegisterError::Skew { name, version, skew };
+            tracing::warn!(worker.id = %registration.id, why = %refused, "a worker was refused");
+            return Err(refused);
+        }
         self.store.register_worker(registration, now_ms()).await?;
         tracing::info!(
             worker.id = %registration.id, worker.name = %registration.name, slots = registration.slots,
-            languages = registration.languages.iter().filter(|l| l.usable).count(), "a worker registered"
+            languages = registration.languages.iter().filter(|l| l.usable).count(), class = registration.class(),
+            protocol = registration.protocol, speed = registration.speed, "a worker registered"
         );
+        if let Some(why) = &registration.unfit {
+            tracing::warn!(worker.id = %registration.id, worker.name = %registration.name, why, "a worker is unfit");
+        }
         self.wake.notify_one();
         Ok(())
     }
@@ -72,7 +104,22 @@ impl App {
         worker: WorkerId,
         beat: &Heartbeat,
     ) -> Result<HeartbeatReply, StoreError> {
-        self.store.heartbeat(worker, beat, now_ms()).await
+        let (reply, before) = self.store.heartbeat(worker, beat, now_ms()).await?;
+        if let Some(before) = before {
+            self.metrics.counted(before.counted.as_ref(), beat.counted.as_ref());
+            let name = before.registration.name.as_str();
+            match (&before.unfit, &beat.unfit) {
+                (None, Some(why)) => {
+                    tracing::warn!(worker.id = %worker, worker.name = name, why, "a worker is unfit");
+                }
+                (Some(_), None) => {
+                    tracing::info!(worker.id = %worker, worker.name = name, "a worker is fit again");
+                    self.wake.notify_one();
+                }
+                _ => {}
+            }
+        }
+        Ok(reply)
     }
 
     /// A worker asks for the right to judge.

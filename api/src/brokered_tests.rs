@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::event::State;
-use proto::http::ClaimRequest;
-use proto::id::SubmissionId;
+use proto::http::{ClaimReply, ClaimRequest, Order, WorkerRegistration};
+use proto::id::{SubmissionId, WorkerId};
 use proto::job::Priority;
+use proto::skew::PROTOCOL;
 use proto::verdict::Verdict;
 use queue::contract::WorkerEnd;
 use queue::memory::Memory;
@@ -107,7 +108,7 @@ async fn a_killed_worker_loses_nothing(app: &Arc<App>, dying: WorkerEnd, rest: V
     }
     let attempts = all_judged(app, &ids).await;
     assert!((40..=44).contains(&attempts), "{attempts} attempts");
-    assert_eq!(app.store.published_count().await.unwrap(), 0);
+    assert_eq!(published(app).await, 0);
 }
 
 #[tokio::test]
@@ -116,14 +117,21 @@ async fn through_memory_a_killed_worker_loses_nothing_and_the_window_holds() {
     let service = Service::start_with(config(&folder), Some(queue.api())).await.unwrap();
     let running = run(service, folder);
     let waiting = submit(&running.app, 20).await;
-    until(async || running.app.store.published_count().await.unwrap() >= 8).await;
     tokio::time::sleep(Duration::from_millis(700)).await;
-    assert_eq!(running.app.store.published_count().await.unwrap(), 8, "no more than the window");
+    assert_eq!(published(&running.app).await, 0, "nobody can do it yet");
+    Local(running.app.clone()).register(&registration("idle", &["cpp"])).await.unwrap();
+    until(async || published(&running.app).await >= 8).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(published(&running.app).await, 8, "no more than the window");
     for id in waiting {
         running.app.store.cancel(id, now_ms()).await.unwrap();
     }
     let worker = |slots| queue.worker(slots, crate::CAPABILITY);
     a_killed_worker_loses_nothing(&running.app, worker(2), vec![worker(2), worker(2)]).await;
+}
+
+async fn published(app: &Arc<App>) -> i64 {
+    app.store.published_counts().await.unwrap().values().sum()
 }
 
 fn servers() -> Option<(String, String)> {
@@ -153,6 +161,7 @@ async fn through_rabbitmq_and_postgresql_a_late_broker_and_a_killed_worker_lose_
     config.broker = Broker::Amqp(url.clone());
     let running = run(Service::start(config).await.unwrap(), folder);
     let early = submit(&running.app, 3).await;
+    Local(running.app.clone()).register(&registration("early", &["cpp"])).await.unwrap();
     until(async || running.app.broker_state() == "unreachable").await;
     tokio::spawn(relay(socket.listen(64).unwrap(), target.to_owned()));
     let worker = |slots| queue::amqp::connect_worker(&url, slots, crate::CAPABILITY);
@@ -193,8 +202,9 @@ async fn the_sweeper_hands_out_again_what_a_silent_worker_held() {
     let running = run(service, folder);
     let ids = submit(&running.app, 1).await;
     let (mut jobs, _reports, _events) = queue.worker(1, crate::CAPABILITY);
-    let held = jobs.next().await.unwrap();
     let silent = registration("silent", &["cpp"]);
+    Local(running.app.clone()).register(&silent).await.unwrap();
+    let held = jobs.next().await.unwrap();
     let request = ClaimRequest { worker_id: silent.id, redelivered: false };
     Local(running.app.clone()).claim(held.message.judgement_id, &request).await.unwrap();
     // The delivery stays unsettled: only the lease tells that nobody works on it.
@@ -202,4 +212,85 @@ async fn the_sweeper_hands_out_again_what_a_silent_worker_held() {
     running.app.store.expire_leases_for_tests().await;
     crate::dispatch::sweep_once(&running.app, now_ms()).await.unwrap();
     assert_eq!(all_judged(&running.app, &ids).await, 2);
+}
+
+/// A worker of a class of its own.
+async fn classed(app: &Arc<App>, queue: &Memory, class: &str, languages: &[&str]) -> (WorkerEnd, WorkerId) {
+    let mut me = registration(class, languages);
+    me.class = Some(class.into());
+    Local(app.clone()).register(&me).await.unwrap();
+    (queue.worker(1, class), me.id)
+}
+
+#[tokio::test]
+async fn a_job_goes_to_workers_that_can_do_it_and_to_others_never() {
+    let (queue, folder) = (Memory::new(), tempfile::tempdir().unwrap());
+    let service = Service::start_with(config(&folder), Some(queue.api())).await.unwrap();
+    let running = run(service, folder);
+    let app = &running.app;
+    let ((mut jobs, ..), _) = classed(app, &queue, "snakes", &["python3"]).await;
+    let ids = submit(app, 2).await;
+    let waits = tokio::time::timeout(Duration::from_secs(1), jobs.next()).await;
+    assert!(waits.is_err(), "cpp is not for it: {waits:?}");
+    assert_eq!(published(app).await, 0);
+    // Whoever can do it comes later, and another one takes over from it.
+    let ((mut first, reports, events), id) = classed(app, &queue, "c", &["cpp", "python3"]).await;
+    let delivery = first.next().await.unwrap();
+    judge_one(&Local(app.clone()), &*reports, &*events, id, delivery).await;
+    let ((jobs, reports, events), other) = classed(app, &queue, "c2", &["cpp"]).await;
+    app.store.order_worker(id, Order::Cordon).await.unwrap();
+    let left = app.clone();
+    tokio::spawn(async move {
+        let mut jobs = jobs;
+        while let Ok(delivery) = jobs.next().await {
+            judge_one(&Local(left.clone()), &*reports, &*events, other, delivery).await;
+        }
+    });
+    // What lies in the queue of the cordoned one is taken back by the next look.
+    assert_eq!(all_judged(app, &ids).await, 2);
+    drop(first);
+}
+
+#[tokio::test]
+async fn workers_one_release_away_are_taken_and_others_refused_with_both_numbers() {
+    let (queue, folder) = (Memory::new(), tempfile::tempdir().unwrap());
+    let service = Service::start_with(config(&folder), Some(queue.api())).await.unwrap();
+    let running = run(service, folder);
+    let local = Local(running.app.clone());
+    for protocol in [PROTOCOL - 1, PROTOCOL, PROTOCOL + 1] {
+        local.register(&WorkerRegistration { protocol, ..registration("near", &["cpp"]) }).await.unwrap();
+    }
+    // As a release from before there were numbers writes it.
+    let sample = include_str!("../../proto/fixtures/worker.v1.json");
+    local.register(&serde_json::from_str(sample).unwrap()).await.unwrap();
+    let far =
+        WorkerRegistration { protocol: PROTOCOL + 2, version: "9.8.7".into(), ..registration("far", &[]) };
+    let told = local.register(&far).await.unwrap_err().to_string();
+    for part in
+        ["far", "9.8.7", env!("CARGO_PKG_VERSION"), &PROTOCOL.to_string(), &(PROTOCOL + 2).to_string()]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let names: Vec<_> = running.app.store.workers().await.unwrap();
+    assert!(names.iter().all(|w| w.registration.name != "far"));
+    // A report of such a worker goes to the dead letters and changes nothing.
+    let ids = submit(&running.app, 1).await;
+    let (mut jobs, reports, _events) = queue.worker(1, crate::CAPABILITY);
+    let me = registration("me", &["cpp"]);
+    local.register(&me).await.unwrap();
+    let delivery = jobs.next().await.unwrap();
+    let id = delivery.message.judgement_id;
+    let request = ClaimRequest { worker_id: me.id, redelivered: false };
+    let ClaimReply::Granted { attempt, fence, .. } = local.claim(id, &request).await.unwrap() else {
+        panic!()
+    };
+    let mut report = queue::contract::sample_report(&delivery.message);
+    (report.attempt, report.fence, report.schema) = (attempt, fence, PROTOCOL + 2);
+    reports.publish(&report).await.unwrap();
+    report.schema = PROTOCOL + 1;
+    reports.publish(&report).await.unwrap();
+    let row = crate::watch::wait(&running.app, ids[0], None, Duration::from_mins(1)).await.unwrap().unwrap();
+    assert_eq!(row.view.state, State::Done);
+    assert_eq!(queue.dead_reports().len(), 1);
+    delivery.ack().await.unwrap();
 }

@@ -1,7 +1,8 @@
 //! Moves waiting jobs to the broker, and finds what got lost on the way.
 //!
 //! The broker is a conveyor, not a store: only a bounded window of judgements is in it at a time, so that an
-//! urgent submission does not queue behind a thousand others there. A row is leased, published, confirmed by
+//! urgent submission does not queue behind a thousand others there. Each class of workers has a window of its own and
+//! gets what it can do; what no ready worker can do stays in the store. A row is leased, published, confirmed by
 //! the broker and then stamped; a crash in between publishes it twice, and the second claim is refused.
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use queue::{JobSink, QueueError, Route};
 
 use crate::app::App;
+use crate::routing::{self, Class};
 use crate::store::{LeasedJob, StoreError};
 use crate::time::now_ms;
 
@@ -18,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long a row stays with the dispatcher; longer than the broker may take to confirm.
 const LEASE_MS: i64 = 30_000;
 /// Publishes waiting for their confirm at the same time.
-const IN_FLIGHT: usize = 16;
+const IN_FLIGHT: i64 = 16;
 /// After the broker failed, doubled up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
@@ -61,37 +63,57 @@ enum PublishError {
     Queue(#[from] QueueError),
 }
 
-/// Publishes as much as the window has room for. Many slots widen it: each may have one job and one more
-/// waiting.
+/// Publishes as much as the windows have room for, to the class with the most room first.
 async fn publish_some(app: &App, sink: &dyn JobSink, window: u32) -> Result<(), PublishError> {
     loop {
-        let slots = app.store.slots_alive(now_ms()).await?;
-        let room = i64::from(window).max(2 * slots) - app.store.published_count().await?;
-        if room <= 0 {
+        let now = now_ms();
+        let classes = routing::classes(&app.store.workers().await?, now);
+        let published = app.store.published_counts().await?;
+        let room = |class: &Class| {
+            // Many slots widen the window: each may have one job and one more waiting.
+            i64::from(window).max(2 * class.slots) - published.get(&class.route).copied().unwrap_or(0)
+        };
+        let mut open: Vec<(i64, &Class)> =
+            classes.iter().map(|c| (room(c), c)).filter(|(n, _)| *n > 0).collect();
+        open.sort_by_key(|(room, _)| std::cmp::Reverse(*room));
+        let mut any = false;
+        for (room, class) in open {
+            any |= publish_to(app, sink, class, room.min(IN_FLIGHT) as u32).await?;
+        }
+        if !any {
             return Ok(());
         }
-        let count = (room as u32).min(IN_FLIGHT as u32);
-        let rows = app.store.lease_jobs(None, count, LEASE_MS, now_ms()).await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let mut publishing = Vec::with_capacity(rows.len());
-        for row in &rows {
-            publishing.push(publish_one(app, sink, row));
-        }
-        let results = futures::future::join_all(publishing).await;
-        app.broker_reached(results.iter().all(|r| !matches!(r, Err(PublishError::Queue(_)))));
-        results.into_iter().collect::<Result<(), _>>()?;
     }
 }
 
-async fn publish_one(app: &App, sink: &dyn JobSink, row: &LeasedJob) -> Result<(), PublishError> {
+/// Publishes up to `count` jobs to one class; whether there was one.
+async fn publish_to(app: &App, sink: &dyn JobSink, class: &Class, count: u32) -> Result<bool, PublishError> {
+    let rows = app.store.lease_jobs(Some(class), count, LEASE_MS, now_ms()).await?;
+    if rows.is_empty() {
+        return Ok(false);
+    }
+    let mut publishing = Vec::with_capacity(rows.len());
+    for row in &rows {
+        publishing.push(publish_one(app, sink, row, &class.route));
+    }
+    let results = futures::future::join_all(publishing).await;
+    app.broker_reached(results.iter().all(|r| !matches!(r, Err(PublishError::Queue(_)))));
+    results.into_iter().collect::<Result<(), _>>()?;
+    Ok(true)
+}
+
+async fn publish_one(
+    app: &App,
+    sink: &dyn JobSink,
+    row: &LeasedJob,
+    class: &str,
+) -> Result<(), PublishError> {
     let Some(job) = app.store.job(row.judgement).await? else {
         return Ok(app.store.drop_job(row.judgement, &row.lease).await?);
     };
-    let route = Route { priority: job.priority, capability: row.capability.clone() };
+    let route = Route { priority: job.priority, capability: class.to_owned() };
     match sink.publish(&route, &job).await {
-        Ok(()) => Ok(app.store.mark_published(row.judgement, &row.lease, now_ms()).await?),
+        Ok(()) => Ok(app.store.mark_published(row.judgement, &row.lease, class, now_ms()).await?),
         Err(QueueError::Malformed { cause, .. }) => {
             let cause = format!("the job could not be sent: {cause}");
             if let Some(id) = app.store.abandon(row.judgement, &cause, now_ms()).await? {
@@ -136,8 +158,13 @@ pub(crate) async fn sweep_once(app: &App, now: i64) -> Result<(), StoreError> {
     }
     app.metrics.attempts_lost(lost.len());
     app.touched(&lost);
-    if app.brokered && has_free_slot(app, now).await? {
-        let hopeless = app.store.unpublish_unclaimed(now - UNCLAIMED_MS, DELIVERIES_MAX).await?;
+    if app.brokered {
+        let classes = routing::classes(&app.store.workers().await?, now);
+        if app.store.unpublish_unserved(&classes).await? > 0 {
+            app.wake.notify_one();
+        }
+        let free = free_classes(app, &classes).await?;
+        let hopeless = app.store.unpublish_unclaimed(&free, now - UNCLAIMED_MS, DELIVERIES_MAX).await?;
         for judgement in hopeless {
             let cause = format!("the broker took the job {DELIVERIES_MAX} times and no worker claimed it");
             if let Some(id) = app.store.abandon(judgement, &cause, now).await? {
@@ -150,9 +177,14 @@ pub(crate) async fn sweep_once(app: &App, now: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether a living worker has nothing to do, so that an unclaimed job is a lost one and not a waiting one.
-async fn has_free_slot(app: &App, now: i64) -> Result<bool, StoreError> {
-    let slots = app.store.slots_alive(now).await?;
-    let running: i64 = app.store.queue_counts().await?.iter().map(|c| c.running).sum();
-    Ok(slots > running)
+/// The classes with a worker that has nothing to do, so that a job nobody claimed is a lost one and not a waiting one.
+async fn free_classes<'a>(app: &App, classes: &'a [Class]) -> Result<Vec<&'a str>, StoreError> {
+    let running = app.store.running_by_worker().await?;
+    let mut busy = std::collections::BTreeMap::<String, i64>::new();
+    for worker in app.store.workers().await? {
+        let own = running.get(&worker.registration.id).copied().unwrap_or(0);
+        *busy.entry(worker.registration.class().to_owned()).or_default() += own;
+    }
+    let free = classes.iter().filter(|c| c.slots > busy.get(&c.route).copied().unwrap_or(0));
+    Ok(free.map(|c| c.route.as_str()).collect())
 }

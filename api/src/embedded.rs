@@ -15,13 +15,14 @@ use proto::id::{Digest, JudgementId, WorkerId};
 use proto::job::Job;
 use proto::report::ReportMessage;
 use queue::{
-    Coordinator, Delivery, EventSink, EventSource, JobSink, JobSource, QueueError, ReportSink, ReportSource,
-    Route, Settle,
+    Coordinator, Delivery, EventSink, EventSource, JobSink, JobSource, Paused, QueueError, ReportSink,
+    ReportSource, Route, Settle,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::app::App;
+use crate::app::{App, RegisterError};
+use crate::routing;
 use crate::store::{LeasedJob, Store, StoreError};
 use crate::time::now_ms;
 
@@ -29,6 +30,8 @@ use crate::time::now_ms;
 const LEASE_MS: i64 = 30_000;
 /// How often the table is looked at when no bell rings: a lease may have run out.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The same while jobs wait that nobody here may have now.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// Reports on their way to the store; a worker waits when there are more.
 const REPORTS_WAITING: usize = 64;
 /// Events on their way to watchers; more are dropped, they are hints.
@@ -63,12 +66,13 @@ impl Embedded {
         (embedded, Box::new(Reports { from: reports_out, again }), Box::new(Events { from: events_out }))
     }
 
-    /// Jobs for a worker with this many slots.
-    pub(crate) fn jobs(&self, slots: usize, capability: &str) -> Box<dyn JobSource> {
+    /// Jobs for a worker of this architecture with this many slots: what the ready workers can do.
+    pub(crate) fn jobs(&self, slots: usize, arch: &str) -> Box<dyn JobSource> {
         Box::new(Jobs {
             queue: self.clone(),
-            capability: capability.to_owned(),
+            arch: arch.to_owned(),
             slots: Arc::new(Semaphore::new(slots.max(1))),
+            paused: Paused::new(),
             fetch: None,
         })
     }
@@ -76,8 +80,9 @@ impl Embedded {
 
 struct Jobs {
     queue: Embedded,
-    capability: String,
+    arch: String,
     slots: Arc<Semaphore>,
+    paused: Paused,
     /// The task that waits for a job. It outlives a cancelled `next`, so that no leased job is lost with it.
     fetch: Option<JoinHandle<Result<Delivery<Job>, QueueError>>>,
 }
@@ -94,7 +99,8 @@ impl Drop for Jobs {
 impl JobSource for Jobs {
     async fn next(&mut self) -> Result<Delivery<Job>, QueueError> {
         let fetch = self.fetch.get_or_insert_with(|| {
-            tokio::spawn(fetch(self.queue.clone(), self.capability.clone(), self.slots.clone()))
+            let (queue, arch) = (self.queue.clone(), self.arch.clone());
+            tokio::spawn(fetch(queue, arch, self.slots.clone(), self.paused.clone()))
         });
         let result = fetch.await;
         self.fetch = None;
@@ -103,17 +109,33 @@ impl JobSource for Jobs {
             Err(_) => Err(QueueError::Closed),
         }
     }
+
+    fn pause(&mut self, paused: bool) {
+        self.paused.set(paused);
+    }
+}
+
+/// One row that a ready worker of this architecture can do.
+async fn lease(store: &Store, arch: &str) -> Result<Option<LeasedJob>, StoreError> {
+    let now = now_ms();
+    for class in routing::classes(&store.workers().await?, now).iter().filter(|c| c.arch == arch) {
+        if let Some(leased) = store.lease_jobs(Some(class), 1, LEASE_MS, now).await?.pop() {
+            return Ok(Some(leased));
+        }
+    }
+    Ok(None)
 }
 
 async fn fetch(
     queue: Embedded,
-    capability: String,
+    arch: String,
     slots: Arc<Semaphore>,
+    paused: Paused,
 ) -> Result<Delivery<Job>, QueueError> {
     let Ok(mut permit) = slots.acquire_owned().await else { return Err(QueueError::Closed) };
     loop {
-        let leased = queue.store.lease_jobs(Some(&capability), 1, LEASE_MS, now_ms()).await;
-        let Some(leased) = leased.map_err(|e| unavailable(&e))?.into_iter().next() else {
+        paused.off().await;
+        let Some(leased) = lease(&queue.store, &arch).await.map_err(|e| unavailable(&e))? else {
             let _ = tokio::time::timeout(pause(&queue.store).await, queue.wake.notified()).await;
             continue;
         };
@@ -128,10 +150,14 @@ async fn fetch(
     }
 }
 
-/// How long to wait for the bell: until the next row becomes visible, at most [`LOOK_EVERY`].
+/// How long to wait for the bell: until the next row becomes visible, at most [`LOOK_EVERY`]. One that is visible
+/// already is nothing for us now: its tenant has as many in hand as it may, or no ready worker can do it.
 async fn pause(store: &Store) -> Duration {
     match store.next_visible_ms().await {
-        Ok(Some(at)) => Duration::from_millis((at - now_ms()).max(1) as u64).min(LOOK_EVERY),
+        Ok(Some(at)) => match u64::try_from(at - now_ms()) {
+            Ok(ms) if ms > 0 => Duration::from_millis(ms).min(LOOK_EVERY),
+            Ok(_) | Err(_) => LOOK_AGAIN,
+        },
         Ok(None) | Err(_) => LOOK_EVERY,
     }
 }
@@ -297,7 +323,12 @@ pub(crate) struct Local(pub(crate) Arc<App>);
 #[async_trait]
 impl Coordinator for Local {
     async fn register(&self, registration: &WorkerRegistration) -> Result<(), QueueError> {
-        self.0.register(registration).await.map_err(|e| unavailable(&e))
+        self.0.register(registration).await.map_err(|e| match e {
+            RegisterError::Store(e) => unavailable(&e),
+            e @ RegisterError::Skew { .. } => {
+                QueueError::Refused { what: "the service".into(), cause: e.to_string() }
+            }
+        })
     }
 
     async fn heartbeat(&self, worker: WorkerId, beat: &Heartbeat) -> Result<HeartbeatReply, QueueError> {
@@ -348,6 +379,9 @@ mod tests {
             ApiLink { jobs: Arc::new(self.queue.clone()), reports, events }
         }
         async fn worker(&self, slots: usize) -> WorkerEnd {
+            let mut me = crate::testing::registration("contract", &["cpp"]);
+            me.arch = contract::CAPABILITY.into();
+            self.queue.store.register_worker(&me, now_ms()).await.unwrap();
             let reports: Arc<dyn ReportSink> = Arc::new(self.queue.clone());
             let events: Arc<dyn EventSink> = Arc::new(self.queue.clone());
             (self.queue.jobs(slots, contract::CAPABILITY), reports, events)

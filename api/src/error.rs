@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use crate::app::RegisterError;
 use crate::store::StoreError;
 
 macro_rules! codes {
@@ -54,6 +55,8 @@ codes! {
     NotFound = "not_found", NOT_FOUND;
     /// The path exists, the method does not.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED;
+    /// A worker of a release that is too far from this one.
+    VersionSkew = "version_skew", CONFLICT;
     /// It is in a state that does not allow this.
     Conflict = "conflict", CONFLICT;
     /// One file, or all together, are over the source caps.
@@ -128,6 +131,15 @@ impl ApiError {
     /// There is no such thing.
     pub(crate) fn missing(what: &str) -> Self {
         Self::new(Code::NotFound, format!("there is no {what}"))
+    }
+}
+
+impl From<RegisterError> for ApiError {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Store(error) => error.into(),
+            RegisterError::Skew { .. } => Self::new(Code::VersionSkew, error.to_string()),
+        }
     }
 }
 

@@ -166,7 +166,7 @@ mod tests {
 
     fn message(submission: SubmissionId, fence: Fence, total: Option<u32>) -> EventMessage {
         EventMessage {
-            schema: 1,
+            schema: proto::skew::PROTOCOL,
             judgement_id: JudgementId::new(),
             submission_id: submission,
             attempt: fence as u32,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::report::ReportMessage;
+use proto::skew;
 use queue::{EventSource, QueueError, ReportSource};
 
 use crate::app::App;
@@ -64,6 +65,13 @@ pub(crate) async fn reports(app: Arc<App>, mut source: Box<dyn ReportSource>) {
                 }
             },
         };
+        if let Err(skew) = skew::understood(delivery.message.schema) {
+            let reason = format!("a report of worker {}: {skew}", delivery.message.worker_id);
+            if let Err(e) = delivery.reject(&reason).await {
+                tracing::warn!(error = %e, "a report could not be rejected; it will come again");
+            }
+            continue;
+        }
         let settled = match take(&app, &delivery.message).await {
             Ok(()) => delivery.ack().await,
             Err(e) => {

@@ -26,9 +26,11 @@ mod events;
 mod first_tokens;
 mod ingest;
 mod metrics;
+mod overhead;
 mod package;
 mod redact;
 mod routes;
+mod routing;
 mod service;
 mod store;
 #[cfg(test)]
@@ -45,5 +47,5 @@ pub use service::{InstallError, Service, StartError};
 pub use store::{Entry, Scope, Store, StoreError};
 pub use webhooks::target::Allowed;
 
-/// What a worker has to be able to do; the machine architecture of this service until languages name theirs.
+/// The machine architecture that jobs are for: this service's own.
 pub(crate) const CAPABILITY: &str = std::env::consts::ARCH;

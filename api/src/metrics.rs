@@ -9,9 +9,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-use proto::http::ClaimReply;
+use proto::http::{ClaimReply, WorkerCounts};
 use proto::report::Judgement;
 
+use crate::overhead::Overhead;
 use crate::store::{QueueCount, WorkerRow};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -44,6 +45,8 @@ one_label! {
     Source { source }
     Condition { state }
     Build { version }
+    Worker { worker }
+    Event { event }
 }
 
 /// What the store knows at the moment.
@@ -51,6 +54,8 @@ one_label! {
 pub(crate) struct Seen {
     pub(crate) queue: Vec<QueueCount>,
     pub(crate) workers: Vec<WorkerRow>,
+    /// Waiting judgements that no worker can do.
+    pub(crate) lacking: i64,
     pub(crate) held: i64,
     pub(crate) deliveries_waiting: i64,
     pub(crate) broker_up: bool,
@@ -79,7 +84,14 @@ pub(crate) struct Metrics {
     running: Family<Class, Gauge>,
     oldest: Family<Class, Gauge<f64, AtomicU64>>,
     held: Gauge,
+    lacking: Gauge,
     deliveries_waiting: Gauge,
+    speed: Family<Worker, Gauge<f64, AtomicU64>>,
+    boxes: Family<Condition, Gauge>,
+    box_events: Family<Event, Counter>,
+    runs: Family<Source, Counter>,
+    packages: Family<Source, Counter>,
+    run_overhead: Overhead,
     workers: Family<Condition, Gauge>,
     slots: Family<Condition, Gauge>,
     broker_up: Gauge,
@@ -109,6 +121,13 @@ impl Metrics {
             running: Family::default(),
             oldest: Family::default(),
             held: Gauge::default(),
+            lacking: Gauge::default(),
+            speed: Family::default(),
+            boxes: Family::default(),
+            box_events: Family::default(),
+            runs: Family::default(),
+            packages: Family::default(),
+            run_overhead: Overhead::default(),
             deliveries_waiting: Gauge::default(),
             workers: Family::default(),
             slots: Family::default(),
@@ -133,6 +152,17 @@ impl Metrics {
         r.register("queue_running", "Running judgements by class", m.running.clone());
         r.register("queue_oldest_seconds", "Age of the oldest waiting judgement by class", m.oldest.clone());
         r.register("queue_held", "Held submissions", m.held.clone());
+        r.register("queue_lacking", "Waiting judgements that no worker can do", m.lacking.clone());
+        r.register("worker_speed", "Speed of a core beside the reference", m.speed.clone());
+        r.register("boxes", "Boxes of living workers by state", m.boxes.clone());
+        r.register("box_events", "Boxes made, destroyed and quarantined", m.box_events.clone());
+        r.register("runs", "Runs of workers, compilers and checkers too, by source", m.runs.clone());
+        r.register("packages", "Problem packages that workers needed, by source", m.packages.clone());
+        r.register(
+            "run_overhead_seconds",
+            "Time of a run beside the program: making its box and taking it down",
+            m.run_overhead.clone(),
+        );
         r.register("run_cpu_seconds", "CPU time of a test case", m.run_cpu.clone());
         r.register("run_wall_seconds", "Wall-clock time of a test case", m.run_wall.clone());
         r.register(
@@ -203,6 +233,47 @@ impl Metrics {
         self.lost.inc_by(count as u64);
     }
 
+    /// Adds what a worker counted since its heartbeat before.
+    pub(crate) fn counted(&self, before: Option<&WorkerCounts>, now: Option<&WorkerCounts>) {
+        let Some(now) = now else { return };
+        let none = WorkerCounts::default();
+        let before = before.unwrap_or(&none);
+        for (event, before, now) in [
+            ("made", before.boxes_made, now.boxes_made),
+            ("destroyed", before.boxes_destroyed, now.boxes_destroyed),
+            ("quarantined", before.boxes_quarantined, now.boxes_quarantined),
+        ] {
+            self.box_events.get_or_create(&event.into()).inc_by(now.saturating_sub(before));
+        }
+        let source = |to: &Family<Source, Counter>, word: &str, before: u64, now: u64| {
+            to.get_or_create(&word.into()).inc_by(now.saturating_sub(before));
+        };
+        source(&self.runs, "cache", before.runs_recalled, now.runs_recalled);
+        source(&self.runs, "run", before.runs_made, now.runs_made);
+        source(&self.packages, "cache", before.packages_found, now.packages_found);
+        source(&self.packages, "fetched", before.packages_fetched, now.packages_fetched);
+        self.run_overhead.add(before, now);
+    }
+
+    /// Sets what living workers last told.
+    fn of_workers(&self, seen: &Seen) {
+        let (mut ready, mut taken) = (0, 0);
+        // Workers come and go, and so do their names.
+        self.speed.clear();
+        for worker in seen.workers.iter().filter(|w| w.alive(seen.now)) {
+            if let Some(speed) = worker.registration.speed {
+                self.speed.get_or_create(&worker.registration.name.as_str().into()).set(speed);
+            }
+            if let Some(counted) = &worker.counted {
+                ready += counted.boxes_ready as i64;
+                taken += counted.boxes_taken as i64;
+            }
+        }
+        for (state, count) in [("ready", ready), ("taken", taken)] {
+            self.boxes.get_or_create(&state.into()).set(count);
+        }
+    }
+
     /// Writes everything; gauges are what the store knows.
     pub(crate) fn text(&self, seen: &Seen) -> String {
         let mut busy = 0;
@@ -214,24 +285,18 @@ impl Metrics {
             self.oldest.get_or_create(&class).set(age);
             busy += count.running;
         }
-        let (mut ready, mut draining, mut lost, mut slots) = (0, 0, 0, 0);
-        for worker in &seen.workers {
-            match (worker.alive(seen.now), worker.draining) {
-                (false, _) => lost += 1,
-                (true, true) => draining += 1,
-                (true, false) => {
-                    ready += 1;
-                    slots += i64::from(worker.registration.slots);
-                }
-            }
+        for state in WorkerRow::STATES {
+            let count = seen.workers.iter().filter(|w| w.state(seen.now) == state).count();
+            self.workers.get_or_create(&state.into()).set(count as i64);
         }
-        for (state, count) in [("ready", ready), ("draining", draining), ("lost", lost)] {
-            self.workers.get_or_create(&state.into()).set(count);
-        }
+        let ready = seen.workers.iter().filter(|w| w.ready(seen.now));
+        let slots: i64 = ready.map(|w| i64::from(w.registration.slots)).sum();
+        self.of_workers(seen);
         for (state, count) in [("busy", busy), ("free", (slots - busy).max(0))] {
             self.slots.get_or_create(&state.into()).set(count);
         }
         self.held.set(seen.held);
+        self.lacking.set(seen.lacking);
         self.deliveries_waiting.set(seen.deliveries_waiting);
         self.broker_up.set(i64::from(seen.broker_up));
         let mut text = String::new();

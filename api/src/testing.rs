@@ -82,6 +82,10 @@ pub(crate) fn registration(name: &str, languages: &[&str]) -> WorkerRegistration
         accounting: Accounting::Exact,
         arch: std::env::consts::ARCH.into(),
         languages: languages.iter().map(|id| language(id, true)).collect(),
+        protocol: proto::skew::PROTOCOL,
+        class: None,
+        speed: None,
+        unfit: None,
     }
 }
 
@@ -92,6 +96,7 @@ pub(crate) fn new_row(priority: Priority) -> NewRow {
         language: "cpp".into(),
         priority,
         capability: crate::CAPABILITY.into(),
+        exact: false,
         external_id: None,
         participant: None,
         labels: vec![],
@@ -273,11 +278,19 @@ pub(crate) async fn judge_one(
     for (seq, event) in (0..).zip(parts) {
         let (judgement_id, submission_id) = (job.judgement_id, job.submission_id);
         events
-            .publish(&EventMessage { schema: 1, judgement_id, submission_id, attempt, fence, seq, event })
+            .publish(&EventMessage {
+                schema: proto::skew::PROTOCOL,
+                judgement_id,
+                submission_id,
+                attempt,
+                fence,
+                seq,
+                event,
+            })
             .await;
     }
     let report = ReportMessage {
-        schema: 1,
+        schema: proto::skew::PROTOCOL,
         judgement_id: job.judgement_id,
         submission_id: job.submission_id,
         attempt,

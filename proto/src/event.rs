@@ -75,7 +75,7 @@ pub enum EventKind {
 /// Queue message: one event (`application/vnd.tribunal.event.v1+json`), keyed (judgement, attempt, seq).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventMessage {
-    /// Wire version, 1.
+    /// Protocol of whoever made it ([`crate::skew`]).
     pub schema: u32,
     /// The judgement it is about.
     pub judgement_id: JudgementId,

@@ -87,6 +87,10 @@ pub struct NewSubmission {
     /// Free labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
+    /// How exact the figures have to be: `exact` waits for a worker with control groups; `sampled`, the default, is
+    /// content with any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounting: Option<Accounting>,
     /// Run every case even after a failure.
     #[serde(default)]
     pub all: bool,
@@ -153,12 +157,17 @@ pub struct SubmissionView {
 }
 
 /// Where a waiting submission stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct QueuePlace {
     /// How many are handed out before it, those being judged among them; 10,000 are counted at most.
     pub ahead: u64,
     /// How long until it is done, at the pace of the last judgements; null when nothing tells.
     pub estimate_ms: Option<u64>,
+    /// What no worker has now, so that nobody can judge it: `worker` (none is alive), `architecture:NAME`,
+    /// `language:ID`, `accounting:exact`, `fit_worker` (those that could are unfit for timed work) or
+    /// `uncordoned_worker` (they are cordoned or drained). Null while somebody can.
+    #[serde(default)]
+    pub waiting_for: Option<String>,
 }
 
 /// A judgement in the history of its submission.
@@ -245,6 +254,38 @@ pub struct WorkerRegistration {
     pub arch: String,
     /// What it can judge.
     pub languages: Vec<LanguageInfo>,
+    /// The protocol it speaks ([`crate::skew`]).
+    #[serde(default = "crate::skew::unnamed")]
+    pub protocol: u32,
+    /// The queues it takes jobs from: one name for all workers that can do the same. Without it, those of its
+    /// architecture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// How fast a core of it is beside the reference: 2 is twice as fast. Told, never used on a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<f64>,
+    /// Why it may not be trusted with timed work now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfit: Option<String>,
+}
+
+impl WorkerRegistration {
+    /// The queues it takes jobs from.
+    pub fn class(&self) -> &str {
+        self.class.as_deref().unwrap_or(&self.arch)
+    }
+
+    /// The name of the queues for whoever can do just this: architecture, accounting, and what stands for the set of
+    /// languages. Few workers differ, so these are few.
+    pub fn class_of(arch: &str, accounting: Accounting, languages: &[LanguageInfo]) -> String {
+        let mut ids: Vec<&str> = languages.iter().filter(|l| l.usable).map(|l| l.id.as_str()).collect();
+        ids.sort_unstable();
+        let accounting = match accounting {
+            Accounting::Exact => "exact",
+            Accounting::Sampled => "sampled",
+        };
+        format!("{arch}.{accounting}.{}", Digest::of(ids.join("\n").as_bytes()).short())
+    }
 }
 
 /// `POST /internal/v1/workers/{id}/heartbeat`, every 5 s; also renews the leases of the running claims.
@@ -255,7 +296,45 @@ pub struct Heartbeat {
     /// Takes no more jobs.
     #[serde(default)]
     pub draining: bool,
+    /// Why it may not be trusted with timed work now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfit: Option<String>,
+    /// What it counted since it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<WorkerCounts>,
 }
+
+/// What a worker counted since it started; every figure but the first two only grows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct WorkerCounts {
+    /// Boxes that wait for a program.
+    pub boxes_ready: u64,
+    /// Boxes with a program.
+    pub boxes_taken: u64,
+    /// Boxes made.
+    pub boxes_made: u64,
+    /// Boxes destroyed.
+    pub boxes_destroyed: u64,
+    /// Boxes that could not be killed and are never used again.
+    pub boxes_quarantined: u64,
+    /// Runs that were recalled and not made.
+    pub runs_recalled: u64,
+    /// Runs that were made.
+    pub runs_made: u64,
+    /// Problem packages that were there.
+    pub packages_found: u64,
+    /// Problem packages that were fetched.
+    pub packages_fetched: u64,
+    /// Time of runs beside the program's own, by upper bound: one more figure than there are [`OVERHEAD_US`], for what
+    /// is above the last.
+    pub overhead: Vec<u64>,
+    /// The same, summed up in microseconds.
+    pub overhead_us: u64,
+}
+
+/// Upper bounds of [`WorkerCounts::overhead`] in microseconds.
+pub const OVERHEAD_US: [u64; 8] = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 64_000, 256_000];
 
 /// One claim a worker is working on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -273,6 +352,36 @@ pub struct HeartbeatReply {
     pub known: bool,
     /// Claims to stop: cancelled, or granted to somebody else.
     pub stop: Vec<JudgementId>,
+    /// What the operator wants of it.
+    #[serde(default)]
+    pub order: Order,
+}
+
+/// What an operator wants of a worker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Take jobs.
+    #[default]
+    Work,
+    /// Take no new jobs and stay.
+    Cordon,
+    /// Take no new jobs, finish those in hand, and end.
+    Drain,
+}
+
+impl Order {
+    /// Every order.
+    pub const ALL: [Order; 3] = [Order::Work, Order::Cordon, Order::Drain];
+
+    /// Its name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Order::Work => "work",
+            Order::Cordon => "cordon",
+            Order::Drain => "drain",
+        }
+    }
 }
 
 /// `POST /internal/v1/judgements/{id}/claim`.

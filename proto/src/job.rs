@@ -105,7 +105,7 @@ pub enum Target {
 /// One job: everything a worker needs, but for blobs it fetches by digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
-    /// Wire version, 1.
+    /// Protocol of whoever made it ([`crate::skew`]).
     pub schema: u32,
     /// What is to be decided.
     pub judgement_id: JudgementId,
@@ -129,6 +129,9 @@ pub struct Job {
     /// Its class.
     #[serde(default)]
     pub priority: Priority,
+    /// W3C trace context of the request that sent the submission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// Serde adapter: bytes as a base64 string (RFC 4648 section 4).

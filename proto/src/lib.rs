@@ -16,5 +16,6 @@ pub mod job;
 pub mod language;
 pub mod limits;
 pub mod report;
+pub mod skew;
 pub mod units;
 pub mod verdict;

@@ -376,7 +376,7 @@ impl Judgement {
 /// (judgement, attempt); only the current fence is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReportMessage {
-    /// Wire version, 1.
+    /// Protocol of whoever made it ([`crate::skew`]).
     pub schema: u32,
     /// The judgement reported on.
     pub judgement_id: JudgementId,

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use proto::event::EventMessage;
-use proto::http::{ClaimReply, ClaimRequest, Heartbeat};
+use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, WorkerRegistration};
 use proto::job::Job;
 use proto::report::ReportMessage;
 use serde::{Serialize, de::DeserializeOwned};
@@ -56,11 +56,13 @@ fn every_committed_sample_keeps_parsing_and_means_the_same() {
             "claim_request" => again::<ClaimRequest>(&name, &sample),
             "claim_reply" => again::<ClaimReply>(&name, &sample),
             "heartbeat" => again::<Heartbeat>(&name, &sample),
+            "heartbeat_reply" => again::<HeartbeatReply>(&name, &sample),
+            "worker" => again::<WorkerRegistration>(&name, &sample),
             other => panic!("{name}: no message is called `{other}`"),
         }
         count += 1;
     }
-    assert!(count >= 13, "{count} samples");
+    assert!(count >= 20, "{count} samples");
 }
 
 #[test]

@@ -105,6 +105,38 @@ async fn a_compile_log_with_escapes_reaches_no_terminal_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn batches_holds_and_revisions_are_handled_from_the_command_line() {
+    let desk = Desk::new().await;
+    let source = fs::read_to_string(example("accepted/plain.py")).unwrap();
+    let one = json!({ "problem": "aplusb", "language": "python3", "files": [{ "name": "a.py", "content": source }] });
+    assert!(
+        printed(&desk.as_admin(&["holds", "set", "problem", "aplusb", "--reason", "a look"]))
+            .contains("is held")
+    );
+    let file = desk.file("batch.ndjson", &format!("{one}\n\n{one}\n"));
+    let sent = json(&desk.call(&["submit", "--batch", &file, "--json"]));
+    let ids: Vec<String> =
+        sent.as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids.len(), 2, "{sent}");
+    assert_eq!(sent[0]["state"], "held");
+    assert!(printed(&desk.as_admin(&["holds", "list"])).contains("a look"));
+    assert!(printed(&desk.as_admin(&["holds", "release", "problem", "aplusb"])).contains("released"));
+    for id in &ids {
+        assert_eq!(json(&desk.call(&["status", id, "--watch", "--json"]))["verdict"], "AC");
+    }
+    let broken = desk.file("broken.ndjson", &format!("{one}\n{{\n"));
+    let refused = desk.call(&["submit", "--batch", &broken]);
+    assert!(refused.status.code() == Some(2) && said(&refused).contains("line 2"), "{}", said(&refused));
+
+    let problem = json(&desk.call(&["problems", "list", "--json"]));
+    let problem = problem.as_array().unwrap().iter().find(|p| p["name"] == "aplusb").unwrap();
+    let digest = problem["digest"].as_str().unwrap();
+    assert!(printed(&desk.call(&["problems", "activate", "aplusb", digest])).contains(digest));
+    let other = format!("sha256:{}", "0".repeat(64));
+    assert_eq!(desk.call(&["problems", "activate", "aplusb", &other]).status.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn operators_make_tokens_see_workers_and_judge_again_from_the_command_line() {
     let desk = Desk::new().await;
     let problems = json(&desk.call(&["problems", "list", "--json"]));
@@ -112,6 +144,17 @@ async fn operators_make_tokens_see_workers_and_judge_again_from_the_command_line
     let workers = json(&desk.call(&["workers", "--json"]));
     assert_eq!(workers[0]["alive"], true, "{workers}");
     assert!(printed(&desk.call(&["workers"])).contains("ready"));
+    let worker = workers[0]["id"].as_str().unwrap();
+    assert!(workers[0]["speed"].as_f64().is_some_and(|speed| speed > 0.0), "{workers}");
+    assert_eq!(desk.call(&["workers", "drain", worker]).status.code(), Some(2), "it needs a token");
+    assert!(printed(&desk.as_admin(&["workers", "drain", worker])).contains("draining"));
+    let sent = json(&desk.call(&["submit", &example("accepted/plain.py"), "-p", "aplusb", "--json"]));
+    let waiting = json(&desk.call(&["status", sent["id"].as_str().unwrap(), "--json"]));
+    assert_eq!(waiting["queue"]["waiting_for"], "uncordoned_worker", "{waiting}");
+    assert!(printed(&desk.call(&["status"])).contains("uncordoned_worker"));
+    assert!(printed(&desk.as_admin(&["workers", "uncordon", worker])).contains("ready"));
+    let done = desk.call(&["status", sent["id"].as_str().unwrap(), "--watch", "--json"]);
+    assert_eq!(json(&done)["verdict"], "AC");
 
     let out = desk.dir.path().join("course.token");
     let create =

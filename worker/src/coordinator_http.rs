@@ -149,7 +149,7 @@ impl Coordinator for HttpCoordinator {
                 let body = self.body(response, ANSWER_MAX).await?;
                 self.parse(&body)
             }
-            StatusCode::NOT_FOUND => Ok(HeartbeatReply { known: false, stop: Vec::new() }),
+            StatusCode::NOT_FOUND => Ok(HeartbeatReply::default()),
             _ => Err(self.failure(response).await),
         }
     }

@@ -33,6 +33,9 @@ pub enum Rejected {
     /// Two source files have one name.
     #[error("two source files are called `{0}`")]
     DuplicateFile(String),
+    /// A package names a place to start that the program does not have.
+    #[error("{0}")]
+    Entry(String),
     /// No source file at all.
     #[error("a submission needs at least one source file")]
     NoFiles,

@@ -23,9 +23,11 @@ pub mod consume;
 pub mod coordinator_http;
 pub mod engine;
 pub mod error;
+pub mod fitness;
 pub mod floor;
 pub mod packages;
 pub mod runner;
+pub mod speed;
 #[cfg(test)]
 mod testing;
 pub mod toolchains;

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -62,6 +63,8 @@ pub struct Packages {
     _lock: Flock<File>,
     cap: u64,
     shelf: Mutex<Shelf>,
+    found: AtomicU64,
+    fetched: AtomicU64,
 }
 
 impl Packages {
@@ -77,7 +80,8 @@ impl Packages {
         fs::create_dir(&folder)?;
         let lock = Flock::lock(File::create(folder.join("lock"))?, FlockArg::LockExclusiveNonblock)
             .map_err(|(_, errno)| io::Error::from(errno))?;
-        Ok(Self { folder, _lock: lock, cap, shelf: Mutex::default() })
+        let none = || AtomicU64::new(0);
+        Ok(Self { folder, _lock: lock, cap, shelf: Mutex::default(), found: none(), fetched: none() })
     }
 
     /// The problem in the zip `blob`, which must read as `digest`.
@@ -93,10 +97,17 @@ impl Packages {
         blob: &Digest,
     ) -> Result<Held, JudgeError> {
         let cell = self.entry(digest);
+        let counter = if cell.initialized() { &self.found } else { &self.fetched };
+        counter.fetch_add(1, Ordering::Relaxed);
         let unpacked = cell.get_or_try_init(|| self.fetch(coordinator, name, digest, blob)).await?;
         let held = Held { unpacked: Arc::clone(unpacked) };
         self.make_room(digest);
         Ok(held)
+    }
+
+    /// How many packages that were asked for were there, and how many had to be fetched.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.found.load(Ordering::Relaxed), self.fetched.load(Ordering::Relaxed))
     }
 
     fn entry(&self, digest: &Digest) -> Arc<OnceCell<Arc<Unpacked>>> {

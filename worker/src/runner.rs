@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use proto::http::WorkerCounts;
 use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec, Side};
 
 use crate::cache::Keep;
@@ -89,6 +90,10 @@ pub trait Runner: Send + Sync {
     fn unfit(&self) -> Option<String> {
         None
     }
+    /// What was counted since the start, as far as this runner knows.
+    fn counts(&self) -> WorkerCounts {
+        WorkerCounts::default()
+    }
 }
 
 /// Runs `spec`, once more when the box itself failed.
@@ -153,5 +158,8 @@ impl<R: Runner + ?Sized> Runner for Arc<R> {
 
     fn unfit(&self) -> Option<String> {
         (**self).unfit()
+    }
+    fn counts(&self) -> WorkerCounts {
+        (**self).counts()
     }
 }

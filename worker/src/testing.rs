@@ -57,7 +57,14 @@ impl FakeRunner {
     pub(crate) fn talking(
         pairs: impl Fn(&PairSpec) -> Result<PairOutcome, PairRunError> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        let script = |_: &RunSpec| Ok(compiled());
+        Self::talking_beside(|_| Ok(compiled()), pairs)
+    }
+
+    /// One that runs pairs, and what is no pair from a script.
+    pub(crate) fn talking_beside(
+        script: impl Fn(&RunSpec) -> Result<RunOutcome, RunError> + Send + Sync + 'static,
+        pairs: impl Fn(&PairSpec) -> Result<PairOutcome, PairRunError> + Send + Sync + 'static,
+    ) -> Arc<Self> {
         Arc::new(Self {
             script: Box::new(script),
             pairs: Some(Box::new(pairs)),

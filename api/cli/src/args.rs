@@ -16,8 +16,9 @@ use proto::units::{Bytes, parse_duration};
 use proto::verdict::Verdict;
 
 pub(crate) use self::client::{
-    AskArgs, OneRejudge, ProblemsArgs, ProblemsCommand, RejudgeArgs, RejudgeCommand, RejudgeStart,
-    ServerArgs, StatusArgs, SubmitArgs, TokensArgs, TokensCommand,
+    AskArgs, Held, HoldsArgs, HoldsCommand, OneRejudge, OneWorker, ProblemsArgs, ProblemsCommand,
+    RejudgeArgs, RejudgeCommand, RejudgeStart, ServerArgs, StatusArgs, SubmitArgs, TokensArgs, TokensCommand,
+    WorkersArgs, WorkersCommand,
 };
 pub(crate) use self::images::{
     AdoptArgs, ImagesArgs, ImagesCommand, LanguagesArgs, LanguagesCommand, RegistryArgs,
@@ -97,7 +98,9 @@ pub(crate) enum Command {
     /// The tokens of a service
     Tokens(TokensArgs),
     /// The workers of a service
-    Workers(AskArgs),
+    Workers(WorkersArgs),
+    /// Problems and languages of a service whose submissions wait
+    Holds(HoldsArgs),
     /// Judge submissions of a service again, and see what would change
     Rejudge(RejudgeArgs),
     /// API, web page, store, queue and a worker in one process

@@ -4,7 +4,9 @@
 //! service may send keys and words this client does not know. Nothing here follows a redirect, and a token is
 //! never sent anywhere but to the address that was given.
 
+mod batch;
 pub(crate) mod events;
+pub(crate) mod holds;
 pub(crate) mod problems;
 pub(crate) mod rejudge;
 mod show;

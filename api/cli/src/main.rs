@@ -91,6 +91,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Problems(args) => client::problems::main(&args.command),
         Command::Tokens(args) => client::tokens::main(&args.command),
         Command::Workers(args) => client::workers::main(&args),
+        Command::Holds(args) => client::holds::main(&args.command),
         Command::Rejudge(args) => client::rejudge::main(&args),
         Command::Serve(args) => serve::serve(args, &settings),
         Command::Api(args) => serve::api(args, &settings),

@@ -19,6 +19,12 @@ pub(crate) fn main(args: &PushArgs) -> Result<u8, Failure> {
     let service = Service::new(&args.server)?;
     let scratch = scratch()?;
     let loaded = open_problem(&args.package, scratch.path())?;
+    let malformed = worker::engine::malformed_specifications(&loaded.problem)
+        .map_err(|e| Failure::ours(e.to_string()))?;
+    if !malformed.is_empty() {
+        let told: Vec<String> = malformed.iter().map(ToString::to_string).collect();
+        return Err(Failure::usage(told.join("\n")));
+    }
     let name = args.name.clone().unwrap_or_else(|| loaded.problem.name.clone());
     let zip = zip_of(&args.package)?;
     let request = service

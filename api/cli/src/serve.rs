@@ -7,6 +7,7 @@ use api::{Broker, Service, ServiceConfig};
 use proto::id::WorkerId;
 use sandbox::BoxServer;
 use tokio_util::sync::CancellationToken;
+use worker::consume::Drained;
 
 use crate::args::{ApiArgs, ServeArgs};
 use crate::context::{Settings, default_slots, runtime};
@@ -38,7 +39,8 @@ async fn serve_all(
         .embedded_link(slots as usize)
         .ok_or_else(|| Failure::ours("the service has no embedded queue"))?;
     install_all(&service, problems.as_deref()).await?;
-    let worker = worker_cmd::Worker::prepare(settings, boxes, WorkerId::new(), slots, drain).await?;
+    let worker =
+        worker_cmd::Worker::prepare(settings, boxes, WorkerId::new(), slots, drain, Drained::Stays).await?;
     announce(&service)?;
 
     // The worker stops first; the service takes its last reports.

@@ -106,7 +106,9 @@ pub(crate) async fn verify(
         }
     };
     let against = Against::Problem(Arc::clone(problem));
-    let judged = engine.judge_under(Policy::Analyst, &submission, &against, &mut on_progress).await;
+    let judged = engine
+        .judge_from(example.entrypoint.as_deref(), Policy::Analyst, &submission, &against, &mut on_progress)
+        .await;
     match judged {
         Ok(judgement) => {
             verified.verdict = Some(judgement.verdict);

@@ -6,17 +6,19 @@ use std::time::Duration;
 use proto::id::WorkerId;
 use queue::WorkerLink;
 use sandbox::BoxServer;
+use sandbox::doctor::HostFiles;
 use tokio_util::sync::CancellationToken;
-use worker::consume::{self, ConsumeConfig};
+use worker::consume::{self, ConsumeConfig, Drained};
 use worker::coordinator_http::HttpCoordinator;
 use worker::engine::Engine;
+use worker::fitness::{Doctor, Fitness};
 use worker::packages::{DEFAULT_CACHE_BYTES, Packages};
-use worker::versions;
+use worker::{speed, versions};
 
 use crate::args::WorkerArgs;
 use crate::config::read_secret;
-use crate::context::{Settings, default_slots, host_name, runtime, tell_host_image};
-use crate::output::{Failure, note, print_line};
+use crate::context::{Settings, default_slots, host_name, root_spec, runtime, tell_host_image};
+use crate::output::{Failure, chain, note, print_line};
 use crate::stop;
 
 /// How long running jobs may take after the order to stop, unless somebody says otherwise.
@@ -40,9 +42,14 @@ impl Worker {
         id: WorkerId,
         slots: u32,
         drain_timeout: Duration,
+        drained: Drained,
     ) -> Result<Self, Failure> {
         let accounting = boxes.accounting();
         let store = settings.store()?;
+        // Before anything else runs in boxes, so that the two do not disturb each other.
+        let fitness = Arc::new(Fitness::new("/", Some(doctor(settings, &boxes, &store)?)));
+        fitness.ask().await;
+        let speed = tokio::task::spawn_blocking(speed::measure).await.ok().flatten();
         for language in language::all() {
             tell_host_image(&store, language);
         }
@@ -64,10 +71,18 @@ impl Worker {
             slots: slots as usize,
             accounting,
             languages,
+            speed,
+            fitness,
+            drained,
             drain_timeout,
             heartbeat: HEARTBEAT,
         };
         Ok(Self { engine, packages, config })
+    }
+
+    /// The name of the queues it takes jobs from.
+    pub(crate) fn class(&self) -> String {
+        self.config.class()
     }
 
     /// Works until `stop` is cancelled and everything is reported or handed back.
@@ -76,6 +91,26 @@ impl Worker {
             .await
             .map_err(|e| Failure::usage(format!("the worker had to stop: {e}")))
     }
+}
+
+/// What `tribunal doctor` would say is missing and required.
+fn doctor(settings: &Settings, boxes: &BoxServer, store: &images::Store) -> Result<Doctor, Failure> {
+    let rootfs = store.rootfs("host").map_err(|e| Failure::ours(chain(&e)))?;
+    let (boxes, root) = (boxes.clone(), root_spec(&rootfs));
+    let data = settings.data.clone();
+    Ok(Arc::new(move || {
+        // The image's tree lives as long as the doctor may be asked.
+        let _held = &rootfs;
+        let files = HostFiles { root: "/".into(), data: data.clone() };
+        let found = sandbox::doctor::probe(Ok(&boxes), &root, &files);
+        let missing: Vec<String> = found
+            .probes
+            .iter()
+            .filter(|p| p.required && !p.present)
+            .map(|p| format!("{} ({}): without it {}", p.name, p.seen, p.lost))
+            .collect();
+        (!missing.is_empty()).then(|| format!("`tribunal doctor` misses {}", missing.join("; ")))
+    }))
 }
 
 pub(crate) fn main(args: WorkerArgs, settings: &Settings) -> Result<u8, Failure> {
@@ -87,14 +122,15 @@ pub(crate) fn main(args: WorkerArgs, settings: &Settings) -> Result<u8, Failure>
         HttpCoordinator::new(&args.api, &token).map_err(|e| Failure::usage(format!("--api: {e}")))?;
     let slots = args.slots.or(settings.config.slots).unwrap_or_else(default_slots);
     let drain = args.drain_timeout.or(settings.config.drain_timeout).unwrap_or(DRAIN_DEFAULT);
+    let wrong_broker = |e| Failure::usage(format!("--broker: {e}"));
+    queue::amqp::check_url(&broker).map_err(wrong_broker)?;
     let boxes = Settings::boxes(slots as usize)?;
     runtime()?.block_on(async {
         let stop = stop::on_signal()?;
-        let (jobs, reports, events) =
-            queue::amqp::connect_worker(&broker, slots as usize, std::env::consts::ARCH)
-                .await
-                .map_err(|e| Failure::usage(format!("--broker: {e}")))?;
-        let worker = Worker::prepare(settings, boxes, WorkerId::new(), slots, drain).await?;
+        let worker = Worker::prepare(settings, boxes, WorkerId::new(), slots, drain, Drained::Ends).await?;
+        let (jobs, reports, events) = queue::amqp::connect_worker(&broker, slots as usize, &worker.class())
+            .await
+            .map_err(wrong_broker)?;
         print_line("working")?;
         let link = WorkerLink { jobs, reports, events, coordinator: Arc::new(coordinator) };
         worker.run(link, stop).await.map(|()| 0)

@@ -214,10 +214,12 @@ fn bytes(
     }
 }
 
-/// Holds the language against what workers can do and what the problem allows.
+/// Holds the language against what workers can do and what the problem allows. What only a worker can do that is away
+/// (`remembered`) waits for it.
 pub(crate) fn language(
     id: &str,
     known: &[LanguageInfo],
+    remembered: &[String],
     problem: Option<&ProblemRow>,
 ) -> Result<(), ApiError> {
     let well_formed = !id.is_empty()
@@ -225,7 +227,8 @@ pub(crate) fn language(
         && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_+-.".contains(&b));
     // Before the first worker registered nobody knows the languages: the submission waits for one.
     let usable = known.iter().filter(|l| l.usable).map(|l| l.id.as_str()).collect::<Vec<_>>();
-    if !well_formed || (!known.is_empty() && !usable.contains(&id)) {
+    let waits = remembered.iter().any(|known| known == id);
+    if !well_formed || (!known.is_empty() && !usable.contains(&id) && !waits) {
         let shown: String = id.chars().take(40).collect();
         let why = known.iter().find(|l| l.id == id).and_then(|l| l.reason.as_deref());
         let detail = match why {
@@ -328,10 +331,12 @@ mod tests_of_accept {
     #[test]
     fn a_language_nobody_has_is_refused_once_somebody_registered() {
         let known = [made_up("cpp", true), made_up("python3", false)];
-        assert!(language("cpp", &known, None).is_ok());
-        assert_eq!(language("python3", &known, None).unwrap_err().code, Code::UnknownLanguage);
-        assert_eq!(language("cobol", &known, None).unwrap_err().code, Code::UnknownLanguage);
-        assert!(language("cobol", &[], None).is_ok(), "nobody registered yet");
-        assert_eq!(language("../x", &[], None).unwrap_err().code, Code::UnknownLanguage);
+        let away = ["java".to_owned()];
+        assert!(language("java", &known, &away, None).is_ok(), "it waits for the worker that can");
+        assert!(language("cpp", &known, &away, None).is_ok());
+        assert_eq!(language("python3", &known, &away, None).unwrap_err().code, Code::UnknownLanguage);
+        assert_eq!(language("cobol", &known, &away, None).unwrap_err().code, Code::UnknownLanguage);
+        assert!(language("cobol", &[], &[], None).is_ok(), "nobody registered yet");
+        assert_eq!(language("../x", &[], &[], None).unwrap_err().code, Code::UnknownLanguage);
     }
 }

@@ -1,13 +1,12 @@
-//! What there is: languages, workers, the queue, and the description of this API.
+//! What there is: languages, the queue, and the description of this API.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use proto::facts::Accounting;
 use proto::http::ProblemDocument;
-use proto::id::WorkerId;
 use proto::job::Priority;
 use proto::language::LanguageInfo;
 use serde::Serialize;
@@ -15,8 +14,8 @@ use serde::Serialize;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::ApiError;
-use crate::store::Scope;
-use crate::time::{now_ms, rfc3339};
+use crate::store::{Millis, Scope, WorkerRow};
+use crate::time::now_ms;
 
 /// Languages the workers can judge, by id.
 #[utoipa::path(get, path = "/api/v1/languages", tag = "catalog",
@@ -30,71 +29,6 @@ pub(crate) async fn languages(
 ) -> Result<axum::Json<Vec<LanguageInfo>>, ApiError> {
     caller.need(Scope::Read)?;
     Ok(axum::Json(app.store.languages(now_ms()).await?))
-}
-
-/// One worker.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct WorkerView {
-    /// This start of the worker.
-    id: WorkerId,
-    /// Host name.
-    name: String,
-    /// Its `tribunal` version.
-    version: String,
-    /// How many jobs at once.
-    slots: u32,
-    /// How far its figures can be trusted.
-    accounting: Accounting,
-    /// Machine architecture.
-    arch: String,
-    /// Ids of the languages it can judge now.
-    languages: Vec<String>,
-    /// Whether it was heard of in the last 20 s.
-    alive: bool,
-    /// Takes no more jobs.
-    draining: bool,
-    /// RFC 3339.
-    registered_at: String,
-    /// RFC 3339.
-    seen_at: String,
-}
-
-/// Workers that registered, the ones heard of last first.
-#[utoipa::path(get, path = "/api/v1/workers", tag = "catalog",
-    responses(
-        (status = 200, body = Vec<WorkerView>),
-        (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
-    ))]
-pub(crate) async fn workers(
-    caller: Caller,
-    State(app): State<Arc<App>>,
-) -> Result<axum::Json<Vec<WorkerView>>, ApiError> {
-    caller.need(Scope::Read)?;
-    let now = now_ms();
-    let rows = app.store.workers().await?;
-    Ok(axum::Json(
-        rows.into_iter()
-            .map(|row| WorkerView {
-                alive: row.alive(now),
-                draining: row.draining,
-                registered_at: rfc3339(row.registered_ms),
-                seen_at: rfc3339(row.seen_ms),
-                id: row.registration.id,
-                name: row.registration.name,
-                version: row.registration.version,
-                slots: row.registration.slots,
-                accounting: row.registration.accounting,
-                arch: row.registration.arch,
-                languages: row
-                    .registration
-                    .languages
-                    .into_iter()
-                    .filter(|l| l.usable)
-                    .map(|l| l.id)
-                    .collect(),
-            })
-            .collect(),
-    ))
 }
 
 /// One class of the queue.
@@ -117,10 +51,36 @@ pub(crate) struct QueueView {
     waiting: i64,
     /// Running, all classes.
     running: i64,
-    /// Slots of workers heard of in the last 20 s.
+    /// Slots of the workers that take jobs.
     slots: u32,
     /// Every class, most urgent first.
     classes: Vec<ClassView>,
+    /// What waits for a worker that can do it, by what is missing.
+    waiting_for: Vec<LackView>,
+}
+
+/// Waiting judgements that no worker can do now.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct LackView {
+    /// What no worker has, as in `waiting_for` of a submission.
+    missing: String,
+    /// How many wait for it.
+    waiting: i64,
+}
+
+/// What waits that nobody can do, by what is missing.
+pub(crate) async fn lacking(
+    app: &App,
+    workers: &[WorkerRow],
+    now: Millis,
+) -> Result<BTreeMap<String, i64>, ApiError> {
+    let mut missing = BTreeMap::new();
+    for count in app.store.needs_waiting().await? {
+        if let Some(what) = count.needs.lacking(workers, now) {
+            *missing.entry(what).or_default() += count.waiting;
+        }
+    }
+    Ok(missing)
 }
 
 /// How much is waiting and running.
@@ -140,7 +100,7 @@ pub(crate) async fn queue(
     Ok(axum::Json(QueueView {
         waiting: counts.iter().map(|c| c.waiting).sum(),
         running: counts.iter().map(|c| c.running).sum(),
-        slots: workers.iter().filter(|w| w.alive(now)).map(|w| w.registration.slots).sum(),
+        slots: workers.iter().filter(|w| w.ready(now)).map(|w| w.registration.slots).sum(),
         classes: counts
             .into_iter()
             .map(|c| ClassView {
@@ -149,6 +109,11 @@ pub(crate) async fn queue(
                 running: c.running,
                 oldest_ms: c.oldest_ms.map(|at| (now - at).max(0)),
             })
+            .collect(),
+        waiting_for: lacking(&app, &workers, now)
+            .await?
+            .into_iter()
+            .map(|(missing, waiting)| LackView { missing, waiting })
             .collect(),
     }))
 }

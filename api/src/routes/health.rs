@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use proto::http::ProblemDocument;
 use serde_json::json;
 
+use super::catalog;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::ApiError;
@@ -43,13 +44,15 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
     ))]
 pub(crate) async fn metrics(caller: Caller, State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     caller.need(Scope::Read)?;
+    let (workers, now) = (app.store.workers().await?, now_ms());
     let text = app.metrics.text(&Seen {
         queue: app.store.queue_counts().await?,
-        workers: app.store.workers().await?,
+        lacking: catalog::lacking(&app, &workers, now).await?.values().sum(),
+        workers,
         held: app.store.held_count().await?,
         deliveries_waiting: app.store.webhooks_waiting().await?,
         broker_up: app.broker_state() != "unreachable",
-        now: now_ms(),
+        now,
     });
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())

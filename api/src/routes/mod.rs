@@ -16,6 +16,7 @@ mod tenants;
 mod tokens;
 mod uploads;
 mod webhooks;
+mod workers;
 
 #[cfg(test)]
 mod tests;
@@ -70,7 +71,10 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(problems::get))
         .routes(routes!(problems::activate))
         .routes(routes!(catalog::languages))
-        .routes(routes!(catalog::workers))
+        .routes(routes!(workers::list))
+        .routes(routes!(workers::cordon))
+        .routes(routes!(workers::uncordon))
+        .routes(routes!(workers::drain))
         .routes(routes!(catalog::queue))
         .routes(routes!(catalog::openapi))
         .routes(routes!(rejudges::create, rejudges::list))

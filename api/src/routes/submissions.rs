@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt};
+use proto::facts::Accounting;
 use proto::http::{NewSubmission, PastJudgementView, ProblemDocument, QueuePlace, SubmissionView};
 use proto::id::{Digest, SubmissionId};
 use serde::Deserialize;
@@ -207,13 +208,15 @@ async fn checked(
         Some(name) => Some(problem(app, name).await?),
         None => None,
     };
-    accept::language(&sent.language, &app.store.languages(now_ms()).await?, problem.as_ref())?;
+    let (known, remembered) = app.store.languages_known(now_ms()).await?;
+    accept::language(&sent.language, &known, &remembered, problem.as_ref())?;
     Ok(NewRow {
         tenant: caller.tenant().to_owned(),
         problem: problem.map(|p| (p.view.name, p.view.digest, p.blob)),
         language: sent.language,
         priority: caller.capped(sent.priority.unwrap_or_default()),
         capability: crate::CAPABILITY.to_owned(),
+        exact: sent.accounting == Some(Accounting::Exact),
         external_id: sent.external_id,
         participant: sent.participant,
         labels: sent.labels,
@@ -278,9 +281,8 @@ pub(crate) async fn get(
 
 /// Where it stands; a hint, so an answer is not refused for want of it (the store may be closing).
 async fn place(app: &App, id: SubmissionId) -> Option<QueuePlace> {
-    let slots = app.store.slots_alive(now_ms()).await;
-    let place = match slots {
-        Ok(slots) => app.store.place_in_queue(id, slots, now_ms()).await,
+    let place = match app.store.workers().await {
+        Ok(workers) => app.store.place_in_queue(id, &workers, now_ms()).await,
         Err(e) => Err(e),
     };
     place.inspect_err(|e| tracing::debug!(error = %e, "the place in the queue is not known")).ok().flatten()

@@ -10,6 +10,7 @@ use crate::testing::{Answer, SECRET, Site, judge_with};
 mod refusals;
 mod service;
 mod webhooks;
+mod workers;
 
 const SUBMISSIONS: &str = "/api/v1/submissions";
 
@@ -119,7 +120,7 @@ async fn a_watcher_hears_how_many_cases_there_are_while_it_is_judged() {
     let proto::http::ClaimReply::Granted { attempt, fence, .. } = reply else { panic!("{reply:?}") };
     let event = proto::event::EventKind::State { state: proto::event::State::Running, tests_total: Some(2) };
     let message = proto::event::EventMessage {
-        schema: 1,
+        schema: proto::skew::PROTOCOL,
         judgement_id,
         submission_id: id,
         attempt,
@@ -256,7 +257,7 @@ async fn only_the_workers_token_opens_the_internal_routes() {
     assert_eq!(site.ask("GET", "/api/v1/queue", worker, None).await.code(), "forbidden");
     let beat = format!("/internal/v1/workers/{}/heartbeat", registration["id"].as_str().unwrap());
     let answer = site.ask("POST", &beat, worker, Some(json!({"running": []}))).await;
-    assert_eq!(answer.json(), json!({"known": true, "stop": []}));
+    assert_eq!(answer.json(), json!({"known": true, "stop": [], "order": "work"}));
     let claim = "/internal/v1/judgements/01890a5d-ac96-774b-bcce-b302099a8057/claim";
     let answer = site.ask("POST", claim, worker, Some(json!({"worker_id": registration["id"]}))).await;
     assert_eq!((answer.status, answer.json()["claim"].as_str()), (StatusCode::CONFLICT, Some("refused")));
@@ -422,6 +423,9 @@ async fn catalogue_metrics_and_health_answer() {
         "queue_running",
         "queue_oldest_seconds",
         "queue_held",
+        "queue_lacking",
+        "boxes",
+        "run_overhead_seconds_count",
         "run_cpu_seconds_count",
         "run_wall_seconds_count",
         "overhead_seconds_count",

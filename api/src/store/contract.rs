@@ -1,7 +1,7 @@
 //! What the store promises, held by SQLite always and by PostgreSQL when a server is named.
 
 use proto::event::State;
-use proto::http::{ClaimReply, ClaimRequest, Heartbeat, ProblemView, RunningClaim};
+use proto::http::{ClaimReply, ClaimRequest, Heartbeat, ProblemView, RunningClaim, WorkerRegistration};
 use proto::id::{Digest, Fence, JudgementId, SubmissionId, WorkerId};
 use proto::job::Priority;
 use proto::report::{Outcome, ReportMessage};
@@ -9,6 +9,7 @@ use proto::verdict::Verdict;
 
 use super::judging::LEASE_MS;
 use super::*;
+use crate::routing::Class;
 use crate::testing::{judgement, new_row, registration, stores};
 
 /// Runs one claim on every store.
@@ -31,6 +32,7 @@ mod rejudges;
 mod tenancy;
 mod uploads;
 mod webhooks;
+mod workers;
 
 const NOW: Millis = 1_000_000;
 
@@ -64,7 +66,7 @@ fn granted(reply: &ClaimReply) -> (u32, Fence) {
 
 fn report(ids: (SubmissionId, JudgementId), claim: (u32, Fence), outcome: Outcome) -> ReportMessage {
     ReportMessage {
-        schema: 1,
+        schema: proto::skew::PROTOCOL,
         judgement_id: ids.1,
         submission_id: ids.0,
         attempt: claim.0,
@@ -80,6 +82,21 @@ fn judged() -> Outcome {
 
 fn failed(retry: bool) -> Outcome {
     Outcome::Failed { cause: "the box broke".into(), retry }
+}
+
+/// A class of workers that can do this.
+fn class(arch: &str, languages: &[&str]) -> Class {
+    Class {
+        route: arch.into(),
+        arch: arch.into(),
+        exact: true,
+        languages: languages.iter().map(|id| (*id).to_owned()).collect(),
+        slots: 1,
+    }
+}
+
+async fn published(store: &Store, route: &str) -> i64 {
+    store.published_counts().await.unwrap().get(route).copied().unwrap_or(0)
 }
 
 async fn state_of(store: &Store, id: SubmissionId) -> State {
@@ -210,13 +227,13 @@ on_every_store!(a_worker_without_the_language_gets_nothing, |store| {
     store.register_worker(&without, NOW).await.unwrap();
     store.register_worker(&with, NOW).await.unwrap();
     assert_eq!(claim(&store, ids.1, without.id, false, NOW).await, ClaimReply::TryElsewhere);
-    // Nobody has it any more: said at once, instead of waiting for ever.
-    let late = NOW + workers::ALIVE_MS + 1;
+    // Nobody has it any more: it waits, and says for what.
+    let late = NOW + super::workers::ALIVE_MS + 1;
     store.register_worker(&without, late).await.unwrap();
-    assert!(matches!(claim(&store, ids.1, without.id, false, late).await, ClaimReply::Refused { .. }));
-    let view = store.submission(ids.0, None).await.unwrap().unwrap().view;
-    assert_eq!(view.verdict, Some(Verdict::SE));
-    assert!(view.judgement.unwrap().result.reason.unwrap().contains("`cpp`"));
+    assert_eq!(claim(&store, ids.1, without.id, false, late).await, ClaimReply::TryElsewhere);
+    assert_eq!(state_of(&store, ids.0).await, State::Queued);
+    let place = store.place_in_queue(ids.0, &store.workers().await.unwrap(), late).await.unwrap().unwrap();
+    assert_eq!(place.waiting_for.as_deref(), Some("language:cpp"));
 });
 
 on_every_store!(a_silent_worker_loses_its_claim_and_a_heartbeat_keeps_it, |store| {
@@ -224,16 +241,18 @@ on_every_store!(a_silent_worker_loses_its_claim_and_a_heartbeat_keeps_it, |store
     let me = registration("one", &["cpp"]);
     store.register_worker(&me, NOW).await.unwrap();
     let grant = granted(&claim(&store, ids.1, me.id, false, NOW).await);
-    let beat =
-        Heartbeat { running: vec![RunningClaim { judgement_id: ids.1, fence: grant.1 }], draining: false };
-    let reply = store.heartbeat(me.id, &beat, NOW + LEASE_MS - 1).await.unwrap();
+    let beat = Heartbeat {
+        running: vec![RunningClaim { judgement_id: ids.1, fence: grant.1 }],
+        ..Heartbeat::default()
+    };
+    let (reply, _) = store.heartbeat(me.id, &beat, NOW + LEASE_MS - 1).await.unwrap();
     assert!(reply.known && reply.stop.is_empty());
     assert!(store.sweep(NOW + LEASE_MS + 1).await.unwrap().is_empty(), "the heartbeat renewed it");
     assert_eq!(store.sweep(NOW + LEASE_MS * 2).await.unwrap(), [ids.0]);
     assert_eq!(state_of(&store, ids.0).await, State::Queued);
-    let reply = store.heartbeat(me.id, &beat, NOW + LEASE_MS * 2).await.unwrap();
+    let (reply, _) = store.heartbeat(me.id, &beat, NOW + LEASE_MS * 2).await.unwrap();
     assert_eq!(reply.stop, [ids.1], "it is told to stop");
-    assert!(!store.heartbeat(WorkerId::new(), &beat, NOW).await.unwrap().known);
+    assert!(!store.heartbeat(WorkerId::new(), &beat, NOW).await.unwrap().0.known);
     // A late report on the same fence still counts: nobody else began.
     assert!(matches!(store.report(&report(ids, grant, judged()), NOW).await.unwrap(), Ingest::Stored(_)));
 });
@@ -271,7 +290,8 @@ on_every_store!(jobs_are_leased_by_class_then_age_and_only_once, |store| {
     {
         ids.push(store.submit(&new_row(priority), NOW + at).await.unwrap());
     }
-    let leased = store.lease_jobs(Some(crate::CAPABILITY), 9, 1000, NOW + 10).await.unwrap();
+    let leased =
+        store.lease_jobs(Some(&class(crate::CAPABILITY, &["ada", "cpp"])), 9, 1000, NOW + 10).await.unwrap();
     let mut order = Vec::new();
     for job in &leased {
         order.push(store.job(job.judgement).await.unwrap().unwrap().submission_id);
@@ -279,7 +299,9 @@ on_every_store!(jobs_are_leased_by_class_then_age_and_only_once, |store| {
     assert_eq!(order, [ids[3], ids[1], ids[2], ids[0]]);
     assert!(store.lease_jobs(None, 9, 1000, NOW + 10).await.unwrap().is_empty(), "all are in hand");
     assert_eq!(store.lease_jobs(None, 9, 1000, NOW + 5000).await.unwrap().len(), 4, "leases run out");
-    assert!(store.lease_jobs(Some("riscv64"), 9, 1000, NOW + 50_000).await.unwrap().is_empty());
+    assert!(
+        store.lease_jobs(Some(&class("riscv64", &["cpp"])), 9, 1000, NOW + 50_000).await.unwrap().is_empty()
+    );
     let counts = store.queue_counts().await.unwrap();
     assert_eq!(counts.iter().map(|c| c.waiting).collect::<Vec<_>>(), [1, 2, 0, 1]);
     assert_eq!(counts[1].oldest_ms, Some(NOW + 2));
@@ -288,17 +310,19 @@ on_every_store!(jobs_are_leased_by_class_then_age_and_only_once, |store| {
 on_every_store!(published_jobs_are_counted_and_lost_ones_come_back, |store| {
     let ids = submit(&store).await;
     let leased = store.lease_jobs(None, 1, 1000, NOW).await.unwrap().remove(0);
-    store.mark_published(ids.1, &leased.lease, NOW).await.unwrap();
-    assert_eq!(store.published_count().await.unwrap(), 1);
+    store.mark_published(ids.1, &leased.lease, "a", NOW).await.unwrap();
+    assert_eq!(published(&store, "a").await, 1);
     assert!(store.lease_jobs(None, 1, 1000, NOW + 90_000).await.unwrap().is_empty(), "the broker has it");
-    assert!(store.unpublish_unclaimed(NOW - 1, 5).await.unwrap().is_empty());
-    assert_eq!(store.published_count().await.unwrap(), 1, "too early");
-    store.unpublish_unclaimed(NOW, 5).await.unwrap();
-    assert_eq!(store.published_count().await.unwrap(), 0);
+    assert!(store.unpublish_unclaimed(&["a"], NOW - 1, 5).await.unwrap().is_empty());
+    assert_eq!(published(&store, "a").await, 1, "too early");
+    store.unpublish_unclaimed(&["b"], NOW, 5).await.unwrap();
+    assert_eq!(published(&store, "a").await, 1, "its class has no slot free");
+    store.unpublish_unclaimed(&["b", "a"], NOW, 5).await.unwrap();
+    assert_eq!(published(&store, "a").await, 0);
     let leased = store.lease_jobs(None, 1, 1000, NOW + 90_000).await.unwrap().remove(0);
     assert_eq!(leased.deliveries, 2);
-    store.mark_published(ids.1, &leased.lease, NOW).await.unwrap();
-    assert_eq!(store.unpublish_unclaimed(NOW, 2).await.unwrap(), [ids.1], "tried often enough");
+    store.mark_published(ids.1, &leased.lease, "a", NOW).await.unwrap();
+    assert_eq!(store.unpublish_unclaimed(&["a"], NOW, 2).await.unwrap(), [ids.1], "tried often enough");
 });
 
 on_every_store!(tokens_are_found_by_their_text_and_kept_as_hashes, |store| {

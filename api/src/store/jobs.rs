@@ -5,17 +5,19 @@
 //! one after its tenant's last, and not before the turn the class has come to), so that somebody's ten thousand
 //! jobs delay somebody else's one by a run and not by ten thousand.
 
-use proto::id::JudgementId;
+use std::collections::BTreeMap;
+
+use proto::id::{JudgementId, WorkerId};
 use proto::job::Priority;
 
 use super::db::{Tx, args};
 use super::{Millis, Store, StoreError};
+use crate::routing::{Class, Needs};
 
 /// A row in hand.
 #[derive(Debug, Clone)]
 pub(crate) struct LeasedJob {
     pub(crate) judgement: JudgementId,
-    pub(crate) capability: String,
     /// How often it was handed out, this time included.
     pub(crate) deliveries: i64,
     /// Names this lease.
@@ -36,6 +38,24 @@ fn rank(priority: Priority) -> i64 {
     priority as i64
 }
 
+/// Waiting jobs with the same needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NeedCount {
+    pub(crate) needs: Needs,
+    pub(crate) waiting: i64,
+}
+
+/// Words as one text in which each stands between commas, so that SQL of both databases can look for one. No language
+/// and no class has a comma in it.
+fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let mut text = String::from(",");
+    for word in words {
+        text.push_str(word);
+        text.push(',');
+    }
+    text
+}
+
 /// Puts a judgement among the waiting, or back there; it is handed out from `visible_ms` on.
 pub(super) async fn enqueue(
     tx: &mut Tx,
@@ -47,15 +67,16 @@ pub(super) async fn enqueue(
 ) -> Result<(), StoreError> {
     tx.exec(
         "INSERT INTO jobs (judgement_id, priority, capability, created_ms, visible_ms, deliveries, \
-         lease_until_ms, tenant, turn) \
-         SELECT $1, $2, $3, $4, $5, 0, 0, t.tenant, CASE WHEN t.own >= t.now THEN t.own ELSE t.now END FROM \
-         (SELECT s.tenant AS tenant, \
+         lease_until_ms, tenant, turn, language, exact) \
+         SELECT $1, $2, $3, $4, $5, 0, 0, t.tenant, CASE WHEN t.own >= t.now THEN t.own ELSE t.now END, \
+         t.language, t.exact FROM \
+         (SELECT s.tenant AS tenant, s.language AS language, s.exact AS exact, \
          COALESCE((SELECT MAX(q.turn) + 1 FROM jobs q WHERE q.tenant = s.tenant AND q.priority = $2), 0) AS own, \
          COALESCE((SELECT q.turn FROM jobs q WHERE q.priority = $2 AND q.lease_owner IS NULL \
          AND q.published_ms IS NULL ORDER BY q.turn LIMIT 1), 0) AS now \
          FROM judgements j JOIN submissions s ON s.id = j.submission_id WHERE j.id = $1) t WHERE 1 = 1 \
          ON CONFLICT (judgement_id) DO UPDATE SET \
-         visible_ms = excluded.visible_ms, lease_owner = NULL, lease_until_ms = 0, published_ms = NULL",
+         visible_ms = excluded.visible_ms, lease_owner = NULL, lease_until_ms = 0, published_ms = NULL, route = NULL",
         args![judgement, rank(priority), capability, created_ms, visible_ms],
     )
     .await?;
@@ -104,10 +125,10 @@ async fn give_back_too_many(tx: &mut Tx, taken: &mut Vec<Taken>, now: Millis) ->
 
 impl Store {
     /// Leases up to `count` visible rows that no broker holds: most urgent first, then by turn, then oldest
-    /// first; none of a tenant that has as many in hand as it may. `capability` is `None` for any.
+    /// first; none of a tenant that has as many in hand as it may, and none that `class` cannot do; `None` for any.
     pub(crate) async fn lease_jobs(
         &self,
-        capability: Option<&str>,
+        class: Option<&Class>,
         count: u32,
         lease_ms: Millis,
         now: Millis,
@@ -119,24 +140,32 @@ impl Store {
             .rows(
                 "UPDATE jobs SET lease_owner = $1, lease_until_ms = $2, deliveries = deliveries + 1 \
                  WHERE judgement_id IN (SELECT q.judgement_id FROM jobs q WHERE q.lease_until_ms <= $3 \
-                 AND q.visible_ms <= $3 AND q.published_ms IS NULL AND ($4 IS NULL OR q.capability = $4) \
+                 AND q.visible_ms <= $3 AND q.published_ms IS NULL AND ($4 IS NULL OR (q.capability = $4 \
+                 AND q.exact <= $6 AND REPLACE($7, ',' || q.language || ',', '') <> $7)) \
                  AND q.tenant NOT IN (SELECT t.name FROM tenants t WHERE t.running_max IS NOT NULL \
                  AND (SELECT COUNT(*) FROM jobs r WHERE r.tenant = t.name \
                  AND (r.lease_until_ms > $3 OR r.published_ms IS NOT NULL)) >= t.running_max) \
                  ORDER BY q.priority, q.turn, q.created_ms, q.judgement_id LIMIT $5) AND lease_until_ms <= $3 \
-                 RETURNING judgement_id, capability, deliveries, priority, turn, created_ms, tenant",
-                args![lease.as_str(), now + lease_ms, now, capability.map(str::to_owned), count],
+                 RETURNING judgement_id, deliveries, priority, turn, created_ms, tenant",
+                args![
+                    lease.as_str(),
+                    now + lease_ms,
+                    now,
+                    class.map(|c| c.arch.clone()),
+                    count,
+                    class.map_or(0, |c| i64::from(c.exact)),
+                    listed(class.into_iter().flat_map(|c| &c.languages).map(String::as_str))
+                ],
             )
             .await?;
         let mut taken = Vec::with_capacity(rows.len());
         for row in rows {
             let job = LeasedJob {
                 judgement: row.parse(0, "jobs.judgement_id")?,
-                capability: row.text(1)?,
-                deliveries: row.int(2)?,
+                deliveries: row.int(1)?,
                 lease: lease.clone(),
             };
-            taken.push(((row.int(3)?, row.int(4)?, row.int(5)?, job.judgement), row.text(6)?, job));
+            taken.push(((row.int(2)?, row.int(3)?, row.int(4)?, job.judgement), row.text(5)?, job));
         }
         taken.sort_by_key(|(key, ..)| *key);
         give_back_too_many(&mut tx, &mut taken, now).await?;
@@ -198,50 +227,105 @@ impl Store {
         rows[0].parse(0, "jobs.judgement_id").unwrap()
     }
 
-    /// Stamps a row: the broker confirmed that it keeps the message.
+    /// Stamps a row: the broker confirmed that it keeps the message in the queues of the class `route`.
     pub(crate) async fn mark_published(
         &self,
         judgement: JudgementId,
         lease: &str,
+        route: &str,
         now: Millis,
     ) -> Result<(), StoreError> {
         self.db
             .exec(
-                "UPDATE jobs SET published_ms = $1, lease_owner = NULL, lease_until_ms = 0 \
+                "UPDATE jobs SET published_ms = $1, lease_owner = NULL, lease_until_ms = 0, route = $4 \
                  WHERE judgement_id = $2 AND lease_owner = $3",
-                args![now, judgement, lease],
+                args![now, judgement, lease, route],
             )
             .await?;
         Ok(())
     }
 
-    /// How many judgements the broker holds that are not done.
-    pub(crate) async fn published_count(&self) -> Result<i64, StoreError> {
-        let row = self.db.row("SELECT COUNT(*) FROM jobs WHERE published_ms IS NOT NULL", args![]).await?;
-        row.map_or(Ok(0), |r| r.int(0))
+    /// How many judgements that are not done the broker holds for each class.
+    pub(crate) async fn published_counts(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        let rows = self
+            .db
+            .rows(
+                "SELECT COALESCE(route, ''), COUNT(*) FROM jobs WHERE published_ms IS NOT NULL GROUP BY 1",
+                args![],
+            )
+            .await?;
+        rows.iter().map(|r| Ok((r.text(0)?, r.int(1)?))).collect()
     }
 
-    /// Takes back what was published before `before_ms` and claimed by nobody, to be published again; what was
-    /// handed out more than `max_deliveries` times is returned instead. A second copy in the broker does no
-    /// harm: its claim is refused.
+    /// Takes back what was published to a class that has no ready worker, and claimed by nobody: another class, or a
+    /// worker to come, may do it. Returns how many.
+    pub(crate) async fn unpublish_unserved(&self, served: &[Class]) -> Result<u64, StoreError> {
+        self.db
+            .exec(
+                "UPDATE jobs SET published_ms = NULL, route = NULL, deliveries = deliveries - 1 \
+                 WHERE published_ms IS NOT NULL AND REPLACE($1, ',' || COALESCE(route, '') || ',', '') = $1 AND EXISTS \
+                 (SELECT 1 FROM judgements j WHERE j.id = jobs.judgement_id AND j.state = 'queued')",
+                args![listed(served.iter().map(|c| c.route.as_str()))],
+            )
+            .await
+    }
+
+    /// Waiting jobs that nobody has in hand, by what they need.
+    pub(crate) async fn needs_waiting(&self) -> Result<Vec<NeedCount>, StoreError> {
+        let rows = self
+            .db
+            .rows(
+                "SELECT capability, language, exact, COUNT(*) FROM jobs \
+                 WHERE published_ms IS NULL AND lease_owner IS NULL GROUP BY 1, 2, 3 ORDER BY 2, 1, 3",
+                args![],
+            )
+            .await?;
+        rows.iter()
+            .map(|r| {
+                let needs = Needs { arch: r.text(0)?, language: r.text(1)?, exact: r.int(2)? != 0 };
+                Ok(NeedCount { needs, waiting: r.int(3)? })
+            })
+            .collect()
+    }
+
+    /// Judgements in work by worker.
+    pub(crate) async fn running_by_worker(&self) -> Result<BTreeMap<WorkerId, i64>, StoreError> {
+        let rows = self
+            .db
+            .rows(
+                "SELECT worker_id, COUNT(*) FROM judgements WHERE state = 'running' AND worker_id IS NOT NULL \
+                 GROUP BY worker_id",
+                args![],
+            )
+            .await?;
+        rows.iter().map(|r| Ok((r.parse(0, "judgements.worker_id")?, r.int(1)?))).collect()
+    }
+
+    /// Takes back what was published to one of the classes `free` before `before_ms` and claimed by nobody, to be
+    /// published again; what was handed out more than `max_deliveries` times is returned instead. A second copy in the
+    /// broker does no harm: its claim is refused.
     pub(crate) async fn unpublish_unclaimed(
         &self,
+        free: &[&str],
         before_ms: Millis,
         max_deliveries: i64,
     ) -> Result<Vec<JudgementId>, StoreError> {
+        let free = listed(free.iter().copied());
         self.db
             .exec(
-                "UPDATE jobs SET published_ms = NULL WHERE published_ms <= $1 AND deliveries < $2 AND EXISTS \
+                "UPDATE jobs SET published_ms = NULL, route = NULL WHERE published_ms <= $1 AND deliveries < $2 \
+                 AND REPLACE($3, ',' || COALESCE(route, '') || ',', '') <> $3 AND EXISTS \
                  (SELECT 1 FROM judgements j WHERE j.id = jobs.judgement_id AND j.state = 'queued')",
-                args![before_ms, max_deliveries],
+                args![before_ms, max_deliveries, free.as_str()],
             )
             .await?;
         let rows = self
             .db
             .rows(
-                "SELECT judgement_id FROM jobs WHERE published_ms <= $1 AND deliveries >= $2 AND EXISTS \
+                "SELECT judgement_id FROM jobs WHERE published_ms <= $1 AND deliveries >= $2 \
+                 AND REPLACE($3, ',' || COALESCE(route, '') || ',', '') <> $3 AND EXISTS \
                  (SELECT 1 FROM judgements j WHERE j.id = jobs.judgement_id AND j.state = 'queued')",
-                args![before_ms, max_deliveries],
+                args![before_ms, max_deliveries, free],
             )
             .await?;
         rows.iter().map(|r| r.parse(0, "jobs.judgement_id")).collect()
@@ -251,7 +335,10 @@ impl Store {
     /// in the same process.
     pub(crate) async fn release_all_jobs(&self) -> Result<(), StoreError> {
         self.db
-            .exec("UPDATE jobs SET lease_owner = NULL, lease_until_ms = 0, published_ms = NULL", args![])
+            .exec(
+                "UPDATE jobs SET lease_owner = NULL, lease_until_ms = 0, published_ms = NULL, route = NULL",
+                args![],
+            )
             .await?;
         Ok(())
     }

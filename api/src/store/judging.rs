@@ -77,18 +77,12 @@ fn decide(
     if open.attempt >= MAX_ATTEMPTS {
         return Decision::GiveUp(format!("{MAX_ATTEMPTS} attempts were lost"));
     }
-    let able = |w: &&WorkerRow| w.can(&open.language);
-    let other =
-        workers.iter().filter(|w| w.registration.id != mine && w.alive(now) && !w.draining).any(|w| able(&w));
     let known = workers.iter().find(|w| w.registration.id == mine);
-    if known.is_some_and(|w| !able(&w)) {
-        let language = &open.language;
-        return if other {
-            Decision::Elsewhere
-        } else {
-            Decision::GiveUp(format!("no worker has the language `{language}`"))
-        };
+    // It waits for one that can; the dispatcher looks for it.
+    if known.is_some_and(|w| !open.needs.met_by(w) || !w.may_work()) {
+        return Decision::Elsewhere;
     }
+    let other = workers.iter().any(|w| w.registration.id != mine && w.ready(now) && open.needs.met_by(w));
     if other && tried.contains(&mine) {
         return Decision::Elsewhere;
     }
@@ -166,15 +160,16 @@ impl Store {
         Ok(Some(reply))
     }
 
-    /// Takes a sign of life, renews the leases of what the worker is working on, and says what to stop.
+    /// Takes a sign of life, renews the leases of what the worker is working on, and says what to stop and what is
+    /// wanted of it; also the worker as it was known before.
     pub(crate) async fn heartbeat(
         &self,
         worker: WorkerId,
         beat: &Heartbeat,
         now: Millis,
-    ) -> Result<HeartbeatReply, StoreError> {
+    ) -> Result<(HeartbeatReply, Option<WorkerRow>), StoreError> {
         let mut tx = self.db.begin().await?;
-        let known = seen(&mut tx, worker, beat.draining, now).await?;
+        let before = seen(&mut tx, worker, beat, now).await?;
         let mut stop = Vec::new();
         for claim in &beat.running {
             let renewed = tx
@@ -195,7 +190,8 @@ impl Store {
             .await?;
         }
         tx.commit().await?;
-        Ok(HeartbeatReply { known, stop })
+        let order = before.as_ref().map(|w| w.wanted).unwrap_or_default();
+        Ok((HeartbeatReply { known: before.is_some(), stop, order }, before))
     }
 
     /// Takes a report. Idempotent: only the first one that carries the current fence changes anything.

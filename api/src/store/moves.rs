@@ -9,6 +9,7 @@ use proto::report::Judgement;
 use super::db::{Tx, args};
 use super::judging::LEASE_MS;
 use super::{Millis, StoreError, jobs, priority, state, to_json, transition, webhooks};
+use crate::routing::Needs;
 
 /// An open judgement as the decisions here need it.
 pub(super) struct Open {
@@ -21,7 +22,8 @@ pub(super) struct Open {
     pub(super) fence: Fence,
     pub(super) worker: Option<WorkerId>,
     pub(super) lease_until: Millis,
-    pub(super) language: String,
+    /// What a worker has to be able to do for it.
+    pub(super) needs: Needs,
     pub(super) priority: Priority,
     pub(super) accepted: Millis,
 }
@@ -31,7 +33,7 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
     let row = tx
         .row(
             "SELECT j.submission_id, j.state, j.attempt, j.fence, j.worker_id, j.lease_until_ms, s.language, \
-             s.priority, j.created_ms, j.current, j.rejudge_id FROM judgements j JOIN submissions s ON s.id = j.submission_id \
+             s.priority, j.created_ms, j.current, j.rejudge_id, s.exact FROM judgements j JOIN submissions s ON s.id = j.submission_id \
              WHERE j.id = $1",
             args![id],
         )
@@ -49,7 +51,7 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
             None => None,
         },
         lease_until: row.opt_int(5)?.unwrap_or(0),
-        language: row.text(6)?,
+        needs: Needs { arch: crate::CAPABILITY.to_owned(), language: row.text(6)?, exact: row.int(11)? != 0 },
         priority: match row.opt_text(10)? {
             Some(_) => Priority::Rejudge,
             None => priority(&row.text(7)?)?,
@@ -154,7 +156,7 @@ pub(super) async fn give_up(
     cause: &str,
     now: Millis,
 ) -> Result<Option<Judgement>, StoreError> {
-    let judgement = Judgement::system_error(&open.language, cause.to_owned());
+    let judgement = Judgement::system_error(&open.needs.language, cause.to_owned());
     Ok(finish(tx, open, &judgement, now).await?.then_some(judgement))
 }
 

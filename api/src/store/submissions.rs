@@ -5,14 +5,17 @@ use proto::http::{JudgementView, QueuePlace, SubmissionView};
 use proto::id::{Digest, JudgementId, SubmissionId};
 use proto::job::{InlineTest, Job, Priority, SourceFile, Target};
 use proto::limits::LimitsRequest;
+use proto::skew::PROTOCOL;
 use proto::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
 use super::db::{Arg, Row, Tx, args};
 use super::idempotency::{self, Once};
 use super::{
-    Millis, Store, StoreError, holds, jobs, priority, state, tenants, to_json, transition, webhooks,
+    Millis, Store, StoreError, WorkerRow, holds, jobs, priority, state, tenants, to_json, transition,
+    webhooks,
 };
+use crate::routing::Needs;
 use crate::time::rfc3339;
 
 /// How far back judgements tell how long one takes, and how many of them are asked: a poll costs the same however
@@ -45,6 +48,8 @@ pub(crate) struct NewRow {
     pub(crate) language: String,
     pub(crate) priority: Priority,
     pub(crate) capability: String,
+    /// Whether figures have to be exact.
+    pub(crate) exact: bool,
     pub(crate) external_id: Option<String>,
     pub(crate) participant: Option<String>,
     pub(crate) labels: Vec<String>,
@@ -135,8 +140,8 @@ async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Res
     };
     tx.exec(
         "INSERT INTO submissions (id, tenant, state, created_ms, problem, language, priority, external_id, \
-         participant, labels, content, callback_url, callback_judge) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         participant, labels, content, callback_url, callback_judge, exact) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         args![
             id,
             new.tenant.as_str(),
@@ -150,7 +155,8 @@ async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Res
             to_json(&new.labels)?,
             to_json(&new.content)?,
             new.callback.as_ref().map(|(url, _)| url.clone()),
-            i64::from(new.callback.as_ref().is_some_and(|(_, judge)| *judge))
+            i64::from(new.callback.as_ref().is_some_and(|(_, judge)| *judge)),
+            i64::from(new.exact)
         ],
     )
     .await?;
@@ -329,23 +335,27 @@ impl Store {
     }
 
     /// Where a waiting submission stands: how many are handed out before it (10,000 are counted at most), and how
-    /// long that takes with `slots` at work at the pace of the last hundred judgements, ten minutes old at most. `None` when it does not wait.
+    /// long that takes with the workers that can do it at the pace of the last hundred judgements, ten minutes old at
+    /// most; or what none of them has. `None` when it does not wait.
     pub(crate) async fn place_in_queue(
         &self,
         id: SubmissionId,
-        slots: i64,
+        workers: &[WorkerRow],
         now: Millis,
     ) -> Result<Option<QueuePlace>, StoreError> {
         let row = self
             .db
             .row(
-                "SELECT w.priority, w.turn, w.created_ms, w.judgement_id FROM jobs w \
+                "SELECT w.priority, w.turn, w.created_ms, w.judgement_id, w.capability, w.language, w.exact FROM jobs w \
                  JOIN judgements j ON j.id = w.judgement_id \
                  WHERE j.submission_id = $1 AND j.current = 1 AND j.state = 'queued'",
                 args![id],
             )
             .await?;
         let Some(row) = row else { return Ok(None) };
+        let needs = Needs { arch: row.text(4)?, language: row.text(5)?, exact: row.int(6)? != 0 };
+        let able = workers.iter().filter(|w| w.ready(now) && needs.met_by(w));
+        let slots: i64 = able.map(|w| i64::from(w.registration.slots)).sum();
         let ahead = self
             .db
             .row(
@@ -366,7 +376,11 @@ impl Store {
             .await?;
         let (count, total) = pace.map_or(Ok((0, 0)), |r| Ok::<_, StoreError>((r.int(0)?, r.int(1)?)))?;
         let estimate = (count > 0 && slots > 0).then(|| (ahead + 1) * total / count / slots);
-        Ok(Some(QueuePlace { ahead: ahead as u64, estimate_ms: estimate.map(|ms| ms.max(0) as u64) }))
+        Ok(Some(QueuePlace {
+            ahead: ahead as u64,
+            estimate_ms: estimate.map(|ms| ms.max(0) as u64),
+            waiting_for: needs.lacking(workers, now),
+        }))
     }
 
     /// Takes a submission back. A worker that is judging it is told to stop by its next heartbeat.
@@ -422,7 +436,7 @@ impl Store {
             None => Target::Tests { tests: content.tests.unwrap_or_default() },
         };
         Ok(Some(Job {
-            schema: 1,
+            schema: PROTOCOL,
             judgement_id: judgement,
             submission_id: row.parse(0, "submissions.id")?,
             language: row.text(1)?,
@@ -435,6 +449,7 @@ impl Store {
                 Some(_) => Priority::Rejudge,
                 None => priority(&row.text(2)?)?,
             },
+            traceparent: None,
         }))
     }
 }

@@ -24,6 +24,14 @@ pub enum EntryError {
         /// The name that would settle it.
         wanted: String,
     },
+    /// The named entry point cannot be.
+    #[error("`{wanted}` is no entry point of this program: {why}")]
+    Unknown {
+        /// As it was named.
+        wanted: String,
+        /// Why not.
+        why: &'static str,
+    },
 }
 
 impl Language {
@@ -62,6 +70,31 @@ impl Language {
         }
     }
 
+    /// The language with another place where programs start, as a package may name one: a file among `sources`, or
+    /// a class where commands have `{class}`.
+    ///
+    /// # Errors
+    /// [`EntryError::Unknown`] when there is nothing of that name, or nothing to choose.
+    pub fn starting_at(&self, wanted: &str, sources: &[String]) -> Result<Self, EntryError> {
+        let unknown = |why| EntryError::Unknown { wanted: wanted.to_owned(), why };
+        let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | b'.');
+        let mut other = self.clone();
+        if self.entry.is_some() {
+            if !self.sources(sources).contains(&wanted) {
+                return Err(unknown("no source file has that name"));
+            }
+            other.entry = Some(wanted.to_owned());
+        } else if self.compile.iter().flatten().chain(&self.run).any(|word| word.contains(CLASS)) {
+            if wanted.is_empty() || wanted.starts_with('.') || !wanted.bytes().all(named) {
+                return Err(unknown("that is no name of a class"));
+            }
+            other.class = Some(wanted.to_owned());
+        } else {
+            return Err(unknown("the language has one way to start a program"));
+        }
+        Ok(other)
+    }
+
     /// The compile command for these files, or `None` when nothing is compiled. Where
     /// [`entry_of`](Self::entry_of) cannot tell the entry file, the first source stands in for it.
     pub fn compile_argv(&self, sources: &[String]) -> Option<Vec<String>> {
@@ -96,6 +129,7 @@ impl Language {
                 argv.push(
                     self.mark_memory(word)
                         .replace("{entry}", &harmless(entry))
+                        .replace(CLASS, self.class.as_deref().unwrap_or_default())
                         .replace("{output}", self.artifact.as_deref().unwrap_or_default()),
                 );
             }
@@ -103,6 +137,9 @@ impl Language {
         argv
     }
 }
+
+/// Stands for the class to start; for nothing where none was named.
+const CLASS: &str = "{class}";
 
 /// Stands around what [`fill_memory`] fills in. No file name that is judged has a control character.
 const MARK: char = '\u{1}';

@@ -40,8 +40,11 @@ pub struct Language {
     pub variant_of: Option<String>,
     /// Name of the entry file when several are sent and none else is named, such as `__main__.py`.
     pub entry: Option<String>,
+    /// The class to start, where a package names one and commands have `{class}`.
+    pub class: Option<String>,
     /// Compile command; `None` when nothing is compiled. Placeholders: `{sources}` becomes one argument per
-    /// source file of the language, `{entry}` the entry file, `{output}` the artifact's name.
+    /// source file of the language, `{entry}` the entry file, `{class}` the class to
+    /// start or nothing, `{output}` the artifact's name.
     pub compile: Option<Vec<String>>,
     /// What the compile run leaves that the run needs, relative to the work directory; `.` is all of it.
     /// `None` when the sources themselves are what runs, whether or not a compile command checks them.

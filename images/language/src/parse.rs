@@ -171,6 +171,7 @@ pub fn parse(id: &str, file: &str, text: &str) -> Result<Language, LanguageError
         package_codes: raw.package_codes,
         variant_of: raw.variant_of,
         entry: raw.entry,
+        class: None,
         compile,
         artifact,
         run: raw.run.argv,

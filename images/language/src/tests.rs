@@ -150,6 +150,32 @@ fn the_entry_file_is_the_only_one_or_the_named_one() {
 }
 
 #[test]
+fn a_package_may_name_another_place_to_start() {
+    let python = by_id("python3").unwrap();
+    let files = names(&["a.py", "__main__.py", "lib/b.py"]);
+    let other = python.starting_at("lib/b.py", &files).unwrap();
+    assert_eq!(other.run_argv(&files, &[]).last().unwrap(), "lib/b.py");
+    assert_eq!(python.run_argv(&files, &[]).last().unwrap(), "__main__.py");
+    let java = by_id("java").unwrap();
+    let files = names(&["A.java"]);
+    // What the script is called by is the class.
+    let class = |language: &Language| language.compile_argv(&files).unwrap()[3].clone();
+    assert_eq!(class(java), "");
+    assert_eq!(class(&java.starting_at("deep.Solution", &files).unwrap()), "deep.Solution");
+    for (language, wanted) in [
+        ("python3", "c.py"),
+        ("python3", ""),
+        ("java", "a b"),
+        ("java", "-x"),
+        ("java", ".."),
+        ("cpp", "main"),
+    ] {
+        let refused = by_id(language).unwrap().starting_at(wanted, &names(&["a.py", "A.java", "a.cpp"]));
+        assert!(matches!(refused, Err(EntryError::Unknown { .. })), "{language} {wanted}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_file() {
     let text = complaint(&MINIMAL.replace("[run]", "memry = 1\n[run]"));
     assert!(text.contains("images/languages/x/language.toml") && text.contains("memry"), "{text}");

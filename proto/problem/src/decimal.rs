@@ -21,6 +21,8 @@ const SPAN: i64 = 20_000;
 
 /// Exponents are clamped here, so that sums of a few never overflow.
 const EXPONENT: i64 = i64::MAX / 8;
+/// Largest power of ten a computed number keeps, so that two of them can still be added.
+const COMPUTED: i64 = i64::MAX / 4;
 
 /// A number in the grammar of the default output validator, cut into its parts.
 #[derive(Debug, Clone, Copy)]
@@ -82,10 +84,12 @@ impl Decimal {
     pub fn parse(token: &[u8]) -> Option<Self> {
         let Parts { negative, whole, fraction, exponent } = parts(token)?;
         let digits = whole.iter().chain(fraction).map(|b| b - b'0').collect();
-        Some(Self::normal(negative, digits, exponent - fraction.len() as i64))
+        Some(Self::from_digits(negative, digits, exponent - fraction.len() as i64))
     }
 
-    fn normal(negative: bool, mut digits: Vec<u8>, mut exponent: i64) -> Self {
+    /// The number whose `digits`, each 0 to 9 and the most significant first, are times `10^exponent`.
+    pub fn from_digits(negative: bool, mut digits: Vec<u8>, exponent: i64) -> Self {
+        let mut exponent = exponent.clamp(-COMPUTED, COMPUTED);
         let zeros = digits.iter().rev().take_while(|d| **d == 0).count();
         digits.truncate(digits.len() - zeros);
         exponent += zeros as i64;
@@ -107,8 +111,18 @@ impl Decimal {
         self.digits.is_empty()
     }
 
+    /// Values 0 to 9, most significant first, none of them a leading or trailing zero; empty for zero.
+    pub fn digits(&self) -> &[u8] {
+        &self.digits
+    }
+
+    /// Power of ten of the last digit; 0 for zero.
+    pub fn exponent(&self) -> i64 {
+        self.exponent
+    }
+
     /// Power of ten of the first digit.
-    fn magnitude(&self) -> i64 {
+    pub fn magnitude(&self) -> i64 {
         self.exponent + self.digits.len() as i64 - 1
     }
 
@@ -170,7 +184,7 @@ impl Decimal {
             out.push(carry as u8);
         }
         out.reverse();
-        Self::normal(false, out, low)
+        Self::from_digits(false, out, low)
     }
 
     /// Digits from the first of `width` places down to the place `low`.
@@ -196,7 +210,25 @@ impl Decimal {
             sums[i] %= 10;
         }
         let digits = sums.into_iter().map(|d| d as u8).collect();
-        Self::normal(false, digits, self.exponent + other.exponent)
+        Self::from_digits(false, digits, self.exponent + other.exponent)
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self.negative, other.negative) {
+            (false, false) => self.cmp_abs(other),
+            (true, true) => other.cmp_abs(self),
+            // Zero is not negative.
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+        }
     }
 }
 

@@ -46,6 +46,24 @@ impl Draft {
     }
 }
 
+/// Points of groups in units of `tribunal.yaml`. A bounded score is at most [`MAX_SCORE`] and a unit at least 1e-9,
+/// so nothing of it is lost.
+pub(crate) fn in_units(groups: &mut [Group], unit: Score) {
+    let worth = |points: &mut Option<Score>| {
+        if let Some(worth) = points.and_then(|points| points.times(unit)) {
+            *points = Some(worth);
+        }
+    };
+    for group in groups {
+        if let Grading::Aggregate { max, .. } = &mut group.grading {
+            worth(max);
+        }
+        if let Some(check) = &mut group.static_check {
+            worth(&mut check.score);
+        }
+    }
+}
+
 /// Takes what 2025-09 says of a group's result.
 pub(crate) fn aggregate(
     file: &str,

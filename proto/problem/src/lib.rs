@@ -159,8 +159,12 @@ fn read_tree(tree: &Tree, name: String, findings: &mut Findings) -> Option<Probl
     let manifest = manifest::read(tree, findings)?;
     let validator = programs::validator(tree, &manifest, findings);
     let others = programs::others(tree, &manifest, findings);
-    let data = data::read(tree, &manifest, &validator, &others, findings);
+    let mut data = data::read(tree, &manifest, &validator, &others, findings);
     let sidecar = sidecar::read(tree, &manifest, &validator, findings);
+    let validator = programs::with_interactor(validator, sidecar.interactor.as_deref());
+    if let Some(unit) = sidecar.score_unit {
+        groups::in_units(&mut data.groups, unit);
+    }
     let submissions = submissions::read(tree, &manifest, findings);
     let statement = statement::read(tree, findings).map(|text| manifest.constants.apply_text(text));
     let digest = match tree.digest() {

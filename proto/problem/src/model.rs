@@ -13,6 +13,7 @@ pub use crate::constants::Constants;
 use crate::diagnostic::{Findings, PackageError};
 pub use crate::grading::{Aggregation, Grader, GraderScore, GraderVerdict, Grading, StaticCheck};
 pub use crate::rules::{Rule, TimeUse};
+use crate::score::Score;
 use crate::timing::TimeRule;
 
 /// The version a package declares.
@@ -116,6 +117,11 @@ pub struct Sidecar {
     pub input_file: Option<String>,
     /// File of the work directory that is the output, in place of stdout.
     pub output_file: Option<String>,
+    /// Source of the interactor over testlib, where the output validator has a checker beside it; [`Validator`] has
+    /// them as two programs already.
+    pub interactor: Option<String>,
+    /// What one point of `max_score` and `static_validation_score` is worth; the groups have it already.
+    pub score_unit: Option<Score>,
 }
 
 /// Arguments of input validators.

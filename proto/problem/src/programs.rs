@@ -97,6 +97,22 @@ pub(crate) fn validator(tree: &Tree, manifest: &Manifest, findings: &mut Finding
     }
 }
 
+/// The output validator as interactor and checker: the first is made of the file `named` and the headers, the other of
+/// everything else. Where nothing but headers is left there is no checker.
+pub(crate) fn with_interactor(validator: Validator, named: Option<&str>) -> Validator {
+    const HEADERS: [&str; 6] = ["h", "hh", "hpp", "hxx", "inc", "tcc"];
+    let (Validator::Custom(programs), Some(named)) = (&validator, named) else { return validator };
+    let [whole] = &programs[..] else { return validator };
+    let header = |name: &str| name.rsplit_once('.').is_some_and(|(_, ending)| HEADERS.contains(&ending));
+    let of = |mine: &dyn Fn(&str) -> bool| {
+        let files = whole.files.iter().filter(|(name, _)| header(name) || mine(name)).cloned();
+        Program { files: files.collect(), ..whole.clone() }
+    };
+    let (interactor, checker) = (of(&|name| name == named), of(&|name| name != named));
+    let alone = checker.files.iter().all(|(name, _)| header(name));
+    Validator::Custom(if alone { vec![interactor] } else { vec![interactor, checker] })
+}
+
 /// Programs beside the output validator.
 #[derive(Debug, Default)]
 pub(crate) struct Others {

@@ -8,13 +8,15 @@ use crate::diagnostic::Findings;
 use crate::manifest::Manifest;
 use crate::model::{FormatVersion, Protocol, Sidecar, Validator};
 use crate::programs::usable;
+use crate::score::{PLACES, Score};
 use crate::tree::Tree;
 use crate::yaml;
 
 /// Its name.
 pub const FILE: &str = "tribunal.yaml";
 
-const KNOWN: &str = "`validator_protocol`, `checker`, `input_file`, `output_file`";
+const KNOWN: &str = "`validator_protocol`, `checker`, `input_file`, `output_file`, `interactor`, \
+                     `score_unit`";
 
 /// Checkers a package may name. The judge's own list is held against this one by a test of `checker`.
 pub const CHECKERS: [&str; 5] = ["default", "exact", "lines", "sorted", "unordered"];
@@ -35,9 +37,9 @@ pub(crate) fn read(
     let custom = *validator != Validator::Default;
     if let Some((word, line)) = fields.text("validator_protocol", findings) {
         match word.as_str() {
-            "testlib" if manifest.kind.interactive || manifest.kind.multi_pass => {
-                let message = "`validator_protocol: testlib` is for checkers; an interactor over testlib needs a \
-                               program around it that ends with 42 or 43, as `tribunal problem import` writes one";
+            "testlib" if manifest.kind.multi_pass => {
+                let message =
+                    "`validator_protocol: testlib` is for checkers and interactors of a single pass";
                 findings.error(FILE, Some(line), message);
             }
             "testlib" if custom => sidecar.protocol = Protocol::Testlib,
@@ -59,6 +61,8 @@ pub(crate) fn read(
             sidecar.checker = Some(word);
         }
     }
+    sidecar.interactor = interactor(&mut fields, &sidecar, manifest, validator, findings);
+    sidecar.score_unit = score_unit(&mut fields, manifest, findings);
     let lines = ["input_file", "output_file"].map(|key| fields.line_of(key));
     sidecar.input_file = file_name("input_file", &mut fields, findings);
     sidecar.output_file = file_name("output_file", &mut fields, findings);
@@ -72,6 +76,48 @@ pub(crate) fn read(
 fn wrong(findings: &mut Findings, line: u32, key: &str, got: &str, want: &str) {
     let shown: String = got.chars().take(60).collect();
     findings.error(FILE, Some(line), format!("`{key}` is `{shown}`; {want} is needed"));
+}
+
+/// The source of the interactor where a checker lies beside it.
+fn interactor(
+    fields: &mut yaml::Fields<'_>,
+    sidecar: &Sidecar,
+    manifest: &Manifest,
+    validator: &Validator,
+    findings: &mut Findings,
+) -> Option<String> {
+    let (name, line) = fields.text("interactor", findings)?;
+    if sidecar.protocol != Protocol::Testlib || !manifest.kind.interactive {
+        let message = "`interactor` is for an `interactive` problem with `validator_protocol: testlib`";
+        findings.error(FILE, Some(line), message);
+        return None;
+    }
+    let there = match validator {
+        Validator::Custom(programs) => {
+            matches!(&programs[..], [only] if only.files.iter().any(|(file, _)| *file == name))
+        }
+        Validator::Default => false,
+    };
+    if !there {
+        wrong(findings, line, "interactor", &name, "a source file of the output validator");
+        return None;
+    }
+    Some(name)
+}
+
+/// What a point of `max_score` is worth: a tenth, a hundredth and so on, so that points keep their decimal places
+/// where the format has whole ones.
+fn score_unit(fields: &mut yaml::Fields<'_>, manifest: &Manifest, findings: &mut Findings) -> Option<Score> {
+    let (_, text, line) = fields.number("score_unit", findings)?;
+    let tenths = (1..=PLACES).filter_map(|places| Score::ONE.shared(10usize.pow(places)));
+    let unit = tenths.into_iter().find(|unit| Score::parse(&text) == Some(*unit));
+    if unit.is_none() {
+        wrong(findings, line, "score_unit", &text, "0.1, 0.01 and so on down to 1e-9");
+    } else if !manifest.kind.scoring || manifest.version == FormatVersion::Legacy {
+        let message = "`score_unit` is what a point of `max_score` is worth, and the package has none: it is pass-fail or legacy";
+        findings.error(FILE, Some(line), message);
+    }
+    unit
 }
 
 fn file_name(key: &str, fields: &mut yaml::Fields<'_>, findings: &mut Findings) -> Option<String> {

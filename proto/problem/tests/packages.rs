@@ -17,9 +17,9 @@ fn packages() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/problems")
 }
 
-const OWN: [&str; 13] = [
-    "anypair", "aplusb", "bigio", "bisect", "divisor", "floats", "guesses", "lookup", "memory", "parity",
-    "rounds", "subsets", "twoway",
+const OWN: [&str; 14] = [
+    "anypair", "aplusb", "bigio", "bisect", "divisor", "doubling", "floats", "guesses", "lookup", "memory",
+    "parity", "rounds", "subsets", "twoway",
 ];
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use problem::model::{Protocol, Sidecar};
+use problem::model::{Grading, Protocol, Sidecar, Validator};
 use problem::read_dir;
 
 fn package(root: &Path, files: &[(&str, &str)]) {
@@ -43,6 +43,72 @@ fn every_key_reaches_the_model() {
         ("output_validator/check.cpp", "int main() {}\n"),
     ]);
     assert_eq!(testlib.protocol, Protocol::Testlib);
+}
+
+#[test]
+fn an_interactor_and_its_checker_are_two_programs_that_share_headers() {
+    let dir = tempfile::tempdir().unwrap();
+    let talks = (
+        "problem.yaml",
+        "problem_format_version: 2025-09\nname: B\nuuid: u\ntype: interactive\nlimits: {time_limit: 1}\n",
+    );
+    let sources = [
+        ("output_validator/talk.cpp", ""),
+        ("output_validator/check.cpp", ""),
+        ("output_validator/testlib.h", ""),
+    ];
+    let named = ("tribunal.yaml", "validator_protocol: testlib\ninteractor: talk.cpp\n");
+    package(dir.path(), &[&[talks, named][..], &sources].concat());
+    let problem = read_dir(dir.path()).unwrap_or_else(|e| panic!("{e}")).problem;
+    let Validator::Custom(programs) = problem.validator else { panic!() };
+    let names = |at: usize| programs[at].files.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
+    assert_eq!((names(0), names(1)), (vec!["talk.cpp", "testlib.h"], vec!["check.cpp", "testlib.h"]));
+    std::fs::remove_file(dir.path().join("output_validator/check.cpp")).unwrap();
+    let problem = read_dir(dir.path()).unwrap_or_else(|e| panic!("{e}")).problem;
+    assert!(matches!(problem.validator, Validator::Custom(only) if only.len() == 1));
+    for (files, words) in [
+        (
+            &[talks, sources[0], ("tribunal.yaml", "validator_protocol: testlib\ninteractor: none.cpp\n")][..],
+            "a source file",
+        ),
+        (
+            &[talks, sources[0], ("tribunal.yaml", "interactor: talk.cpp\n")],
+            "with `validator_protocol: testlib`",
+        ),
+        (&[sources[0], named], "for an `interactive` problem"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        package(dir.path(), files);
+        let refused = read_dir(dir.path()).unwrap_err().to_string();
+        assert!(refused.contains("tribunal.yaml:") && refused.contains(words), "{refused}");
+    }
+}
+
+#[test]
+fn a_point_of_max_score_is_worth_a_score_unit() {
+    let scoring = (
+        "problem.yaml",
+        "problem_format_version: 2025-09\nname: B\nuuid: u\ntype: scoring\nlimits: {time_limit: 1}\n",
+    );
+    let group = ("data/secret/test_group.yaml", "max_score: 1125\n");
+    for (unit, max) in [("0.1", "112.5"), ("0.001", "1.125"), ("1e-9", "0.000001125")] {
+        let dir = tempfile::tempdir().unwrap();
+        package(dir.path(), &[scoring, group, ("tribunal.yaml", &format!("score_unit: {unit}\n"))]);
+        let problem = read_dir(dir.path()).unwrap_or_else(|e| panic!("{e}")).problem;
+        let Grading::Aggregate { max: Some(found), .. } = problem.groups[0].grading else { panic!() };
+        assert_eq!(found.to_string(), max, "{unit}");
+    }
+    for (files, words) in [
+        (&[scoring, ("tribunal.yaml", "score_unit: 0.5\n")][..], "`score_unit` is `0.5`; 0.1, 0.01"),
+        (&[scoring, ("tribunal.yaml", "score_unit: 1\n")], "`score_unit` is `1`"),
+        (&[scoring, ("tribunal.yaml", "score_unit: tenth\n")], "`score_unit` is `tenth`"),
+        (&[("tribunal.yaml", "score_unit: 0.1\n")], "pass-fail or legacy"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        package(dir.path(), files);
+        let refused = read_dir(dir.path()).unwrap_err().to_string();
+        assert!(refused.contains("tribunal.yaml:1") && refused.contains(words), "{refused}");
+    }
 }
 
 #[test]

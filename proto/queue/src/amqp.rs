@@ -41,6 +41,9 @@ const DEAD: &str = "tribunal.dead";
 const DEAD_MAX: i64 = 10_000;
 /// How long a dead letter is kept, in milliseconds: 14 days.
 const DEAD_TTL_MS: i64 = 14 * 24 * 3600 * 1000;
+/// A queue of a class of workers that nobody uses for so long goes, in milliseconds: a day. What is in it is then long
+/// published elsewhere.
+const UNUSED_MS: i64 = 24 * 3600 * 1000;
 /// How often the broker hands out one job before it becomes a dead letter: more than the store's attempts.
 const DELIVERY_LIMIT: i64 = 20;
 
@@ -67,6 +70,10 @@ fn durable_queues(capability: Option<&str>) -> Vec<(String, FieldTable)> {
         let route = Route { priority, capability: capability.unwrap_or_default().to_owned() };
         let mut args = kept();
         args.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT));
+        // Classes come and go with the images workers have; an architecture alone, as older releases have it, stays.
+        if route.capability.contains('.') {
+            args.insert("x-expires".into(), AMQPValue::LongLongInt(UNUSED_MS));
+        }
         queues.push((job_queue(&route), args));
     }
     queues
@@ -112,6 +119,14 @@ pub fn connect_api(url: &str) -> Result<ApiLink, QueueError> {
         reports: Box::new(source::Inbox::reports(link.clone(), REPORTS, REPORT_MEDIA_TYPE)),
         events: Box::new(source::Inbox::events(link, EVENT_MEDIA_TYPE)),
     })
+}
+
+/// Whether `url` is one of a broker; nothing is sent.
+///
+/// # Errors
+/// `Refused` when it is none.
+pub fn check_url(url: &str) -> Result<(), QueueError> {
+    Link::new(url, "nobody").map(drop)
 }
 
 /// A worker's end: jobs of `capability`, at most `slots` unsettled at a time. Returns at once; connecting

@@ -39,7 +39,7 @@ pub trait Backend: Sync {
 /// A job with bytes that are not UTF-8.
 pub fn sample_job(priority: Priority) -> Job {
     Job {
-        schema: 1,
+        schema: proto::skew::PROTOCOL,
         judgement_id: JudgementId::new(),
         submission_id: SubmissionId::new(),
         language: "python3".into(),
@@ -55,6 +55,7 @@ pub fn sample_job(priority: Priority) -> Job {
         all: false,
         policy: None,
         priority,
+        traceparent: None,
     }
 }
 
@@ -62,7 +63,7 @@ pub fn sample_job(priority: Priority) -> Job {
 pub fn sample_report(job: &Job) -> ReportMessage {
     let judgement = Judgement::system_error(&job.language, "a sample".into());
     ReportMessage {
-        schema: 1,
+        schema: proto::skew::PROTOCOL,
         judgement_id: job.judgement_id,
         submission_id: job.submission_id,
         attempt: 1,
@@ -82,6 +83,7 @@ pub async fn suite(backend: &dyn Backend) {
     a_job_of_a_vanished_worker_comes_again_marked(backend, &api).await;
     a_job_in_hand_outlives_its_source(backend, &api).await;
     a_cancelled_wait_loses_no_job(backend, &api).await;
+    a_paused_source_leaves_jobs_to_others_and_goes_on(backend, &api).await;
     a_rejected_job_never_comes_again(backend, &api).await;
     a_report_stays_until_it_is_acknowledged(backend, &mut api).await;
     events_arrive_in_order(backend, &mut api).await;
@@ -191,6 +193,28 @@ async fn a_cancelled_wait_loses_no_job(backend: &dyn Backend, api: &ApiLink) {
     delivery.ack().await.expect("ack");
 }
 
+/// A worker that is cordoned: what it may have at hand goes back, nothing more comes, and later it goes on.
+async fn a_paused_source_leaves_jobs_to_others_and_goes_on(backend: &dyn Backend, api: &ApiLink) {
+    let (mut paused, ..) = backend.worker(1).await;
+    paused.pause(true);
+    let job = publish(backend, api, Priority::Normal).await;
+    // What was on its way when it was paused is given back by whoever waits.
+    while let Ok(delivery) = timeout(NEVER, paused.next()).await {
+        delivery.expect("a delivery").retry().await.expect("retry");
+    }
+    let (mut other, ..) = backend.worker(1).await;
+    let delivery = next(&mut other).await;
+    assert_eq!(delivery.message, job, "another worker gets it");
+    delivery.ack().await.expect("ack");
+    drop(other);
+    let job = publish(backend, api, Priority::Normal).await;
+    nothing(&mut paused, "it is paused").await;
+    paused.pause(false);
+    let delivery = next(&mut paused).await;
+    assert_eq!(delivery.message, job);
+    delivery.ack().await.expect("ack");
+}
+
 async fn a_rejected_job_never_comes_again(backend: &dyn Backend, api: &ApiLink) {
     publish(backend, api, Priority::Normal).await;
     let (mut jobs, ..) = backend.worker(1).await;
@@ -220,7 +244,7 @@ async fn events_arrive_in_order(backend: &dyn Backend, api: &mut ApiLink) {
     let (_jobs, _reports, events) = backend.worker(1).await;
     let job = sample_job(Priority::Normal);
     let event = |seq| EventMessage {
-        schema: 1,
+        schema: proto::skew::PROTOCOL,
         judgement_id: job.judgement_id,
         submission_id: job.submission_id,
         attempt: 1,

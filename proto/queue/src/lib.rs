@@ -13,6 +13,7 @@
 pub mod amqp;
 pub mod contract;
 pub mod memory;
+mod paused;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, WorkerReg
 use proto::id::{Digest, JudgementId, WorkerId};
 use proto::job::{Job, Priority};
 use proto::report::ReportMessage;
+
+pub use paused::Paused;
 
 /// Why the broker or the coordinator could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +64,7 @@ pub enum QueueError {
 pub struct Route {
     /// The class.
     pub priority: Priority,
-    /// What a worker has to be able to do; the machine architecture, such as `x86_64`.
+    /// What a worker has to be able to do: the class of the workers that can, such as `x86_64.exact.1f2e3d4c5b6a`.
     pub capability: String,
 }
 
@@ -129,6 +132,9 @@ pub trait JobSink: Send + Sync {
 pub trait JobSource: Send {
     /// Waits for the next job, most urgent class first. Reconnects by itself; cancel safe.
     async fn next(&mut self) -> Result<Delivery<Job>, QueueError>;
+    /// Takes no more jobs until it is told to go on. One that was on its way may still come out of [`next`](Self::next):
+    /// whoever paused it gives that back.
+    fn pause(&mut self, paused: bool);
 }
 
 /// Where a worker puts reports.

@@ -10,8 +10,8 @@ use proto::report::ReportMessage;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::{
-    ApiLink, Delivery, EventSink, EventSource, JobSink, JobSource, QueueError, ReportSink, ReportSource,
-    Route, Settle,
+    ApiLink, Delivery, EventSink, EventSource, JobSink, JobSource, Paused, QueueError, ReportSink,
+    ReportSource, Route, Settle,
 };
 
 /// A list of waiting messages and a bell.
@@ -131,8 +131,14 @@ impl Memory {
             line: self.jobs.clone(),
             capability: capability.to_owned(),
             slots: Arc::new(Semaphore::new(slots.max(1))),
+            paused: Paused::new(),
         };
         (Box::new(jobs), Arc::new(self.clone()), Arc::new(self.clone()))
+    }
+
+    /// Reports that were rejected.
+    pub fn dead_reports(&self) -> Vec<ReportMessage> {
+        self.reports.dead.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Jobs that were rejected.
@@ -146,12 +152,14 @@ struct Jobs {
     line: Arc<Line<(Route, Job)>>,
     capability: String,
     slots: Arc<Semaphore>,
+    paused: Paused,
 }
 
 #[async_trait]
 impl JobSource for Jobs {
     async fn next(&mut self) -> Result<Delivery<Job>, QueueError> {
         let slot = self.slots.clone().acquire_owned().await.map_err(|_| QueueError::Closed)?;
+        self.paused.off().await;
         let urgent = |waiting: &VecDeque<((Route, Job), bool)>| {
             let mine = waiting.iter().enumerate().filter(|(_, ((r, _), _))| r.capability == self.capability);
             mine.min_by_key(|(at, ((route, _), _))| (route.priority, *at)).map(|(at, _)| at)
@@ -160,6 +168,10 @@ impl JobSource for Jobs {
         let job = message.1.clone();
         let settle = ByLine { line: self.line.clone(), message: Some(message), slot: Some(slot) };
         Ok(Delivery::new(job, redelivered, Box::new(settle)))
+    }
+
+    fn pause(&mut self, paused: bool) {
+        self.paused.set(paused);
     }
 }
 

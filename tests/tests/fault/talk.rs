@@ -21,7 +21,7 @@ fn pair(lab: &Lab, program: &[&str], partner: &[&str]) -> PairSpec {
     PairSpec {
         program: program::spec(&lab.layer, program),
         partner: program::spec(&lab.layer, partner),
-        partner_content: 42,
+        partner_content: vec![42],
         grace: Duration::from_secs(1),
         keep_transcript: 256,
     }

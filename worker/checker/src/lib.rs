@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod checktestdata;
 pub mod classify;
 pub mod confirm;
 pub mod default_validator;

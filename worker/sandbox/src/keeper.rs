@@ -54,6 +54,17 @@ pub struct ServerConfig {
 /// Control groups that wait, made, for their box.
 const SPARE_GROUPS: usize = 2;
 
+/// What a box server has and had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolCounts {
+    /// Boxes that wait for a program.
+    pub ready: u64,
+    /// Boxes made since the start.
+    pub made: u64,
+    /// Boxes destroyed since the start; those that could not be killed are not among them.
+    pub destroyed: u64,
+}
+
 /// A running box server. Cheap to clone; the server ends with its last handle.
 #[derive(Debug, Clone)]
 pub struct BoxServer {
@@ -67,6 +78,8 @@ pub(crate) struct Inner {
     server: Supervisor,
     /// Boxes that could not be killed.
     retired: AtomicU32,
+    made: AtomicU64,
+    destroyed: AtomicU64,
     ids: Option<IdPool>,
     /// Ids for which the server was told to make a user namespace ahead.
     next: Mutex<Option<Lease>>,
@@ -148,6 +161,8 @@ impl BoxServer {
         let inner = Arc::new(Inner {
             server,
             retired: AtomicU32::new(0),
+            made: AtomicU64::new(0),
+            destroyed: AtomicU64::new(0),
             ids,
             next: Mutex::new(None),
             base,
@@ -181,6 +196,16 @@ impl BoxServer {
     /// [`RETIRED_MAX`] on this process should take no more work.
     pub fn retired(&self) -> u32 {
         self.inner.retired.load(Ordering::Relaxed)
+    }
+
+    /// How many boxes wait for a program now, were made, and were destroyed.
+    pub fn pool(&self) -> PoolCounts {
+        let pool = self.inner.pool.lock().expect("no panic while held");
+        PoolCounts {
+            ready: pool.values().map(Vec::len).sum::<usize>() as u64,
+            made: self.inner.made.load(Ordering::Relaxed),
+            destroyed: self.inner.destroyed.load(Ordering::Relaxed),
+        }
     }
 
     /// How often the box server had died and another one was started.
@@ -267,7 +292,9 @@ impl Inner {
         let bounded = limits.map_or(Ok(()), |limits| bound(group.as_ref(), limits));
         let mut birth = Birth { group, lease, init, born: None, orphan: false };
         match birth.complete(&line).and_then(|ready| bounded.map(|()| ready)) {
-            Ok(ready) => birth.finish(ready),
+            Ok(ready) => birth.finish(ready).inspect(|_| {
+                self.made.fetch_add(1, Ordering::Relaxed);
+            }),
             Err(e) => {
                 if !birth.abort(self.ids.as_ref()) {
                     self.retired.fetch_add(1, Ordering::Relaxed);
@@ -356,6 +383,7 @@ impl Inner {
     /// Takes down what is left of a dead box.
     pub(crate) fn bury(&self, remains: Remains) {
         let Remains { group, lease, descriptors } = remains;
+        self.destroyed.fetch_add(1, Ordering::Relaxed);
         drop(descriptors);
         if let Some(Err(e)) = group.map(BoxGroup::remove) {
             // The box is dead and its outcome true; an empty group left behind goes with the worker's.

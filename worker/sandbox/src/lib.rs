@@ -47,7 +47,7 @@ mod wire;
 
 pub use error::{SandboxError, Step};
 pub use ids::host_ids;
-pub use keeper::{BoxServer, RETIRED_MAX, ServerConfig};
+pub use keeper::{BoxServer, PoolCounts, RETIRED_MAX, ServerConfig};
 pub use pair::PairError;
 pub use run::{Cancel, MEMORY_OVERHEAD};
 

@@ -164,8 +164,9 @@ impl Talk<'_> {
         let busy = self.partner.busy().map_err(of(Side::Partner))?;
         let facts = self.partner.settle(end).map_err(of(Side::Partner))?;
         self.program.lend(busy.max(facts.cpu_time));
+        let accepts = |code| self.spec.partner_content.contains(&code);
         let content =
-            facts.exit == Some(Exit::Code(self.spec.partner_content)) && facts.limit_events.is_empty();
+            matches!(facts.exit, Some(Exit::Code(code)) if accepts(code)) && facts.limit_events.is_empty();
         self.facts[1] = Some(facts);
         self.first.get_or_insert(Side::Partner);
         // What it said last is read before its end; from now on whoever talks to it gets SIGPIPE.

@@ -209,8 +209,8 @@ pub struct PairSpec {
     pub program: RunSpec,
     /// The one that leads.
     pub partner: RunSpec,
-    /// Exit status of the partner after which the program may go on; after any other it is ended at once.
-    pub partner_content: i32,
+    /// Exit statuses of the partner after which the program may go on; after any other it is ended at once.
+    pub partner_content: Vec<i32>,
     /// How long the partner may go on after a program that did not exit with 0.
     pub grace: Duration,
     /// Bytes remembered of the begin, and as many of the end, of what was said.

@@ -13,11 +13,13 @@ mod entry;
 mod store;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use checker::confirm::FROM_PERCENT;
 use proto::facts::RunFacts;
+use proto::http::WorkerCounts;
 use proto::id::Digest;
 use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec, Stdin};
 use sha2::{Digest as _, Sha256};
@@ -59,12 +61,13 @@ impl Keep {
 pub struct CachedRunner {
     inner: Arc<dyn Runner>,
     store: Arc<Store>,
+    recalled: AtomicU64,
 }
 
 impl CachedRunner {
     /// Runs in `inner` what is not in `store`.
     pub fn new(inner: Arc<dyn Runner>, store: Arc<Store>) -> Self {
-        Self { inner, store }
+        Self { inner, store, recalled: AtomicU64::new(0) }
     }
 }
 
@@ -93,7 +96,10 @@ impl Runner for CachedRunner {
             Some((key, outcome.filter(|outcome| keep.allows(&outcome.facts) && whole(outcome))))
         });
         let (key, outcome) = match found.await {
-            Ok(Some((_, Some(outcome)))) => return Ok((outcome, true)),
+            Ok(Some((_, Some(outcome)))) => {
+                self.recalled.fetch_add(1, Ordering::Relaxed);
+                return Ok((outcome, true));
+            }
             Ok(Some((key, None))) => (Some(key), self.inner.run(spec).await?),
             // Not to be kept, or a thread of ours ended early: then it is run, as if there was no cache.
             Ok(None) | Err(_) => (None, self.inner.run(spec).await?),
@@ -114,6 +120,10 @@ impl Runner for CachedRunner {
 
     fn unfit(&self) -> Option<String> {
         self.inner.unfit()
+    }
+
+    fn counts(&self) -> WorkerCounts {
+        WorkerCounts { runs_recalled: self.recalled.load(Ordering::Relaxed), ..self.inner.counts() }
     }
 }
 

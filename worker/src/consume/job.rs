@@ -9,6 +9,7 @@ use proto::http::{ClaimReply, ClaimRequest};
 use proto::id::{Attempt, Fence};
 use proto::job::{Job, Target};
 use proto::report::{Judgement, Outcome, ReportMessage};
+use proto::skew::{self, PROTOCOL};
 use queue::{Delivery, QueueError};
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -47,7 +48,7 @@ pub(super) async fn handle(shared: &Shared, delivery: Delivery<Job>) {
     };
 
     let report = ReportMessage {
-        schema: 1,
+        schema: PROTOCOL,
         judgement_id: job.judgement_id,
         submission_id: job.submission_id,
         attempt: granted.attempt,
@@ -77,6 +78,8 @@ async fn claim(shared: &Shared, delivery: Delivery<Job>) -> Option<(Delivery<Job
                 return None;
             }
             Ok(ClaimReply::TryElsewhere) => {
+                // Perhaps it was cordoned since the last heartbeat.
+                shared.ask_now.notify_one();
                 acknowledge(delivery).await;
                 return None;
             }
@@ -93,10 +96,14 @@ async fn claim(shared: &Shared, delivery: Delivery<Job>) -> Option<(Delivery<Job
 }
 
 async fn judge(shared: &Shared, job: &Job, granted: Granted) -> Outcome {
+    if let Err(skew) = skew::understood(job.schema) {
+        // Another worker may be nearer to the API's release.
+        return Outcome::Failed { cause: format!("the job came from another release: {skew}"), retry: true };
+    }
     let mut seq = 0;
     let mut emit = |event: EventKind| {
         let message = EventMessage {
-            schema: 1,
+            schema: PROTOCOL,
             judgement_id: job.judgement_id,
             submission_id: job.submission_id,
             attempt: granted.attempt,
@@ -210,7 +217,7 @@ async fn acknowledge(delivery: Delivery<Job>) {
     }
 }
 
-async fn give_back(delivery: Delivery<Job>) {
+pub(super) async fn give_back(delivery: Delivery<Job>) {
     if let Err(error) = delivery.retry().await {
         tracing::warn!(%error, "a delivery could not be handed back");
     }

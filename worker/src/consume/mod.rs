@@ -6,12 +6,15 @@
 //!    └─ SIGTERM: no next(); wait up to drain_timeout; hand back the rest    └ cancels what it must stop
 //! ```
 //!
-//! When the machine itself is found unfit (boxes that cannot be killed), the loop ends as at SIGTERM, with an error.
+//! A worker that is cordoned, or whose host is unfit for timed work, pauses its source and stays; one that is told to
+//! drain ends when its last job is done, or stays idle where it is part of a service. When boxes cannot be killed any
+//! more, the loop ends as at SIGTERM, with an error.
 //!
 //! A job is acknowledged in three cases only: its report is safe, the store said there is nothing to do,
 //! or the store took the claim back. Anything else leaves the delivery to be made again, so a crash at any
 //! point costs time and no submission.
 
+mod gate;
 mod heartbeat;
 mod job;
 mod running;
@@ -22,15 +25,18 @@ use std::time::Duration;
 
 use proto::event::EventMessage;
 use proto::facts::Accounting;
-use proto::http::WorkerRegistration;
+use proto::http::{Order, WorkerRegistration};
 use proto::id::WorkerId;
 use proto::language::LanguageInfo;
+use proto::skew::PROTOCOL;
 use queue::{Coordinator, EventSink, JobSource, QueueError, ReportSink, WorkerLink};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::engine::Engine;
+use crate::fitness::Fitness;
 use crate::packages::Packages;
+use gate::Gate;
 use running::Running;
 
 /// First wait before something is tried again; doubled up to [`BACKOFF_MAX`].
@@ -43,6 +49,15 @@ const EVENTS_WAITING: usize = 1024;
 
 /// How long jobs that were told to hand back may take for it.
 const HAND_BACK: Duration = Duration::from_secs(10);
+
+/// What a worker does that the operator drained and that has nothing left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// It ends.
+    Ends,
+    /// It stays, without jobs, until it is uncordoned: it is part of a process that goes on.
+    Stays,
+}
 
 /// What a worker says of itself and how it ends.
 #[derive(Debug, Clone)]
@@ -57,6 +72,12 @@ pub struct ConsumeConfig {
     pub accounting: Accounting,
     /// What it can judge, with versions.
     pub languages: Vec<LanguageInfo>,
+    /// How fast a core is beside the reference.
+    pub speed: Option<f64>,
+    /// Whether its host may be trusted.
+    pub fitness: Arc<Fitness>,
+    /// What it does after a drain.
+    pub drained: Drained,
     /// How long running jobs may take after the order to stop.
     pub drain_timeout: Duration,
     /// Time between heartbeats.
@@ -64,7 +85,12 @@ pub struct ConsumeConfig {
 }
 
 impl ConsumeConfig {
-    fn registration(&self) -> WorkerRegistration {
+    /// The class of workers it is one of: the name of the queues it takes jobs from.
+    pub fn class(&self) -> String {
+        WorkerRegistration::class_of(std::env::consts::ARCH, self.accounting, &self.languages)
+    }
+
+    fn registration(&self, unfit: Option<String>) -> WorkerRegistration {
         WorkerRegistration {
             id: self.id,
             name: self.name.clone(),
@@ -73,6 +99,10 @@ impl ConsumeConfig {
             accounting: self.accounting,
             arch: std::env::consts::ARCH.to_owned(),
             languages: self.languages.clone(),
+            protocol: PROTOCOL,
+            class: Some(self.class()),
+            speed: self.speed,
+            unfit,
         }
     }
 }
@@ -86,6 +116,9 @@ struct Shared {
     coordinator: Arc<dyn Coordinator>,
     events: mpsc::Sender<EventMessage>,
     running: Running,
+    gate: Gate,
+    /// Rung when a heartbeat should not wait for its time: the operator may want something new.
+    ask_now: Notify,
 }
 
 /// Works until `stop` resolves, then drains. Returns once every job is reported or handed back.
@@ -102,6 +135,7 @@ pub async fn run(
 ) -> Result<(), QueueError> {
     let WorkerLink { jobs, reports, events, coordinator } = link;
     let (event_sender, event_receiver) = mpsc::channel(EVENTS_WAITING);
+    let gate = Gate::new(config.fitness.look().await);
     let shared = Arc::new(Shared {
         config,
         engine,
@@ -110,6 +144,8 @@ pub async fn run(
         coordinator,
         events: event_sender,
         running: Running::default(),
+        gate,
+        ask_now: Notify::new(),
     });
     tokio::pin!(stop);
     tokio::select! {
@@ -129,7 +165,7 @@ pub async fn run(
 
 /// Registers, however long the API takes to come up.
 async fn register(shared: &Shared) -> Result<(), QueueError> {
-    let registration = shared.config.registration();
+    let registration = shared.config.registration(shared.gate.unfit());
     let mut wait = BACKOFF_MIN;
     loop {
         match shared.coordinator.register(&registration).await {
@@ -158,8 +194,16 @@ async fn take_jobs(
 ) -> Result<(), QueueError> {
     let slots = Arc::new(Semaphore::new(shared.config.slots.max(1)));
     let unfit = Arc::new(Notify::new());
+    let mut gate = shared.gate.watch();
     let mut wait = BACKOFF_MIN;
     loop {
+        let state = gate.borrow_and_update().clone();
+        jobs.pause(state.closed());
+        let leaving = state.order == Order::Drain && shared.config.drained == Drained::Ends;
+        if leaving && tasks.is_empty() {
+            tracing::info!("drained: nothing is left to do");
+            return Ok(());
+        }
         let next = async {
             // The semaphore is never closed.
             let slot = Arc::clone(&slots).acquire_owned().await.map_err(|_| QueueError::Closed)?;
@@ -172,6 +216,14 @@ async fn take_jobs(
                 tracing::error!(cause, "taking no more jobs");
                 return Err(QueueError::Refused { what: "this machine".to_owned(), cause });
             }
+            // The heartbeat lives as long as this loop.
+            _ = gate.changed() => continue,
+            finished = tasks.join_next(), if leaving && !tasks.is_empty() => {
+                if let Some(Err(error)) = finished {
+                    tracing::error!(%error, "a job task ended early; its job will be delivered again");
+                }
+                continue;
+            }
             next = next => next,
             () = &mut *stop => return Ok(()),
         };
@@ -182,6 +234,8 @@ async fn take_jobs(
             }
         }
         match next {
+            // It was on its way when the gate closed.
+            Ok((_, delivery)) if state.closed() => job::give_back(delivery).await,
             Ok((slot, delivery)) => {
                 wait = BACKOFF_MIN;
                 let (shared, unfit) = (Arc::clone(shared), Arc::clone(&unfit));

@@ -75,7 +75,7 @@ impl Running {
     pub(super) fn heartbeat(&self) -> Heartbeat {
         let running =
             self.claims().iter().map(|(id, c)| RunningClaim { judgement_id: *id, fence: c.fence }).collect();
-        Heartbeat { running, draining: self.draining.load(Ordering::SeqCst) }
+        Heartbeat { running, draining: self.draining.load(Ordering::SeqCst), ..Heartbeat::default() }
     }
 }
 

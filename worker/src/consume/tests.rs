@@ -8,16 +8,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use proto::event::EventMessage;
 use proto::facts::{Accounting, Exit};
-use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, WorkerRegistration};
+use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, Order, WorkerRegistration};
 use proto::id::{Digest, JudgementId, SubmissionId, WorkerId};
 use proto::job::{InlineTest, Job, SourceFile, Target};
 use proto::limits::LimitsRequest;
 use proto::report::{Outcome, ReportMessage};
 use proto::verdict::Verdict;
-use queue::{Coordinator, Delivery, EventSink, JobSource, QueueError, ReportSink, Settle, WorkerLink};
+use queue::{
+    Coordinator, Delivery, EventSink, JobSource, Paused, QueueError, ReportSink, Settle, WorkerLink,
+};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{ConsumeConfig, run};
+use super::{ConsumeConfig, Drained, run};
+use crate::fitness::{Doctor, Fitness};
 use crate::packages::Packages;
 use crate::testing::{FakeRunner, compiled, engine, is_compile, ran};
 
@@ -50,15 +53,23 @@ impl Settle for Settled {
     }
 }
 
-struct Jobs(mpsc::Receiver<Job>, Log);
+struct Jobs(mpsc::Receiver<Job>, Log, Paused);
 
 #[async_trait]
 impl JobSource for Jobs {
     async fn next(&mut self) -> Result<Delivery<Job>, QueueError> {
+        self.2.off().await;
         match self.0.recv().await {
             Some(job) => Ok(Delivery::new(job, false, Box::new(Settled(Arc::clone(&self.1))))),
             None => std::future::pending().await,
         }
+    }
+
+    fn pause(&mut self, paused: bool) {
+        if paused {
+            log(&self.1, "pause");
+        }
+        self.2.set(paused);
     }
 }
 
@@ -72,6 +83,7 @@ struct Fake {
     refuse: bool,
     stop: Mutex<HashSet<JudgementId>>,
     seen: Mutex<Vec<Heartbeat>>,
+    order: Mutex<Order>,
 }
 
 fn use_up(left: &AtomicUsize) -> bool {
@@ -109,7 +121,7 @@ impl Coordinator for Fake {
     async fn heartbeat(&self, _: WorkerId, beat: &Heartbeat) -> Result<HeartbeatReply, QueueError> {
         self.seen.lock().unwrap().push(beat.clone());
         let stop = self.stop.lock().unwrap().iter().copied().collect();
-        Ok(HeartbeatReply { known: true, stop })
+        Ok(HeartbeatReply { known: true, stop, order: *self.order.lock().unwrap() })
     }
     async fn claim(&self, _: JudgementId, _: &ClaimRequest) -> Result<ClaimReply, QueueError> {
         if use_up(&self.claims_fail) {
@@ -145,6 +157,7 @@ fn fake(change: impl FnOnce(&mut Fake)) -> Fake {
         refuse: false,
         stop: Mutex::default(),
         seen: Mutex::default(),
+        order: Mutex::default(),
     };
     change(&mut fake);
     fake
@@ -152,6 +165,10 @@ fn fake(change: impl FnOnce(&mut Fake)) -> Fake {
 
 /// A worker with one slot whose cases take `case` each.
 fn start(fake: Fake, case: Duration, drain: Duration) -> Bench {
+    start_with(fake, case, drain, |_| {})
+}
+
+fn start_with(fake: Fake, case: Duration, drain: Duration, change: impl FnOnce(&mut ConsumeConfig)) -> Bench {
     let fake = Arc::new(fake);
     let (jobs, receiver) = mpsc::channel(16);
     let runner = FakeRunner::slow(case, |spec| {
@@ -162,20 +179,25 @@ fn start(fake: Fake, case: Duration, drain: Duration) -> Bench {
     let id = WorkerId::new();
     let packages = Packages::open(data.path(), id, 1 << 20).unwrap();
     let link = WorkerLink {
-        jobs: Box::new(Jobs(receiver, Arc::clone(&fake.log))),
+        jobs: Box::new(Jobs(receiver, Arc::clone(&fake.log), Paused::new())),
         reports: Arc::clone(&fake) as _,
         events: Arc::clone(&fake) as _,
         coordinator: Arc::clone(&fake) as _,
     };
-    let config = ConsumeConfig {
+    let mut config = ConsumeConfig {
         id,
         name: "test".to_owned(),
         slots: 1,
         accounting: Accounting::Exact,
         languages: Vec::new(),
+        speed: None,
+        // No files of the host: what is there is not ours to judge in a test.
+        fitness: Arc::new(Fitness::new("/nowhere", None)),
+        drained: Drained::Ends,
         drain_timeout: drain,
         heartbeat: Duration::from_millis(50),
     };
+    change(&mut config);
     let (stop, stopped) = oneshot::channel();
     let engine = Arc::new(engine(Arc::clone(&runner) as _));
     let task = tokio::spawn(run(link, engine, packages, config, async move {
@@ -186,7 +208,7 @@ fn start(fake: Fake, case: Duration, drain: Duration) -> Bench {
 
 fn job(arg: &str) -> Job {
     Job {
-        schema: 1,
+        schema: proto::skew::PROTOCOL,
         judgement_id: JudgementId::new(),
         submission_id: SubmissionId::new(),
         language: "cpp".to_owned(),
@@ -202,6 +224,7 @@ fn job(arg: &str) -> Job {
         all: false,
         policy: None,
         priority: proto::job::Priority::Normal,
+        traceparent: None,
     }
 }
 
@@ -360,6 +383,79 @@ async fn events_are_numbered_from_zero_in_order() {
     bench.wait_for("event 2", 1).await;
     assert!(
         bench.place("event 0") < bench.place("event 1") && bench.place("event 1") < bench.place("event 2")
+    );
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_cordoned_worker_takes_nothing_and_an_uncordoned_one_goes_on() {
+    let mut bench = start(fake(|f| f.order = Mutex::new(Order::Cordon)), SHORT, LONG);
+    bench.wait_for("pause", 1).await;
+    bench.jobs.send(job("")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(bench.count("claim"), 0);
+    *bench.fake.order.lock().unwrap() = Order::Work;
+    bench.wait_for("ack", 1).await;
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_drained_worker_finishes_its_job_and_ends_by_itself_or_stays_idle() {
+    let bench = start(fake(|_| {}), Duration::from_millis(500), LONG);
+    bench.jobs.send(job("")).await.unwrap();
+    bench.wait_for("claim", 1).await;
+    *bench.fake.order.lock().unwrap() = Order::Drain;
+    bench.jobs.send(job("")).await.unwrap();
+    bench.task.await.unwrap().unwrap();
+    let log = bench.fake.log.lock().unwrap().clone();
+    let count = |what: &str| log.iter().filter(|l| *l == what).count();
+    assert_eq!((count("claim"), count("report"), count("ack")), (1, 1, 1), "{log:?}");
+
+    let mut idle = start_with(fake(|f| f.order = Mutex::new(Order::Drain)), SHORT, LONG, |config| {
+        config.drained = Drained::Stays;
+    });
+    idle.wait_for("pause", 1).await;
+    assert!(!idle.task.is_finished());
+    *idle.fake.order.lock().unwrap() = Order::Work;
+    idle.jobs.send(job("")).await.unwrap();
+    idle.wait_for("ack", 1).await;
+    idle.finish().await;
+}
+
+#[tokio::test]
+async fn a_worker_on_an_unfit_host_registers_says_why_and_takes_nothing() {
+    let doctor: Doctor = Arc::new(|| Some("missing: pid namespace".to_owned()));
+    let fitness = Arc::new(Fitness::new("/nowhere", Some(doctor)));
+    fitness.ask().await;
+    let mut bench = start_with(fake(|_| {}), SHORT, LONG, |config| config.fitness = fitness);
+    bench.jobs.send(job("")).await.unwrap();
+    bench.wait_for("pause", 1).await;
+    for _ in 0..3_000 {
+        let told = bench.fake.seen.lock().unwrap().last().and_then(|beat| beat.unfit.clone());
+        if told.as_deref() == Some("missing: pid namespace") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(bench.fake.seen.lock().unwrap().last().unwrap().unfit.is_some());
+    assert_eq!((bench.count("register"), bench.count("claim")), (1, 0));
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_job_of_a_release_too_far_away_is_reported_with_both_numbers() {
+    let mut bench = start(fake(|_| {}), SHORT, LONG);
+    bench.jobs.send(Job { schema: 77, ..job("") }).await.unwrap();
+    bench.wait_for("ack", 1).await;
+    let Outcome::Failed { cause, retry: true } = bench.outcome(0) else { panic!("{:?}", bench.outcome(0)) };
+    assert!(cause.contains("77") && cause.contains(&proto::skew::PROTOCOL.to_string()), "{cause}");
+    for schema in [proto::skew::PROTOCOL - 1, proto::skew::PROTOCOL + 1] {
+        bench.jobs.send(Job { schema, ..job("") }).await.unwrap();
+    }
+    bench.wait_for("ack", 3).await;
+    assert!(
+        matches!(bench.outcome(1), Outcome::Judged { .. })
+            && matches!(bench.outcome(2), Outcome::Judged { .. })
     );
     bench.finish().await;
 }

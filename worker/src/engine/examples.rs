@@ -1,11 +1,14 @@
 //! A package's own submissions as submissions.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use problem::model::{ExampleSubmission, Problem};
 use proto::job::SourceFile;
 
-use super::{ANSWERS, Submission};
+use super::{ANSWERS, Against, Submission};
+use crate::error::{JudgeError, Rejected};
+use crate::toolchains::Toolchain;
 
 /// The example as if somebody had sent it, the package's constants put in. Blocks on the disk.
 ///
@@ -19,6 +22,23 @@ pub fn example_submission(problem: &Problem, example: &ExampleSubmission) -> Res
     }
     let language = if problem.submit_answer { ANSWERS.to_owned() } else { language_of(example, &files)? };
     Ok(Submission { language, files, all: true, only: Vec::new() })
+}
+
+/// The toolchain with the place to start that the package names; files it includes may be one.
+pub(super) fn starting_at(
+    toolchain: Toolchain,
+    wanted: &str,
+    submission: &Submission,
+    against: &Against,
+) -> Result<Toolchain, JudgeError> {
+    let mut names: Vec<String> = submission.files.iter().map(|file| file.name.clone()).collect();
+    if let Against::Problem(problem) = against {
+        let included = problem.includes.values().flat_map(|included| &included.files);
+        names.extend(included.map(|(name, _)| name.clone()));
+    }
+    let language =
+        toolchain.language.starting_at(wanted, &names).map_err(|e| Rejected::Entry(e.to_string()))?;
+    Ok(Toolchain { language: Arc::new(language), ..toolchain })
 }
 
 /// The language the package names, else the only one that the names of the files fit.

@@ -5,8 +5,9 @@ use sandbox::spec::{RunSpec, Stdin};
 
 use super::compile::Program;
 use super::plan::ValidatorPlan;
+use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, Runner, run_twice};
+use crate::runner::{RunError, Runner, run_or_recall_twice};
 
 /// Asks `program`; the inner error is the package's.
 pub(super) async fn ask(
@@ -35,8 +36,8 @@ pub(super) async fn ask(
     };
     let mut last = String::new();
     for _ in 0..2 {
-        match run_twice(runner, spec.clone()).await {
-            Ok(outcome) => {
+        match run_or_recall_twice(runner, spec.clone(), Keep::Ended).await {
+            Ok((outcome, _)) => {
                 let (stdout, stderr) = (&outcome.stdout.bytes, &outcome.stderr.bytes);
                 match grader::interpret(name, &outcome.facts, &plan.limits, stdout, stderr) {
                     Ok(word) => return Ok(word),

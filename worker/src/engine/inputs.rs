@@ -2,8 +2,9 @@
 //! the output validator says of the package's own outputs what their folders promise.
 //!
 //! Called by `verify`, never while a submission is judged. The validators run in boxes as those of a judging
-//! do, one fresh box for each question, up to `jobs` at once. Whatever they do wrong is a diagnostic that
-//! names the file; only a box that cannot be had is an error of ours.
+//! do, one fresh box for each question, up to `jobs` at once; a checktestdata specification is no program, and our
+//! own interpreter holds inputs against it. Whatever they do wrong is a diagnostic that names the file; only a box
+//! that cannot be had is an error of ours.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,19 +21,21 @@ use sandbox::spec::{RunOutcome, RunSpec};
 use super::case;
 use super::compile::Program;
 use super::plan::{Data, ValidatorPlan, takes_points, validator_plan};
-use super::validator::{Asked, ask_all, compile_all};
+use super::validator::{Asked, ask_all};
 use super::{Engine, blocking, decide};
+use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, run_twice};
+use crate::runner::{RunError, run_or_recall_twice};
+pub use ready::malformed_specifications;
+use ready::{Looks, Ready};
+
+mod ready;
 
 /// Bytes of what a validator says that stand in a diagnostic.
 const QUOTED: usize = 400;
 
 /// Most diagnostics of one package; one broken validator rejects every file, and 50 of them say so.
 const FINDINGS_MAX: usize = 50;
-
-/// How the name of a checktestdata specification ends. Debian 12 packages no program that runs one.
-const SPECIFICATION: &str = ".ctd";
 
 /// Room in an input validator's work directory beside its own files and those of the case.
 const DISK_SLACK: u64 = 64 << 20;
@@ -60,9 +63,6 @@ struct Input<'a> {
     beside: Option<&'a Path>,
     valid: bool,
 }
-
-/// Input validators, compiled.
-type Ready = Vec<(String, Arc<Program>)>;
 
 impl Engine {
     /// Asks the package's validators everything they have to get right. `told` hears how many questions are
@@ -105,43 +105,6 @@ impl Engine {
             }
         }
         Ok(found)
-    }
-
-    /// The package's input validators, ready to be asked; `None` when one of them cannot be.
-    async fn input_validators(
-        &self,
-        problem: &Problem,
-        found: &mut Vec<Diagnostic>,
-    ) -> Result<Option<Ready>, JudgeError> {
-        if problem.input_validators.is_empty() {
-            found.push(warning("input_validators", "no input validator looks at the inputs".to_owned()));
-            if let Some(probe) = problem.probes.iter().find(|p| p.kind == ProbeKind::InvalidInput) {
-                let message = "nothing rejects this input: there is no input validator".to_owned();
-                found.push(error(&format!("data/{}.in", probe.name), message));
-            }
-            return Ok(None);
-        }
-        let mut ready = Vec::new();
-        let (specified, programs): (Vec<_>, Vec<_>) =
-            problem.input_validators.iter().partition(|program| program.path.ends_with(SPECIFICATION));
-        for specification in specified {
-            let message = "checktestdata specifications are not run: the images have no program for them; the \
-                           inputs are not validated by it";
-            found.push(warning(&specification.path, message.to_owned()));
-        }
-        if programs.is_empty() {
-            return Ok(None);
-        }
-        for program in &programs {
-            let plan = ValidatorPlan { programs: vec![(*program).clone()], ..validator_plan(problem) };
-            match compile_all(&*self.runner, &self.toolchains, &plan).await? {
-                Ok(compiled) => ready.extend(compiled.into_iter().map(|c| (program.path.clone(), c))),
-                Err(why) => {
-                    found.push(error(&program.path, format!("this input validator cannot be used: {why}")));
-                }
-            }
-        }
-        Ok((ready.len() == programs.len()).then_some(ready))
     }
 }
 
@@ -207,9 +170,18 @@ impl Asker<'_> {
     async fn input(&self, input: Input<'_>) -> Result<Vec<Diagnostic>, JudgeError> {
         let path = format!("data/{}.in", input.name);
         let mut found = Vec::new();
-        for (validator, program) in self.inputs {
-            let spec = self.input_spec(validator, program, input).await?;
-            match self.run(validator, spec).await? {
+        for (validator, looks) in self.inputs {
+            let said = match looks {
+                Looks::Program(program) => {
+                    let spec = self.input_spec(validator, program, input).await?;
+                    self.run(validator, spec).await?
+                }
+                Looks::Specification(specification) => {
+                    let (specification, file) = (Arc::clone(specification), input.file.to_owned());
+                    blocking(move || ready::held(&specification, &file)).await??
+                }
+            };
+            match said {
                 Said::Accepts => {}
                 Said::Rejects(_) if !input.valid => return Ok(Vec::new()),
                 Said::Rejects(why) => {
@@ -263,8 +235,8 @@ impl Asker<'_> {
 
     async fn run(&self, validator: &str, spec: RunSpec) -> Result<Said, JudgeError> {
         let limits = spec.limits.clone();
-        match run_twice(&*self.engine.runner, spec).await {
-            Ok(outcome) => said(&outcome, &limits),
+        match run_or_recall_twice(&*self.engine.runner, spec, Keep::Ended).await {
+            Ok((outcome, _)) => said(&outcome, &limits),
             Err(error @ RunError::Exec { .. }) => Ok(Said::Fault(error.to_string())),
             Err(error) => {
                 Err(JudgeError::failed(format!("could not run input validator {validator}: {error}")))

@@ -1,26 +1,27 @@
 //! One pass of an interactive case: submission and validator talk, each in its own box, and one of them decides.
 //!
 //! The pair is run by `sandbox`, which says who ended first and where the validator was when the submission ran out of
-//! time; `checker::interaction` makes the verdict of that. The validator alone has the input. What the submission did
+//! time; `checker::interaction` makes the verdict of that. The validator alone has the input; where it is an interactor
+//! over testlib, a checker may look at what it wrote down, and then has the word. What the submission did
 //! after the validator's no, and what the validator did after the submission's failure, is nobody's fault.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use checker::interaction::{By, Ended, First, Whereabouts, decide};
-use checker::{Classified, classify};
+use checker::{Classified, Given, classify};
 use problem::model::Protocol;
 use proto::facts::{LimitHit, RunFacts};
 use proto::report::{Interaction, Said, Talker, TestReport};
 use proto::units::round_ms;
 use proto::verdict::Verdict;
-use sandbox::spec::{BoxFile, Line, PairOutcome, PairSpec, PartnerState, Side, Stdin};
+use sandbox::spec::{BoxFile, Collect, Line, PairOutcome, PairSpec, PartnerState, RunOutcome, Side, Stdin};
 
 use super::case::{self, Pass, RunWith};
 use super::compile::Program;
 use super::decide::Word;
 use super::plan::{Check, Data};
-use super::validator::{Answer, Asked, Place};
+use super::validator::{Answer, Asked, Place, ask_all};
 use crate::error::JudgeError;
 use crate::runner::{PairRunError, RunError, run_pair_twice};
 
@@ -36,11 +37,12 @@ const TRANSCRIPTS: usize = 512 << 10;
 /// What an entry of a transcript takes in a report beside its text.
 const ENTRY: usize = 80;
 
-/// Exit status of a validator that accepts.
-const fn accepts(protocol: Protocol) -> i32 {
+/// Exit statuses of a validator that is content, so that the submission still has to end well. In testlib's way that
+/// is one that accepts, gives points, or a part of one hundred with the base of 16 that some builds use.
+fn accepts(protocol: Protocol) -> Vec<i32> {
     match protocol {
-        Protocol::Format => 42,
-        Protocol::Testlib => 0,
+        Protocol::Format => vec![42],
+        Protocol::Testlib => [0, 7].into_iter().chain(16..=116).collect(),
     }
 }
 
@@ -84,17 +86,18 @@ pub(super) async fn one_pass(
     let mut spec = case::spec_of(on, &Data::Bytes(Arc::from(&b""[..]))).await?;
     spec.stdin = Stdin::Empty;
     let (input, answer) = case::load_both(input, answer).await?;
-    let asked = Asked {
-        input,
-        answer,
-        output: Arc::from(&b""[..]),
-        args,
-        points: *points,
-        beside: &spec.files,
-        feedback,
-    };
+    let both = (Arc::clone(&input), Arc::clone(&answer));
+    let nothing = Arc::from(&b""[..]);
+    let asked =
+        Asked { input, answer, output: nothing, args, points: *points, beside: &spec.files, feedback };
     let place = Place::of(&on.plan.validator, validator, asked.beside);
-    let partner = place.spec(&on.plan.validator, validator, &asked);
+    let mut partner = place.spec(&on.plan.validator, validator, &asked);
+    let checker = on.validators.get(1);
+    if checker.is_some() {
+        partner
+            .collect
+            .push(Collect { path: place.output(), max_bytes: on.plan.validator.limits.output.get() });
+    }
     let pair = PairSpec {
         program: spec,
         partner,
@@ -110,6 +113,9 @@ pub(super) async fn one_pass(
             Ok(mut outcome) => {
                 case::note_full_heap(&mut outcome.program, on.plan, on.program, None);
                 match judged(on, &place, &name, &outcome, started) {
+                    Ok(pass) if checker.is_some() && plainly_accepted(&pass) => {
+                        return checked(on, pass, &place, &outcome.partner, both, &pair.program.files).await;
+                    }
                     Ok(pass) => return Ok(pass),
                     Err(why) => last = why,
                 }
@@ -118,6 +124,39 @@ pub(super) async fn one_pass(
         }
     }
     Err(JudgeError::failed(format!("could not run case {}: {last}", on.case.name)))
+}
+
+/// Whether the interactor had the last word so far, accepted, and gave nothing with it.
+fn plainly_accepted(pass: &Pass) -> bool {
+    pass.spoken && pass.word.verdict == Verdict::AC && pass.word.given == Ok(Given::Nothing)
+}
+
+/// Lets the checker look at what an interactor over testlib left in its output file; its word is the case's.
+async fn checked(
+    on: RunWith<'_>,
+    mut pass: Pass,
+    place: &Place,
+    interactor: &RunOutcome,
+    asked: (Arc<[u8]>, Arc<[u8]>),
+    beside: &[BoxFile],
+) -> Result<Pass, JudgeError> {
+    let Check::Custom { args, points, .. } = &on.case.check else { return Ok(pass) };
+    let path = place.output();
+    let left = interactor.files.iter().find(|file| file.path == path.as_bytes());
+    let lost = interactor.refused.iter().find(|(lost, _)| *lost == path);
+    if let (None, Some((_, why))) = (left, lost) {
+        pass.word = Answer::je(format!("the interactor's output file {why}")).word;
+        return Ok(pass);
+    }
+    let output = Arc::from(left.map_or(&b""[..], |file| &file.bytes));
+    let (input, answer) = asked;
+    let asked = Asked { input, answer, output, args, points: *points, beside, feedback: &[] };
+    let mut plan = on.plan.validator.clone();
+    plan.programs.drain(..1);
+    let started = Instant::now();
+    pass.word = ask_all(on.runner, &plan, &on.validators[1..], &asked).await?.word;
+    pass.check += started.elapsed();
+    Ok(pass)
 }
 
 fn takes_points(on: RunWith<'_>) -> bool {

@@ -10,6 +10,7 @@ use proto::verdict::Verdict;
 use sandbox::spec::{Collected, RunOutcome, RunSpec};
 
 use super::{ANSWERS, Against, Submission, TimeBounds};
+use crate::cache::CachedRunner;
 use crate::testing::{FakeRunner, compiled, engine, is_compile, ran, stdin_of, too_slow};
 
 use Verdict::{AC, CE, JE, OLE, PA, SK, TLE, WA};
@@ -178,6 +179,36 @@ async fn a_submission_cannot_stand_in_for_the_static_validator_or_its_word() {
     ];
     let judgement = judge(&runner, problem, &submission("cpp", &files)).await;
     assert_eq!((judgement.verdict, judgement.tests[0].verdict), (PA, WA));
+}
+
+#[tokio::test]
+async fn equal_questions_to_static_validators_and_graders_are_asked_once() {
+    let kept = tempfile::tempdir().unwrap();
+    let store = Arc::new(crate::cache::Store::open(kept.path(), proto::units::Bytes::mib(1)).unwrap());
+    let program = submission("cpp", &[("a.cpp", "int main() {}")]);
+    let (_folder, looked_at) = looked_at();
+    let (_other, graded) = graded();
+    let looking = look(Exit::Code(42), None);
+    let grading = FakeRunner::new(|spec: &RunSpec| {
+        Ok(match spec.argv.last().map(String::as_str) {
+            _ if is_compile(spec) => compiled(),
+            Some("7") => ran(Exit::Code(0), "AC 12.5\n"),
+            _ if spec.argv.iter().any(|w| w == "-c") => ran(Exit::Code(0), ""),
+            _ => echo(spec),
+        })
+    });
+    for (runner, problem, word) in [(looking, looked_at, ".judge/feedback/"), (grading, graded, "7")] {
+        let against = Against::Problem(Arc::new(problem));
+        let mut judgements = Vec::new();
+        for _ in 0..2 {
+            let cached = CachedRunner::new(Arc::clone(&runner) as _, Arc::clone(&store));
+            judgements.push(engine(Arc::new(cached)).judge(&program, &against, &mut |_| {}).await.unwrap());
+        }
+        let asked = runner.commands().iter().filter(|argv| argv.iter().any(|w| w == word)).count();
+        assert_eq!(asked, 1, "{word}");
+        assert_eq!(judgements[0].score, judgements[1].score);
+        assert!(judgements[0].score.is_some());
+    }
 }
 
 fn graded() -> (tempfile::TempDir, Problem) {

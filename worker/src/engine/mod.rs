@@ -51,6 +51,7 @@ use validator::Validators;
 pub use answers::LANGUAGE as ANSWERS;
 pub use check::{Checked, Question};
 pub use examples::example_submission;
+pub use inputs::malformed_specifications;
 pub use timing::TimeBounds;
 
 /// One submission, as it came.
@@ -195,11 +196,32 @@ impl Engine {
         against: &Against,
         on_progress: OnProgress<'_>,
     ) -> Result<Judgement, JudgeError> {
+        self.judge_from(None, policy, submission, against, on_progress).await
+    }
+
+    /// The same of a program that starts where `entrypoint` says: a file, or a class, by the language.
+    ///
+    /// # Errors
+    /// As [`judge`](Self::judge); `Rejected::Entry` when the program has no such place.
+    pub async fn judge_from(
+        &self,
+        entrypoint: Option<&str>,
+        policy: Policy,
+        submission: &Submission,
+        against: &Against,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Judgement, JudgeError> {
         let started = Instant::now();
         let answers = answers::read(submission, against).await?;
         let toolchain = match answers {
             None => Some(self.toolchain(&submission.language).await?),
             Some(_) => None,
+        };
+        let toolchain = match (toolchain, entrypoint) {
+            (Some(toolchain), Some(wanted)) => {
+                Some(examples::starting_at(toolchain, wanted, submission, against)?)
+            }
+            (toolchain, _) => toolchain,
         };
         let mut plan = Plan::new(submission, against, toolchain.as_ref(), &self.maxima, policy)?;
         // Only now: what is refused is refused before anything runs.

@@ -19,8 +19,9 @@ use super::compile::Program;
 use super::decide::{self, Word};
 use super::plan::{CasePlan, StaticPlan};
 use super::validator::Place;
+use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, Runner, run_twice};
+use crate::runner::{RunError, Runner, run_or_recall_twice};
 
 /// Folder of what belongs to the judge.
 const FOLDER: &str = ".judge";
@@ -61,8 +62,8 @@ async fn ask(
     let failed = |why: &dyn std::fmt::Display| JudgeError::failed(format!("could not run {name}: {why}"));
     let mut last = String::new();
     for _ in 0..2 {
-        match run_twice(runner, spec.clone()).await {
-            Ok(outcome) => {
+        match run_or_recall_twice(runner, spec.clone(), Keep::Ended).await {
+            Ok((outcome, _)) => {
                 let word = decide::read_program(name, &plan.validator, &place.feedback(), &outcome);
                 if word.verdict != Verdict::SE {
                     return Ok(word);

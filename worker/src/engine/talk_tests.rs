@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use problem::model::Problem;
+use problem::model::{Problem, Protocol, Validator};
 use proto::facts::{Exit, LimitEvent, LimitHit};
 use proto::job::SourceFile;
 use proto::report::{Interaction, Judgement, Said, Talker, TestReport};
@@ -69,6 +69,49 @@ fn the_validators_no_counts_and_the_time_after_it_does_not() {
     let test = &judgement.tests[0];
     assert_eq!((judgement.verdict, test.cpu_time_ms), (WA, Some(1000.0)));
     assert_eq!(test.interaction.as_ref().unwrap().ended_first, Talker::Validator);
+}
+
+#[test]
+fn an_interactor_over_testlib_is_read_by_its_own_statuses_and_its_checker_has_the_last_word() {
+    #[rustfmt::skip]
+    let rows = [
+        (0, "ok", 0, AC, true), (0, "ok", 1, WA, true), (0, "ok", 3, JE, true), (0, "ok", 42, WA, true),
+        (1, "wrong answer", 0, WA, false), (2, "wrong output format", 0, WA, false), (3, "FAIL", 0, JE, false),
+        (42, "", 0, WA, false), (7, "points 1", 0, JE, false), (1, "FAIL", 0, JE, false), (9, "", 0, JE, false),
+    ];
+    for (status, said, checker, verdict, asked) in rows {
+        let runner = FakeRunner::talking_beside(
+            move |spec| {
+                if is_compile(spec) {
+                    return Ok(compiled());
+                }
+                let names = ["_judge/input.in", "_judge/output.out", "_judge/answer.ans"];
+                assert_eq!(spec.argv[spec.argv.len() - 3..], names);
+                let output = spec.files.iter().find(|file| file.path == names[1]).unwrap();
+                assert_eq!(&output.content[..], b"said");
+                Ok(ran(Exit::Code(checker), ""))
+            },
+            move |spec| {
+                assert!([0, 7, 50].iter().all(|status| spec.partner_content.contains(status)));
+                assert!([1, 2, 3, 42_000].iter().all(|status| !spec.partner_content.contains(status)));
+                let mut interactor = ran(Exit::Code(status), "");
+                interactor.stderr.bytes = said.into();
+                let path = b"_judge/output.out".to_vec();
+                interactor.files = vec![Collected { path, executable: false, bytes: b"said".to_vec() }];
+                Ok(pair(Side::Partner, ran(Exit::Code(0), ""), interactor))
+            },
+        );
+        let judgement = judge(Arc::clone(&runner) as _, |problem| {
+            problem.interactive = true;
+            problem.sidecar.protocol = Protocol::Testlib;
+            if let Validator::Custom(programs) = &mut problem.validator {
+                programs.push(programs[0].clone());
+            }
+        });
+        assert_eq!(judgement.unwrap().verdict, verdict, "{status} {said}, then {checker}");
+        let checks = runner.runs.lock().unwrap().iter().filter(|spec| !is_compile(spec)).count() - 1;
+        assert_eq!(checks == 1, asked, "{status} {said}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use checker::policy::Policy;
 use proto::facts::{Exit, LimitHit};
 use proto::job::{InlineTest, SourceFile};
 use proto::limits::LimitsRequest;
@@ -367,6 +368,27 @@ async fn the_languages_overhead_is_on_top_of_the_memory_limit() {
     let judgement = engine(honest() as _).judge(&python, &against, &mut |_| {}).await.unwrap();
     let overhead = language::by_id("python3").unwrap().memory_overhead.unwrap();
     assert_eq!(judgement.limits.unwrap().memory.get(), (100 << 20) + overhead.get());
+}
+
+#[tokio::test]
+async fn a_program_starts_where_its_package_says() {
+    let (_folder, problem) = problem(&[("x", "right")], None);
+    let against = Against::Problem(Arc::new(problem));
+    let file = |name: &str| SourceFile { name: name.to_owned(), content: b"print()".to_vec() };
+    let python = Submission {
+        language: "python3".to_owned(),
+        files: vec![file("__main__.py"), file("other.py")],
+        ..submission(false)
+    };
+    for (named, started) in [(None, "__main__.py"), (Some("other.py"), "other.py")] {
+        let runner = FakeRunner::new(|_| Ok(ran(Exit::Code(0), "right")));
+        let engine = engine(Arc::clone(&runner) as _);
+        engine.judge_from(named, Policy::Icpc, &python, &against, &mut |_| {}).await.unwrap();
+        assert_eq!(runner.commands().pop().unwrap().last().unwrap(), started);
+    }
+    let engine = engine(honest() as _);
+    let refused = engine.judge_from(Some("none.py"), Policy::Icpc, &python, &against, &mut |_| {}).await;
+    assert!(matches!(refused, Err(JudgeError::Rejected(Rejected::Entry(_)))), "{refused:?}");
 }
 
 #[tokio::test]

@@ -125,7 +125,15 @@ impl Engine {
                 continue;
             };
             let against = Against::Problem(Arc::clone(&measured));
-            let judged = self.judge_under(Policy::Analyst, &submission, &against, &mut |_| {}).await;
+            let judged = self
+                .judge_from(
+                    example.entrypoint.as_deref(),
+                    Policy::Analyst,
+                    &submission,
+                    &against,
+                    &mut |_| {},
+                )
+                .await;
             let judgement = match judged {
                 Ok(judgement) => judgement,
                 Err(JudgeError::Rejected(_)) => continue,

@@ -34,6 +34,9 @@ const FOLDER: &str = "_judge";
 /// Name of the feedback directory in it.
 const FEEDBACK: &str = "feedback";
 
+/// The output as a file, below the judge's folder.
+const OUTPUT: &str = "output.out";
+
 /// Work directory of every box.
 const WORK_DIR: &str = "/w";
 
@@ -312,8 +315,8 @@ impl Place {
                 (["input.in", "answer.ans", &feedback], Stdin::Bytes(Arc::clone(&asked.output)))
             }
             Protocol::Testlib => {
-                files.push(given("output.out", &asked.output));
-                (["input.in", "output.out", "answer.ans"], Stdin::Empty)
+                files.push(given(OUTPUT, &asked.output));
+                (["input.in", OUTPUT, "answer.ans"], Stdin::Empty)
             }
         };
         files.extend(asked.feedback.iter().map(|file| {
@@ -369,6 +372,11 @@ impl Place {
     /// The feedback directory, below the work directory.
     pub(super) fn feedback(&self) -> String {
         format!("{}/{FEEDBACK}", self.judge)
+    }
+
+    /// The output that a checker over testlib reads and an interactor writes, below the work directory.
+    pub(super) fn output(&self) -> String {
+        format!("{}/{OUTPUT}", self.judge)
     }
 
     /// What the run amounts to.

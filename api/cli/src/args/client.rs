@@ -1,4 +1,4 @@
-//! Commands that speak with a service: `submit`, `status`, `problems`, `tokens`, `workers`, `rejudge`.
+//! Commands that speak with a service: `submit`, `status`, `problems`, `tokens`, `workers`, `holds`, `rejudge`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,11 +25,15 @@ pub(crate) struct ServerArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("against").required(true).args(["problem", "stdin"])))]
+#[command(group(clap::ArgGroup::new("against").required(true).args(["problem", "stdin", "batch"])))]
 pub(crate) struct SubmitArgs {
     /// Source files, or directories of them; together they are one program
-    #[arg(required = true, value_name = "SOURCE")]
+    #[arg(required_unless_present = "batch", value_name = "SOURCE")]
     pub(crate) sources: Vec<PathBuf>,
+    /// Many submissions at once: a file with one JSON document a line, as the HTTP API takes them; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sources", "language", "cpu_time", "memory", "all", "policy",
+        "priority", "external_id", "participant", "labels", "watch", "expect"])]
+    pub(crate) batch: Option<PathBuf>,
     /// Problem by its short name, or one revision of it as NAME@sha256:…
     #[arg(long, short, value_name = "NAME")]
     pub(crate) problem: Option<String>,
@@ -127,6 +131,86 @@ pub(crate) enum ProblemsCommand {
     List(AskArgs),
     /// Check a package and send it there; the same as `problem push`
     Push(PushArgs),
+    /// Make a revision that was sent the active one
+    Activate {
+        /// Its short name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// The revision
+        #[arg(value_name = "DIGEST")]
+        digest: Digest,
+        #[command(flatten)]
+        ask: AskArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct WorkersArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<WorkersCommand>,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkersCommand {
+    /// Who judges there; the same as without a word
+    List(AskArgs),
+    /// It takes no new jobs and stays
+    Cordon(OneWorker),
+    /// It takes jobs again
+    Uncordon(OneWorker),
+    /// It takes no new jobs, finishes those in hand, and ends
+    Drain(OneWorker),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneWorker {
+    /// Its id
+    pub(crate) id: Uuid,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HoldsArgs {
+    #[command(subcommand)]
+    pub(crate) command: HoldsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HoldsCommand {
+    /// What is held, and why
+    List(AskArgs),
+    /// Let submissions of a problem or in a language wait
+    Set {
+        #[command(flatten)]
+        held: Held,
+        /// Why, for people
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        reason: String,
+        #[command(flatten)]
+        ask: AskArgs,
+    },
+    /// Let go what waited
+    Release {
+        #[command(flatten)]
+        held: Held,
+        #[command(flatten)]
+        ask: AskArgs,
+    },
+}
+
+/// What a hold is on.
+#[derive(Debug, Args)]
+pub(crate) struct Held {
+    /// What it is
+    #[arg(value_name = "KIND", value_parser = ["problem", "language"])]
+    pub(crate) kind: String,
+    /// The problem's short name or the language's id
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
 }
 
 /// A question that needs nothing but a service.

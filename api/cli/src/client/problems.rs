@@ -1,5 +1,8 @@
 //! `tribunal problems`: what is installed at a service.
 
+use proto::id::Digest;
+use serde_json::json;
+
 use super::{Service, show};
 use crate::args::{AskArgs, ProblemsCommand};
 use crate::context::runtime;
@@ -13,7 +16,18 @@ pub(crate) fn main(command: &ProblemsCommand) -> Result<u8, Failure> {
     match command {
         ProblemsCommand::List(args) => list(args),
         ProblemsCommand::Push(args) => problem_push::main(args),
+        ProblemsCommand::Activate { name, digest, ask } => activate(ask, name, digest),
     }
+}
+
+fn activate(ask: &AskArgs, name: &str, digest: &Digest) -> Result<u8, Failure> {
+    let service = Service::new(&ask.server)?;
+    let path = ["problems", name, "activate"];
+    let view = runtime()?.block_on(service.post(&path, &json!({ "digest": digest })))?;
+    print_answer(ask.json, &view, || {
+        format!("{} is now {}", show::text(&view, "name"), show::text(&view, "digest"))
+    })?;
+    Ok(0)
 }
 
 fn list(args: &AskArgs) -> Result<u8, Failure> {

@@ -60,7 +60,8 @@ pub(crate) fn place(document: &Value) -> Option<String> {
     let queue = &document["queue"];
     let ahead = queue["ahead"].as_u64()?;
     let about = queue["estimate_ms"].as_u64().map(|ms| format!(", about {} s", ms.div_ceil(1000)));
-    Some(format!("{ahead} ahead{}", about.unwrap_or_default()))
+    let lack = queue["waiting_for"].as_str().map(|what| format!(", waiting for {}", plain(what)));
+    Some(format!("{ahead} ahead{}{}", about.unwrap_or_default(), lack.unwrap_or_default()))
 }
 
 /// The submissions of a list.

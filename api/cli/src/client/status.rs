@@ -63,5 +63,9 @@ fn queue_text(queue: &Value) -> String {
             ));
         }
     }
+    for lack in queue["waiting_for"].as_array().into_iter().flatten() {
+        let (waiting, missing) = (show::text(lack, "waiting"), show::text(lack, "missing"));
+        text.push_str(&format!("\n{waiting} wait for what no worker has: {missing}"));
+    }
     text
 }

@@ -8,11 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use proto::id::SubmissionId;
 use proto::job::SourceFile;
 use proto::verdict::Verdict;
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Service, Trouble, show, watch};
+use super::{Service, Trouble, batch, show, watch};
 use crate::args::SubmitArgs;
 use crate::context::runtime;
 use crate::output::{Failure, note, print_answer};
@@ -25,6 +25,9 @@ const TEST_MAX: u64 = 16 << 20;
 
 pub(crate) fn main(args: &SubmitArgs) -> Result<u8, Failure> {
     let service = Service::new(&args.server)?;
+    if let Some(file) = &args.batch {
+        return runtime()?.block_on(batch::send(&service, file, args.json));
+    }
     let body = body(args)?;
     runtime()?.block_on(submit(&service, args, &body))
 }
@@ -42,15 +45,17 @@ async fn submit(service: &Service, args: &SubmitArgs, body: &Value) -> Result<u8
     Ok(status(&view, &args.expect))
 }
 
-/// Sends it once: a repeat after a lost connection carries the same key.
 async fn send(service: &Service, body: &Value) -> Result<Value, Trouble> {
+    once(service, || service.request(Method::POST, &["submissions"]).json(body)).await
+}
+
+/// Sends it once: a repeat after a lost connection carries the same key.
+pub(super) async fn once(service: &Service, request: impl Fn() -> RequestBuilder) -> Result<Value, Trouble> {
     let key = Uuid::new_v4().to_string();
     let mut tries = 0;
     loop {
         tries += 1;
-        let request =
-            service.request(Method::POST, &["submissions"]).header("idempotency-key", &key).json(body);
-        match service.answer(request).await {
+        match service.answer(request().header("idempotency-key", &key)).await {
             Err(Trouble::Lost(_)) if tries < TRIES => {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }

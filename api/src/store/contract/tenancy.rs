@@ -171,13 +171,15 @@ on_every_store!(submissions_are_found_by_what_they_carry, |store| {
 on_every_store!(a_waiting_submission_knows_its_place, |store| {
     let first = submit(&store).await;
     let second = submit(&store).await;
-    let place = store.place_in_queue(second.0, 2, NOW).await.unwrap().unwrap();
-    assert_eq!((place.ahead, place.estimate_ms), (1, None));
+    store.register_worker(&registration("two slots", &["cpp"]), NOW).await.unwrap();
+    let workers = store.workers().await.unwrap();
+    let place = store.place_in_queue(second.0, &workers, NOW).await.unwrap().unwrap();
+    assert_eq!((place.ahead, place.estimate_ms, place.waiting_for), (1, None, None));
     let fence = granted(&claim(&store, first.1, WorkerId::new(), false, NOW).await);
     store.report(&report(first, fence, judged()), NOW + 3000).await.unwrap();
-    let place = store.place_in_queue(second.0, 2, NOW + 3000).await.unwrap().unwrap();
+    let place = store.place_in_queue(second.0, &workers, NOW + 3000).await.unwrap().unwrap();
     assert_eq!((place.ahead, place.estimate_ms), (0, Some(1500)));
-    assert!(store.place_in_queue(first.0, 2, NOW).await.unwrap().is_none());
+    assert!(store.place_in_queue(first.0, &workers, NOW).await.unwrap().is_none());
 });
 
 on_every_store!(a_token_ends_when_it_is_taken_back_or_over, |store| {

@@ -6,7 +6,6 @@
 mod programs;
 mod subtasks;
 
-use problem::score::Score;
 use problem::tree::Tree;
 use problem::yaml::{self, Fields};
 
@@ -151,9 +150,4 @@ fn attachments(tree: &Tree, language: &str, draft: &mut Draft, log: &mut Log) {
             draft.files.insert(format!("statement/problem.{code}.pdf"), Content::File(entry.disk.clone()));
         }
     }
-}
-
-/// Whole points, as the parameters of score types have them.
-fn score(text: &str) -> Option<Score> {
-    Score::parse(text).filter(|score| !score.is_negative())
 }

@@ -4,7 +4,8 @@
 
 use std::fmt::Write as _;
 
-use problem::score::Score;
+use problem::decimal::Decimal;
+use problem::score::{PLACES, Score};
 use sha2::{Digest as _, Sha256};
 
 use crate::write::{Content, Files};
@@ -85,6 +86,8 @@ pub(crate) struct Draft {
     pub(crate) cases: Vec<Case>,
     /// `None` in a pass-fail problem.
     pub(crate) parts: Option<Vec<Part>>,
+    /// Decimal places that points have; known once the parts are in order.
+    pub(crate) places: u32,
     /// `submissions.yaml`, when the folders do not say it all.
     pub(crate) expectations: String,
     /// Everything else.
@@ -225,6 +228,9 @@ impl Draft {
         if self.testlib {
             text += "validator_protocol: testlib\n";
         }
+        if self.places > 0 {
+            let _ = writeln!(text, "score_unit: 1e-{}", self.places);
+        }
         for (key, value) in [
             ("checker", self.checker),
             ("input_file", self.input_file.as_deref()),
@@ -283,15 +289,13 @@ impl Draft {
                 Some(if needed[next] && part.how != How::All { ordered.len() - 1 } else { ordered.len() });
             ordered.push(part);
         }
-        for part in &ordered {
-            if whole(part.points).is_none() {
-                let message = format!(
-                    "`{}` is worth {} points; packages of 2025-09 have whole points only: multiply all points by the same number, or use `--pass-fail`",
-                    part.name, part.points
-                );
-                log.refuse(self.main, part.line, message);
-                return None;
-            }
+        self.places = ordered.iter().map(|part| places(part.points)).max().unwrap_or_default();
+        if self.places > 0 {
+            let message = format!(
+                "points have {} decimal places and `max_score` has none: they are 10^{0} times as large in the package, and `score_unit` in tribunal.yaml makes them what they were; tools that do not know it show the larger ones",
+                self.places
+            );
+            log.change(self.main, None, message);
         }
         self.parts = Some(ordered);
         Some(())
@@ -328,9 +332,16 @@ impl Draft {
             }
             return Some(());
         };
-        let total = parts.iter().try_fold(Score::ZERO, |all, part| all.plus(part.points)).and_then(whole);
+        let total = parts
+            .iter()
+            .try_fold(Score::ZERO, |all, part| all.plus(part.points))
+            .and_then(|all| self.scaled(all));
         let Some(total) = total.filter(|total| *total <= 1_000_000_000) else {
-            log.refuse(self.main, None, "the points together are more than 1000000000");
+            log.refuse(
+                self.main,
+                None,
+                "the points together are more than 1000000000, with as many decimal places as they have",
+            );
             return None;
         };
         let mut secret = format!("max_score: {total}\nscore_aggregation: sum\n{common}");
@@ -354,7 +365,7 @@ impl Draft {
                 How::Each => "sum",
                 How::Least => "min",
             };
-            let points = whole(part.points).unwrap_or(0);
+            let points = self.scaled(part.points).unwrap_or(0);
             let mut text = format!("max_score: {points}\nscore_aggregation: {how}\n");
             let needs: Vec<String> = part
                 .needs
@@ -391,6 +402,11 @@ impl Draft {
         text
     }
 
+    /// The points as `max_score` has them: a whole number of the package's `score_unit`.
+    fn scaled(&self, points: Score) -> Option<u64> {
+        u64::try_from(points.times(Score::whole(10u32.pow(self.places)))?.ceiling()?).ok()
+    }
+
     fn points_word(&self, part: &Part) -> &'static str {
         if self.told_points && part.how != How::All { "output_validator_args: [points]\n" } else { "" }
     }
@@ -403,10 +419,19 @@ fn length(content: &Content) -> u64 {
     }
 }
 
-/// The score as a whole number, when it is one that is not negative.
-pub(crate) fn whole(score: Score) -> Option<u64> {
-    let n = u64::try_from(score.ceiling()?).ok()?;
-    (Score::parse(&n.to_string()) == Some(score)).then_some(n)
+/// Points as they are written; `None` when they are negative, or have more decimal places than are kept.
+pub(crate) fn points(text: &str) -> Option<Score> {
+    let places = Decimal::parse(text.as_bytes())?.exponent().checked_neg()?;
+    Score::parse(text).filter(|score| !score.is_negative() && places <= i64::from(PLACES))
+}
+
+/// What [`points`] asks for, in words.
+pub(crate) const POINTS: &str = "a number that is not negative, with at most nine decimal places, is needed";
+
+/// Decimal places of points that [`points`] read.
+fn places(points: Score) -> u32 {
+    let text = points.to_string();
+    text.split_once('.').map_or(0, |(_, places)| places.len() as u32)
 }
 
 /// Folder names in judging order.

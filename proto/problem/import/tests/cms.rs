@@ -4,7 +4,7 @@ mod common;
 
 use common::{Home, groups, told};
 use import::Format;
-use problem::model::{ProblemKind, Validator};
+use problem::model::{Grading, ProblemKind, Validator};
 
 const TASK: &str = "name: sum\ntitle: Somma\ntime_limit: 1.0\nmemory_limit: 64\nn_input: 3\n";
 const GEN: &str = "# ST: 0\n1\n# ST: 40\n2\n# ST: 60\n3\n";
@@ -91,6 +91,18 @@ fn communication_becomes_an_interactive_problem() {
 }
 
 #[test]
+fn points_with_decimal_places_are_kept_exactly() {
+    let (_, problem) = home(&format!("{TASK}score_type: Sum\nscore_type_parameters: 0.1\n"), &[]).import();
+    let whole = problem.groups.iter().find(|group| group.name == "secret").unwrap();
+    let Grading::Aggregate { max: Some(max), .. } = whole.grading else { panic!("{whole:?}") };
+    assert_eq!(max.to_string(), "0.3");
+    let (_, problem) =
+        home(&format!("{TASK}score_type: GroupMin\nscore_type_parameters: [[12.5, 1], [87.5, 2]]\n"), &[])
+            .import();
+    assert_eq!(groups(&problem), ["01-subtask-0 Min 12.5 1 []", "02-subtask-1 Min 87.5 2 []"]);
+}
+
+#[test]
 fn what_no_package_can_say_is_refused_with_its_place() {
     for (task, files, words) in [
         ("output_only: true\n", &[][..], "submit-answer"),
@@ -102,7 +114,6 @@ fn what_no_package_can_say_is_refused_with_its_place() {
             &[("check/checker.cpp", "")],
             "multiplies",
         ),
-        ("score_type: Sum\nscore_type_parameters: 0.5\n", &[], "whole points"),
         ("colour: red\n", &[], "unknown key `colour`"),
         ("infile: a/b\n", &[], "a plain file name"),
         ("", &[("gen/GEN", "1\n")], "lists 1 tests"),

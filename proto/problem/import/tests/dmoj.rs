@@ -154,6 +154,15 @@ fn limits_come_by_flags() {
 }
 
 #[test]
+fn points_with_decimal_places_are_kept_exactly() {
+    let cases =
+        "test_cases:\n- {in: 1.in, out: 1.out, points: 2.5}\n- {in: 1.in, out: 1.out, points: 0.25}\n";
+    let (imported, problem) = home(cases).import();
+    assert_eq!(groups(&problem), ["01-case-1 Min 2.5 1 []", "02-case-2 Min 0.25 1 []"]);
+    assert!(told(&imported, "score_unit"));
+}
+
+#[test]
 fn what_no_package_can_say_is_refused_with_its_line() {
     for (init, line, words) in [
         ("custom_judge: judge.py\n", 4, "Python"),
@@ -182,7 +191,7 @@ fn what_no_package_can_say_is_refused_with_its_line() {
         ("test_cases:\n- {in: 1.in}\n", "needs `in` and `out`"),
         ("test_cases:\n- {in: 1.in, out: 1.out, checker: sorted}\n", "single case"),
         ("test_cases:\n- {in: 1.in, out: 1.out, points: -1}\n", "not negative"),
-        ("test_cases:\n- {in: 1.in, out: 1.out, points: 0.5}\n", "whole points"),
+        ("test_cases:\n- {in: 1.in, out: 1.out, points: 0.00000000005}\n", "at most nine decimal places"),
         ("test_cases:\n- batched:\n  - batched: []\n", "batch lies in a batch"),
         ("test_cases:\n- batched:\n  - {in: 1.in, out: 1.out}\n  dependencies: [1]\n", "before this one"),
         ("test_cases: {input_format: '(?=x)(?P<case>1)', output_format: x}\n", "look-around"),

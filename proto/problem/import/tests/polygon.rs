@@ -4,7 +4,7 @@ mod common;
 
 use common::{Home, groups, told};
 use import::{Format, Options};
-use problem::model::{ProblemKind, Protocol, Validator};
+use problem::model::{Grading, ProblemKind, Protocol, Validator};
 
 /// A `problem.xml` around tests, groups and assets.
 fn xml(judging: &str, tests: &str, assets: &str) -> String {
@@ -138,9 +138,28 @@ fn samples_with_points_are_judged_as_secret_tests_too() {
 }
 
 #[test]
+fn points_with_decimal_places_are_kept_exactly() {
+    let tests = "<tests><test points=\"0.5\"/><test points=\"33.125\"/><test points=\"1\"/></tests>";
+    let home = home("", tests, WCMP);
+    let (imported, problem) = home.import();
+    assert_eq!(
+        groups(&problem),
+        ["01-test-1 Min 0.5 1 []", "02-test-2 Min 33.125 1 []", "03-test-3 Min 1 1 []"]
+    );
+    let whole = problem.groups.iter().find(|group| group.name == "secret").unwrap();
+    let Grading::Aggregate { max: Some(max), .. } = whole.grading else { panic!("{whole:?}") };
+    assert_eq!(max.to_string(), "34.625");
+    assert!(home.made("data/secret/02-test-2/test_group.yaml").contains("max_score: 33125\n"));
+    assert!(told(&imported, "score_unit"));
+    for points in ["0.1234567891", "-0.5", "many"] {
+        let text = crate::home("", &tests.replace("33.125", points), WCMP).refused();
+        assert!(text.contains("at most nine decimal places"), "{points}: {text}");
+    }
+}
+
+#[test]
 fn points_can_be_left_out() {
     let tests = "<tests><test points=\"0.5\"/></tests>";
-    assert!(home("", tests, WCMP).refused().contains("whole points"));
     let options = Options { pass_fail: true, ..Options::default() };
     let (_, problem) = home("", tests, WCMP).import_with(&options).unwrap();
     assert_eq!(problem.kind, ProblemKind::PassFail);

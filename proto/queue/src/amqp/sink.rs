@@ -1,6 +1,7 @@
 //! What goes to the broker. Jobs and reports are persistent, mandatory and confirmed; events and the bell are
 //! neither.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ const PERSISTENT: u8 = 2;
 /// A channel that is opened when needed and dropped when anything went wrong on it.
 struct Publisher {
     link: Arc<Link>,
-    channel: Mutex<Option<(Channel, String)>>,
+    /// With the capabilities whose queues were declared on it.
+    channel: Mutex<Option<(Channel, BTreeSet<String>)>>,
 }
 
 impl Publisher {
@@ -37,10 +39,13 @@ impl Publisher {
     async fn channel(&self, capability: Option<&str>) -> Result<Channel, QueueError> {
         let mut slot = self.channel.lock().await;
         let wanted = capability.unwrap_or_default();
-        if let Some((channel, declared)) = slot.as_ref()
+        if let Some((channel, declared)) = slot.as_mut()
             && channel.status().connected()
-            && declared == wanted
         {
+            if !declared.contains(wanted) {
+                declare(channel, capability).await.map_err(|e| self.link.unavailable(&e))?;
+                declared.insert(wanted.to_owned());
+            }
             return Ok(channel.clone());
         }
         *slot = None;
@@ -50,7 +55,7 @@ impl Publisher {
             .confirm_select(ConfirmSelectOptions::default())
             .await
             .map_err(|e| self.link.unavailable(&e))?;
-        *slot = Some((channel.clone(), wanted.to_owned()));
+        *slot = Some((channel.clone(), BTreeSet::from([wanted.to_owned()])));
         Ok(channel)
     }
 
@@ -100,7 +105,7 @@ impl Publisher {
                 _ => {
                     let channel = self.link.channel().await?;
                     declare(&channel, None).await.map_err(|e| self.link.unavailable(&e))?;
-                    *slot = Some((channel.clone(), String::new()));
+                    *slot = Some((channel.clone(), BTreeSet::new()));
                     channel
                 }
             }

@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::link::{Link, Pauses};
 use super::{BELL, EVENTS, declare, job_queue, private_queue};
-use crate::{Delivery, EventSource, JobSource, QueueError, ReportSource, Route, Settle};
+use crate::{Delivery, EventSource, JobSource, Paused, QueueError, ReportSource, Route, Settle};
 
 /// Reports the API holds unsettled.
 const REPORTS_AT_ONCE: u16 = 32;
@@ -32,14 +32,16 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Messages as they come.
 pub(super) struct Inbox<T> {
     from: mpsc::Receiver<T>,
+    paused: Paused,
 }
 
 impl Inbox<Delivery<Job>> {
     pub(super) fn jobs(link: Arc<Link>, slots: usize, capability: &str) -> Self {
         let (out, from) = mpsc::channel(1);
         let slots = Arc::new(Semaphore::new(slots.max(1)));
-        tokio::spawn(take_jobs(link, capability.to_owned(), slots, out));
-        Self { from }
+        let paused = Paused::new();
+        tokio::spawn(take_jobs(link, capability.to_owned(), slots, out, paused.clone()));
+        Self { from, paused }
     }
 }
 
@@ -47,7 +49,7 @@ impl Inbox<Delivery<ReportMessage>> {
     pub(super) fn reports(link: Arc<Link>, queue: &'static str, media_type: &'static str) -> Self {
         let (out, from) = mpsc::channel(1);
         tokio::spawn(take_reports(link, queue, media_type, out));
-        Self { from }
+        Self { from, paused: Paused::new() }
     }
 }
 
@@ -55,7 +57,7 @@ impl Inbox<EventMessage> {
     pub(super) fn events(link: Arc<Link>, media_type: &'static str) -> Self {
         let (out, from) = mpsc::channel(64);
         tokio::spawn(take_events(link, media_type, out));
-        Self { from }
+        Self { from, paused: Paused::new() }
     }
 }
 
@@ -63,6 +65,10 @@ impl Inbox<EventMessage> {
 impl JobSource for Inbox<Delivery<Job>> {
     async fn next(&mut self) -> Result<Delivery<Job>, QueueError> {
         self.from.recv().await.ok_or(QueueError::Closed)
+    }
+
+    fn pause(&mut self, paused: bool) {
+        self.paused.set(paused);
     }
 }
 
@@ -169,12 +175,13 @@ async fn take_jobs(
     capability: String,
     slots: Arc<Semaphore>,
     out: mpsc::Sender<Delivery<Job>>,
+    paused: Paused,
 ) {
     let mut pauses = Pauses::new();
     while !out.is_closed() {
         let taken = tokio::select! {
             () = out.closed() => return,
-            taken = take_jobs_once(&link, &capability, &slots, &out, &mut pauses) => taken,
+            taken = take_jobs_once(&link, &capability, &slots, &out, &paused, &mut pauses) => taken,
         };
         match taken {
             Ok(()) => return,
@@ -195,6 +202,7 @@ async fn take_jobs_once(
     capability: &str,
     slots: &Arc<Semaphore>,
     out: &mpsc::Sender<Delivery<Job>>,
+    paused: &Paused,
     pauses: &mut Pauses,
 ) -> Result<(), QueueError> {
     let channel = link.channel().await?;
@@ -209,7 +217,7 @@ async fn take_jobs_once(
     pauses.reset();
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { return Ok(()) };
-        let delivery = next_job(link, &channel, capability, &mut bell, slot).await?;
+        let delivery = next_job(link, &channel, capability, &mut bell, slot, paused).await?;
         if let Some(delivery) = delivery
             && out.send(delivery).await.is_err()
         {
@@ -225,8 +233,10 @@ async fn next_job(
     capability: &str,
     bell: &mut Consumer,
     slot: OwnedSemaphorePermit,
+    paused: &Paused,
 ) -> Result<Option<Delivery<Job>>, QueueError> {
     loop {
+        paused.off().await;
         for priority in Priority::ALL {
             let queue = job_queue(&Route { priority, capability: capability.to_owned() });
             let got = channel.basic_get(queue.as_str().into(), BasicGetOptions::default()).await;

@@ -167,14 +167,52 @@ async fn a_validator_that_cannot_be_used_is_named() {
     assert!(found.len() == 1 && found[0].contains("error: input_validators/check.xyz"), "{found:?}");
 }
 
+const SPECIFIED: (&str, &str) =
+    ("input_validators/check.ctd", "STRING(\"ok \") INT(1,9,n)\nIF(n > 8) INT(0,\"x\") END");
+
 #[tokio::test]
-async fn a_specification_that_nobody_runs_is_told_and_takes_no_others_place() {
-    let specified = ("input_validators/check.ctd", "INT(1,2) NEWLINE EOF");
-    let (_folder, problem) = package(&[CHECKED, specified, ("data/secret/1.in", "bad")]);
-    let found = validate(&problem).await;
-    assert!(found[0].starts_with("warning: input_validators/check.ctd: "), "{found:?}");
-    assert!(found[1].starts_with("error: data/secret/1.in: input_validators/check.cpp"), "{found:?}");
-    assert_eq!(found.len(), 2, "{found:?}");
+async fn a_checktestdata_specification_accepts_and_rejects_beside_programs() {
+    let (_folder, problem) = package(&[CHECKED, SPECIFIED, ("data/invalid_input/a.in", "ok 10")]);
+    assert_eq!(validate(&problem).await, [""; 0]);
+    for (path, text, want) in [
+        (
+            "data/secret/1.in",
+            "ok 0",
+            "error: data/secret/1.in: input_validators/check.ctd does not accept it: line 1, column 4: 0 is out of \
+             range; an integer from 1 to 9 is asked for (specification 1:15)",
+        ),
+        ("data/invalid_input/a.in", "ok 7", "data/invalid_input/a.in: no input validator rejects it"),
+        (
+            "data/sample/1.in",
+            "ok 9",
+            "data/sample/1.in: input_validators/check.ctd broke on it: 2:17: an integer is needed",
+        ),
+    ] {
+        let (_folder, problem) = package(&[SPECIFIED, (path, text)]);
+        let found = validate(&problem).await;
+        assert!(found.len() == 1 && found[0].contains(want), "{path} {text}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_specification_that_is_not_of_the_language_is_told_with_its_line() {
+    let wrong = ("input_validators/check.ctd", "INT(1,9)\nINT(2,)");
+    let (_folder, problem) = package(&[CHECKED, wrong]);
+    let want = "error: input_validators/check.ctd:2: column 7: a value is needed here, not `)`";
+    assert_eq!(validate(&problem).await, [want]);
+}
+
+#[tokio::test]
+async fn constants_of_the_package_stand_in_specifications_too() {
+    let (_folder, problem) = package(&[
+        (
+            "problem.yaml",
+            "problem_format_version: 2025-09\nname: V\nuuid: u\nconstants: {most: 2}\nlimits: {time_limit: 1}\n",
+        ),
+        ("input_validators/check.ctd", "STRING(\"ok \") INT(1,{{most}})"),
+        ("data/invalid_input/a.in", "ok 3"),
+    ]);
+    assert_eq!(validate(&problem).await, [""; 0]);
 }
 
 #[test]

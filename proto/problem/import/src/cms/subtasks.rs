@@ -4,8 +4,8 @@ use problem::score::Score;
 use problem::tree::Tree;
 use problem::yaml::{Fields, Node, Value};
 
-use super::{FILE, MAX_TESTS, programs::Deciding, score};
-use crate::draft::{How, Part};
+use super::{FILE, MAX_TESTS, programs::Deciding};
+use crate::draft::{How, Part, points as score};
 use crate::{Log, Options};
 
 const GEN: &str = "gen/GEN";
@@ -102,8 +102,8 @@ fn of_gen(text: &str, log: &mut Log) -> Option<(Vec<Subtask>, Option<u64>)> {
                 log.refuse(GEN, Some(at), "a test and the begin of a subtask stand in one line");
                 return None;
             }
-            let Some(points) = points.trim().parse::<u32>().ok().map(Score::whole) else {
-                log.refuse(GEN, Some(at), "`# ST:` is followed by whole points, such as `# ST: 20`");
+            let Some(points) = score(points.trim()) else {
+                log.refuse(GEN, Some(at), "`# ST:` is followed by points, such as `# ST: 20`");
                 return None;
             };
             if subtasks.is_empty() && tests > 0 {

@@ -7,7 +7,7 @@ use problem::yaml::{Fields, Node, Value};
 use regex::{Regex, RegexBuilder};
 
 use super::{FILE, Store, scalar};
-use crate::draft::{Case, Draft, How, Need, Part};
+use crate::draft::{self, Case, Draft, How, Need, Part};
 use crate::write::Content;
 use crate::{Log, Options};
 
@@ -111,14 +111,10 @@ fn part(name: &str, points: Score, how: How, cases: Vec<usize>, line: Option<u32
 
 fn points(fields: &mut Fields<'_>, log: &mut Log) -> Option<Score> {
     let (_, text, line) = fields.number("points", &mut log.findings)?;
-    let score = Score::parse(&text).filter(|score| !score.is_negative());
+    let score = draft::points(&text);
     if score.is_none() {
         let shown: String = text.chars().take(40).collect();
-        log.refuse(
-            FILE,
-            Some(line),
-            format!("`points` is `{shown}`; a number that is not negative is needed"),
-        );
+        log.refuse(FILE, Some(line), format!("`points` is `{shown}`; {}", draft::POINTS));
     }
     score
 }
@@ -274,7 +270,13 @@ impl Made<'_, '_> {
         let input = pattern(&mut fields, "input_format", log);
         let output = pattern(&mut fields, "output_format", log);
         let points: Vec<Score> = match fields.words("case_points", &mut log.findings) {
-            Some((words, _)) => words.iter().filter_map(|word| Score::parse(word)).collect(),
+            Some((words, line)) => {
+                let read: Option<_> = words.iter().map(|word| draft::points(word)).collect();
+                if read.is_none() {
+                    log.refuse(FILE, Some(line), format!("`case_points`: {}", draft::POINTS));
+                }
+                read.unwrap_or_default()
+            }
             None => Vec::new(),
         };
         fields.finish(true, "`input_format`, `output_format`, `case_points`", &mut log.findings);

@@ -7,7 +7,7 @@ use problem::score::Score;
 use roxmltree::Node;
 
 use super::{FILE, Source, test_set};
-use crate::draft::{Draft, How, Need, Part};
+use crate::draft::{self, Draft, How, Need, Part};
 use crate::{Log, xml};
 
 /// A group as it is listed, or as its tests name it.
@@ -48,16 +48,13 @@ pub(super) fn read(source: Source<'_, '_>, draft: &mut Draft, log: &mut Log) {
     });
 }
 
+/// Points of a test or of a group; none are zero.
 fn points_of(test: Node<'_, '_>, log: &mut Log) -> Score {
     let Some(text) = xml::attribute(test, "points") else { return Score::ZERO };
-    let score = Score::parse(text).filter(|score| !score.is_negative());
+    let score = draft::points(text);
     if score.is_none() {
         let shown: String = text.chars().take(40).collect();
-        log.refuse(
-            FILE,
-            Some(xml::line(test)),
-            format!("`points` is `{shown}`; a number that is not negative is needed"),
-        );
+        log.refuse(FILE, Some(xml::line(test)), format!("`points` is `{shown}`; {}", draft::POINTS));
     }
     score.unwrap_or(Score::ZERO)
 }
@@ -113,8 +110,8 @@ fn grouped(
         let from = parts.len();
         let sum =
             group.cases.iter().try_fold(Score::ZERO, |all, i| all.plus(points[*i])).unwrap_or(Score::ZERO);
-        let named = group.node.and_then(|n| xml::attribute(n, "points")).and_then(Score::parse);
-        let total = named.filter(|p| *p != Score::ZERO && !p.is_negative()).unwrap_or(sum);
+        let named = group.node.map(|node| points_of(node, log));
+        let total = named.filter(|p| *p != Score::ZERO).unwrap_or(sum);
         let only_samples = group.cases.iter().all(|i| draft.cases[*i].sample);
         let policy = group.node.and_then(|n| xml::attribute(n, "points-policy")).unwrap_or("each-test");
         let witness = if group.cases.is_empty() {

@@ -1,0 +1,157 @@
+//! Who can judge what: pure questions about the workers that registered.
+//!
+//! A job goes only to workers that can do it, so nobody has to refuse it and send it round (a broker would hand it to
+//! the same worker again). Workers that can do the same are one class with queues of its own; what no class can do
+//! waits in the store, and is told by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto::facts::Accounting;
+
+use crate::store::{Millis, WorkerRow};
+
+/// What a job needs of a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// Machine architecture.
+    pub(crate) arch: String,
+    /// The language's id.
+    pub(crate) language: String,
+    /// Whether figures have to be exact.
+    pub(crate) exact: bool,
+}
+
+impl Needs {
+    /// Whether this worker could, were it ready.
+    pub(crate) fn met_by(&self, worker: &WorkerRow) -> bool {
+        self.on(worker) && worker.can(&self.language) && self.trusts(worker)
+    }
+
+    fn on(&self, worker: &WorkerRow) -> bool {
+        worker.registration.arch == self.arch
+    }
+
+    fn trusts(&self, worker: &WorkerRow) -> bool {
+        !self.exact || worker.registration.accounting == Accounting::Exact
+    }
+
+    /// The first thing that no living worker has, as `waiting_for` tells it; `None` while one can.
+    pub(crate) fn lacking(&self, workers: &[WorkerRow], now: Millis) -> Option<String> {
+        let mut left: Vec<&WorkerRow> = workers.iter().filter(|w| w.alive(now)).collect();
+        let mut narrowed = |keep: &dyn Fn(&WorkerRow) -> bool| {
+            left.retain(|w| keep(w));
+            left.is_empty()
+        };
+        match () {
+            () if narrowed(&|_| true) => Some("worker".to_owned()),
+            () if narrowed(&|w| self.on(w)) => Some(format!("architecture:{}", self.arch)),
+            () if narrowed(&|w| w.can(&self.language)) => Some(format!("language:{}", self.language)),
+            () if narrowed(&|w| self.trusts(w)) => Some("accounting:exact".to_owned()),
+            () if narrowed(&|w| w.unfit.is_none()) => Some("fit_worker".to_owned()),
+            () if narrowed(&|w| w.ready(now)) => Some("uncordoned_worker".to_owned()),
+            () => None,
+        }
+    }
+}
+
+/// Ready workers that take jobs from the same queues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Class {
+    /// The name of those queues.
+    pub(crate) route: String,
+    pub(crate) arch: String,
+    pub(crate) exact: bool,
+    pub(crate) languages: BTreeSet<String>,
+    /// Jobs they can have at once.
+    pub(crate) slots: i64,
+}
+
+/// The classes of the workers that are ready. Members are alike by name; should they differ, as workers of an older
+/// release may, the class can what one of them can.
+pub(crate) fn classes(workers: &[WorkerRow], now: Millis) -> Vec<Class> {
+    let mut found = BTreeMap::<String, Class>::new();
+    for worker in workers.iter().filter(|w| w.ready(now)) {
+        let told = &worker.registration;
+        let class = found.entry(told.class().to_owned()).or_insert_with(|| Class {
+            route: told.class().to_owned(),
+            arch: told.arch.clone(),
+            exact: false,
+            languages: BTreeSet::new(),
+            slots: 0,
+        });
+        class.exact |= told.accounting == Accounting::Exact;
+        class.slots += i64::from(told.slots);
+        class.languages.extend(told.languages.iter().filter(|l| l.usable).map(|l| l.id.clone()));
+    }
+    found.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::http::Order;
+
+    use super::*;
+    use crate::testing::registration;
+
+    const NOW: Millis = 1_000_000;
+
+    fn worker(languages: &[&str], change: impl FnOnce(&mut WorkerRow)) -> WorkerRow {
+        let mut row = WorkerRow {
+            registration: registration("w", languages),
+            registered_ms: NOW,
+            seen_ms: NOW,
+            draining: false,
+            wanted: Order::Work,
+            unfit: None,
+            counted: None,
+        };
+        change(&mut row);
+        row
+    }
+
+    fn needs(language: &str, exact: bool) -> Needs {
+        Needs { arch: crate::CAPABILITY.into(), language: language.into(), exact }
+    }
+
+    #[test]
+    fn what_nobody_has_is_told_by_name_and_the_first_thing_first() {
+        let lacking = |workers: &[WorkerRow]| needs("cpp", true).lacking(workers, NOW).unwrap_or_default();
+        let dead = worker(&["cpp"], |w| w.seen_ms = 0);
+        assert_eq!(lacking(&[]), "worker");
+        assert_eq!(lacking(std::slice::from_ref(&dead)), "worker");
+        let far = worker(&["cpp"], |w| w.registration.arch = "z80".into());
+        assert_eq!(lacking(&[dead.clone(), far]), format!("architecture:{}", crate::CAPABILITY));
+        let other = worker(&["python3"], |_| {});
+        assert_eq!(lacking(std::slice::from_ref(&other)), "language:cpp");
+        let rough = worker(&["cpp"], |w| w.registration.accounting = Accounting::Sampled);
+        assert_eq!(lacking(&[other.clone(), rough.clone()]), "accounting:exact");
+        assert_eq!(needs("cpp", false).lacking(&[rough], NOW), None);
+        let unfit = worker(&["cpp"], |w| w.unfit = Some("hot".into()));
+        assert_eq!(lacking(std::slice::from_ref(&unfit)), "fit_worker");
+        let cordoned = worker(&["cpp"], |w| w.wanted = Order::Cordon);
+        let leaving = worker(&["cpp"], |w| w.draining = true);
+        assert_eq!(lacking(&[unfit, cordoned, leaving]), "uncordoned_worker");
+        assert_eq!(lacking(&[other, dead, worker(&["cpp"], |_| {})]), "");
+    }
+
+    #[test]
+    fn ready_workers_that_can_the_same_are_one_class() {
+        let of = |class: &str, languages: &[&str], slots| {
+            worker(languages, |w| {
+                (w.registration.class, w.registration.slots) = (Some(class.into()), slots);
+            })
+        };
+        let workers = [
+            of("b", &["java"], 4),
+            of("a", &["cpp"], 1),
+            of("a", &["cpp"], 2),
+            worker(&["ruby"], |w| w.draining = true),
+        ];
+        let found = classes(&workers, NOW);
+        assert_eq!(
+            found.iter().map(|c| (c.route.as_str(), c.slots)).collect::<Vec<_>>(),
+            [("a", 3), ("b", 4)]
+        );
+        assert!(found[0].languages.contains("cpp") && !found[0].languages.contains("java"));
+    }
+}

@@ -1,0 +1,102 @@
+//! Workers: orders, fitness, and what is handed out to whom.
+
+use proto::facts::Accounting;
+use proto::http::{Order, WorkerCounts};
+
+use super::*;
+
+on_every_store!(an_order_is_brought_by_the_next_heartbeat_and_holds_through_a_registration, |store| {
+    let ids = submit(&store).await;
+    let me = registration("one", &["cpp"]);
+    store.register_worker(&me, NOW).await.unwrap();
+    assert!(store.order_worker(WorkerId::new(), Order::Drain).await.unwrap().is_none());
+    for (order, word) in [(Order::Drain, "draining"), (Order::Cordon, "cordoned")] {
+        let row = store.order_worker(me.id, order).await.unwrap().unwrap();
+        assert_eq!((row.wanted, row.state(NOW)), (order, word));
+        let (reply, _) = store.heartbeat(me.id, &Heartbeat::default(), NOW).await.unwrap();
+        assert_eq!(reply.order, order);
+        store.register_worker(&me, NOW).await.unwrap();
+        assert_eq!(claim(&store, ids.1, me.id, false, NOW).await, ClaimReply::TryElsewhere);
+        assert!(!store.workers().await.unwrap()[0].ready(NOW));
+    }
+    assert_eq!(state_of(&store, ids.0).await, State::Queued);
+    assert_eq!(store.attempts(ids.0).await.unwrap(), [], "no attempt was used up");
+    store.order_worker(me.id, Order::Work).await.unwrap();
+    let fence = granted(&claim(&store, ids.1, me.id, false, NOW).await).1;
+    // What is in hand goes on.
+    store.order_worker(me.id, Order::Cordon).await.unwrap();
+    let beat =
+        Heartbeat { running: vec![RunningClaim { judgement_id: ids.1, fence }], ..Heartbeat::default() };
+    assert!(store.heartbeat(me.id, &beat, NOW).await.unwrap().0.stop.is_empty());
+    assert!(matches!(
+        store.report(&report(ids, (1, fence), judged()), NOW).await.unwrap(),
+        Ingest::Stored(_)
+    ));
+});
+
+on_every_store!(an_unfit_worker_gets_nothing_until_it_is_fit_again, |store| {
+    let ids = submit(&store).await;
+    let me = registration("one", &["cpp"]);
+    store
+        .register_worker(&WorkerRegistration { unfit: Some("hot".into()), ..me.clone() }, NOW)
+        .await
+        .unwrap();
+    let waiting_for = async || {
+        let workers = store.workers().await.unwrap();
+        store.place_in_queue(ids.0, &workers, NOW).await.unwrap().unwrap().waiting_for
+    };
+    assert_eq!(waiting_for().await.as_deref(), Some("fit_worker"));
+    assert_eq!(claim(&store, ids.1, me.id, false, NOW).await, ClaimReply::TryElsewhere);
+    let counted = Some(WorkerCounts { boxes_made: 3, ..WorkerCounts::default() });
+    let beat = Heartbeat { counted: counted.clone(), ..Heartbeat::default() };
+    let (_, before) = store.heartbeat(me.id, &beat, NOW).await.unwrap();
+    assert_eq!(before.unwrap().unfit.as_deref(), Some("hot"));
+    store.heartbeat(me.id, &Heartbeat::default(), NOW).await.unwrap();
+    let row = store.workers().await.unwrap().remove(0);
+    assert_eq!((row.unfit, row.counted), (None, counted), "a beat that counts nothing changes no count");
+    assert_eq!(waiting_for().await, None);
+    granted(&claim(&store, ids.1, me.id, false, NOW).await);
+});
+
+on_every_store!(what_nobody_can_do_waits_with_its_reason_and_goes_to_who_can, |store| {
+    let exact = NewRow { exact: true, ..new_row(Priority::Normal) };
+    let id = store.submit(&exact, NOW).await.unwrap();
+    let judgement = store.db.row("SELECT judgement_id FROM jobs", args![]).await.unwrap().unwrap();
+    let judgement: JudgementId = judgement.parse(0, "id").unwrap();
+    let mut rough = registration("rough", &["cpp"]);
+    rough.accounting = Accounting::Sampled;
+    store.register_worker(&rough, NOW).await.unwrap();
+    let waiting = store.needs_waiting().await.unwrap();
+    assert_eq!((waiting.len(), waiting[0].waiting), (1, 1));
+    let lacking = waiting[0].needs.lacking(&store.workers().await.unwrap(), NOW);
+    assert_eq!(lacking.as_deref(), Some("accounting:exact"));
+    let sampled = Class { exact: false, ..class(crate::CAPABILITY, &["cpp"]) };
+    for unable in [&sampled, &class(crate::CAPABILITY, &["c", "pp", "cpp2"]), &class("z80", &["cpp"])] {
+        assert!(store.lease_jobs(Some(unable), 9, 1000, NOW).await.unwrap().is_empty(), "{unable:?}");
+    }
+    assert_eq!(claim(&store, judgement, rough.id, false, NOW).await, ClaimReply::TryElsewhere);
+    let able = registration("able", &["cpp"]);
+    store.register_worker(&able, NOW).await.unwrap();
+    let leased =
+        store.lease_jobs(Some(&class(crate::CAPABILITY, &["cpp"])), 9, 1000, NOW + 5000).await.unwrap();
+    assert_eq!(leased.len(), 1);
+    granted(&claim(&store, judgement, able.id, false, NOW).await);
+    assert_eq!(state_of(&store, id).await, State::Running);
+});
+
+on_every_store!(what_was_published_to_a_class_without_ready_workers_comes_back, |store| {
+    let (lost, taken) = (submit(&store).await, submit(&store).await);
+    for leased in store.lease_jobs(None, 2, 1000, NOW).await.unwrap() {
+        store.mark_published(leased.judgement, &leased.lease, "old", NOW).await.unwrap();
+    }
+    granted(&claim(&store, taken.1, WorkerId::new(), false, NOW).await);
+    assert_eq!(store.unpublish_unserved(&[class("new", &[]), class("old", &[])]).await.unwrap(), 0);
+    assert_eq!(store.unpublish_unserved(&[class("new", &[]), class("older", &[])]).await.unwrap(), 1);
+    assert_eq!(published(&store, "old").await, 1, "somebody is at work on the other one");
+    let again = store.lease_jobs(None, 9, 1000, NOW).await.unwrap();
+    assert_eq!(
+        (again.len(), again[0].judgement, again[0].deliveries),
+        (1, lost.1, 1),
+        "it was nobody's fault"
+    );
+});

@@ -1,0 +1,2 @@
+(loop [turns 0]
+  (recur (unchecked-inc turns)))

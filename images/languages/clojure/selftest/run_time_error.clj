@@ -1,0 +1,1 @@
+(throw (IllegalStateException. "as the probe wants it"))

@@ -1,0 +1,5 @@
+identification division.
+program-id. probe.
+procedure division.
+    display undeclared
+    stop run.

@@ -1,0 +1,7 @@
+using System;
+
+class Program {
+    static void Main() {
+        throw new InvalidOperationException("as the probe wants it");
+    }
+}

@@ -1,0 +1,2 @@
+int turns = 0
+while (true) turns++

@@ -1,0 +1,1 @@
+throw new IllegalStateException("as the probe wants it")

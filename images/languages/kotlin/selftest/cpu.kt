@@ -1,0 +1,6 @@
+@Volatile
+var turns = 0
+
+fun main() {
+    while (true) turns++
+}

@@ -1,0 +1,3 @@
+fun main() {
+    throw IllegalStateException("as the probe wants it")
+}

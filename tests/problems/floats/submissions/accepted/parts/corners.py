@@ -1,0 +1,2 @@
+def read():
+    return [tuple(map(float, input().split())) for _ in range(int(input()))]

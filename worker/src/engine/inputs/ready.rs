@@ -1,0 +1,122 @@
+//! A package's input validators, made ready to be asked: programs compiled, specifications understood.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use checker::checktestdata::{Refusal, Specification};
+use problem::model::{Constants, ProbeKind, Problem, Program as Source};
+use problem::{Diagnostic, Severity};
+
+use super::super::compile::Program;
+use super::super::plan::{ValidatorPlan, validator_plan};
+use super::super::validator::{compile_all, read_files};
+use super::super::{Engine, blocking};
+use super::{Said, error, warning};
+use crate::error::JudgeError;
+
+/// How the name of a checktestdata specification ends.
+const SPECIFICATION: &str = ".ctd";
+
+/// What looks at inputs.
+#[derive(Debug)]
+pub(super) enum Looks {
+    /// A program, asked in a box.
+    Program(Arc<Program>),
+    /// A checktestdata specification, interpreted by us.
+    Specification(Arc<Specification>),
+}
+
+/// Input validators by their path in the package.
+pub(super) type Ready = Vec<(String, Looks)>;
+
+impl Engine {
+    /// The package's input validators; `None` when one of them cannot be used, or there is none.
+    pub(super) async fn input_validators(
+        &self,
+        problem: &Problem,
+        found: &mut Vec<Diagnostic>,
+    ) -> Result<Option<Ready>, JudgeError> {
+        if problem.input_validators.is_empty() {
+            found.push(warning("input_validators", "no input validator looks at the inputs".to_owned()));
+            if let Some(probe) = problem.probes.iter().find(|p| p.kind == ProbeKind::InvalidInput) {
+                let message = "nothing rejects this input: there is no input validator".to_owned();
+                found.push(error(&format!("data/{}.in", probe.name), message));
+            }
+            return Ok(None);
+        }
+        let mut ready = Vec::new();
+        for source in &problem.input_validators {
+            let looks = if source.path.ends_with(SPECIFICATION) {
+                let (constants, source) = (problem.constants.clone(), source.clone());
+                blocking(move || understand(&constants, &source)).await??
+            } else {
+                self.compile_one(problem, source).await?
+            };
+            match looks {
+                Ok(looks) => ready.push((source.path.clone(), looks)),
+                Err(why) => found.push(why),
+            }
+        }
+        Ok((ready.len() == problem.input_validators.len()).then_some(ready))
+    }
+
+    async fn compile_one(
+        &self,
+        problem: &Problem,
+        source: &Source,
+    ) -> Result<Result<Looks, Diagnostic>, JudgeError> {
+        let plan = ValidatorPlan { programs: vec![source.clone()], ..validator_plan(problem) };
+        let unusable = |why: &str| error(&source.path, format!("this input validator cannot be used: {why}"));
+        Ok(match compile_all(&*self.runner, &self.toolchains, &plan).await? {
+            Ok(mut compiled) => {
+                compiled.pop().map(Looks::Program).ok_or_else(|| unusable("it is no program"))
+            }
+            Err(why) => Err(unusable(&why)),
+        })
+    }
+}
+
+/// What is wrong with the package's checktestdata specifications by themselves, no input looked at. Blocks on the
+/// disk.
+///
+/// # Errors
+/// `Failed` when one of them cannot be read.
+pub fn malformed_specifications(problem: &Problem) -> Result<Vec<Diagnostic>, JudgeError> {
+    let specifications =
+        problem.input_validators.iter().filter(|source| source.path.ends_with(SPECIFICATION));
+    let mut found = Vec::new();
+    for source in specifications {
+        found.extend(understand(&problem.constants, source)?.err());
+    }
+    Ok(found)
+}
+
+/// Reads a specification, the package's constants put in.
+fn understand(constants: &Constants, source: &Source) -> Result<Result<Looks, Diagnostic>, JudgeError> {
+    let read = read_files(&source.files, constants)?;
+    let [file] = &read[..] else {
+        return Ok(Err(error(&source.path, "a checktestdata specification is one file".to_owned())));
+    };
+    Ok(match Specification::parse(&file.content) {
+        Ok(specification) => Ok(Looks::Specification(Arc::new(specification))),
+        Err(malformed) => Err(Diagnostic {
+            severity: Severity::Error,
+            path: source.path.clone(),
+            line: Some(malformed.at.line),
+            message: format!("column {}: {}", malformed.at.column, malformed.message),
+        }),
+    })
+}
+
+/// What a specification says of an input. Blocks while the input is read.
+pub(super) fn held(specification: &Specification, input: &Path) -> Result<Said, JudgeError> {
+    let unreadable =
+        |e: std::io::Error| JudgeError::failed(format!("could not read the input {}: {e}", input.display()));
+    match specification.check(File::open(input).map_err(unreadable)?) {
+        Ok(()) => Ok(Said::Accepts),
+        Err(refusal @ Refusal::Input { .. }) => Ok(Said::Rejects(refusal.to_string())),
+        Err(refusal @ Refusal::Specification { .. }) => Ok(Said::Fault(refusal.to_string())),
+        Err(Refusal::Read(error)) => Err(unreadable(error)),
+    }
+}
