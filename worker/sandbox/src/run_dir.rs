@@ -100,7 +100,9 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
             let started: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| (0..20).map(|_| RunDir::make(parent.path()).unwrap()).collect::<Vec<_>>()))
+                .map(|_| {
+                    scope.spawn(|| (0..20).map(|_| RunDir::make(parent.path()).unwrap()).collect::<Vec<_>>())
+                })
                 .collect();
             let all: Vec<RunDir> = started.into_iter().flat_map(|t| t.join().unwrap()).collect();
             assert!(all.iter().all(|one| one.path().is_dir()));
