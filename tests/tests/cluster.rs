@@ -1,6 +1,9 @@
 //! Do the API and two workers over RabbitMQ and PostgreSQL judge everything once, even when a worker is
 //! killed in the middle?
 //!
+//! API and worker are users of the broker with the rights of `deploy/rabbitmq/definitions.json` where
+//! `TRIBUNAL_TEST_AMQP_API` and `TRIBUNAL_TEST_AMQP_WORKER` name them, as in `make test`.
+//!
 //! `TRIBUNAL_TEST_AMQP` and `TRIBUNAL_TEST_POSTGRES` name servers; without them this prints what it skips.
 
 use std::path::Path;
@@ -27,14 +30,15 @@ struct Cluster {
 
 fn start(broker: &str, database: &str) -> Cluster {
     let data = tempfile::tempdir().unwrap();
+    let of = |role: &str| std::env::var(format!("TRIBUNAL_TEST_AMQP_{role}")).unwrap_or_else(|_| broker.to_owned());
     let mut command = tribunal(&data.path().join("api"));
     command.args(["api", "--listen", "127.0.0.1:0", "--problems"]).arg(problems_folder());
-    command.env("TRIBUNAL_BROKER", broker).env("TRIBUNAL_DATABASE", fresh_database(database));
+    command.env("TRIBUNAL_BROKER", of("API")).env("TRIBUNAL_DATABASE", fresh_database(database));
     let process = Running::start(&mut command, "listening on ");
     let base = process.said("listening on ").unwrap().to_owned();
     Cluster {
         api: Api::new(&base, None),
-        broker: broker.to_owned(),
+        broker: of("WORKER"),
         base,
         token_file: process.said("worker token: ").unwrap().to_owned(),
         _api_process: process,

@@ -270,6 +270,13 @@ fn hostile_layers_are_refused_with_a_message_and_change_nothing_outside() {
     let many: Vec<Vec<u8>> = (0..40).map(|n| raw(b'0', &format!(".wh.f{n}"), "", 0, b"")).collect();
     let pax =
         |record: &str| raw(b'x', "pax", "", 0o644, format!("{} {record}\n", record.len() + 4).as_bytes());
+    // A file that says to have 64 GiB.
+    let endless = {
+        let mut header = tar::Header::from_byte_slice(&raw(b'0', "f", "", 0o644, b"")).clone();
+        header.set_size(64 << 30);
+        header.set_cksum();
+        header.as_bytes().to_vec()
+    };
     let cases: Vec<(&str, Vec<u8>, Option<&str>)> = vec![
         ("dot dot", closed(&[raw(b'0', "../../../../../../victim", "", 0o644, b"x")]), Some("`..`")),
         ("absolute", closed(&[raw(b'0', &path[..path.len().min(99)], "", 0o644, b"x")]), Some("absolute")),
@@ -301,6 +308,7 @@ fn hostile_layers_are_refused_with_a_message_and_change_nothing_outside() {
         ),
         ("set-uid", closed(&[raw(b'0', "su", "", 0o6755, b"x")]), None),
         ("whiteouts", closed(&many), None),
+        ("a bomb", closed(&[endless]), Some("at most 17179869184")),
     ];
     for (what, layer, refused) in cases {
         let (folder, data) = (tempfile::tempdir().unwrap(), data());

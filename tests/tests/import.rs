@@ -262,6 +262,11 @@ fn a_package_is_pushed_once_and_refusals_say_what_to_do() {
     fs::create_dir(&empty).unwrap();
     let broken = said(push(&empty, &url, &[]));
     assert!(broken.contains("problem.yaml"), "{broken}");
+    let odd = desk.dir.path().join("odd");
+    finish(desk.command().args(["problem", "new"]).arg(&odd));
+    fs::write(odd.join("input_validators/more.ctd"), "INT(1,9) NEWLINE\nREP(2) SPACE\n").unwrap();
+    let malformed = said(push(&odd, &url, &[]));
+    assert!(malformed.contains("input_validators/more.ctd:3: column 1: a command or END"), "{malformed}");
     drop(service);
     assert!(said(push(&aplusb, &url, &[])).contains("cannot be reached"));
 }

@@ -51,6 +51,32 @@ async fn tests_of_a_request_bring_back_what_the_program_wrote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_result_names_the_image_that_the_list_of_languages_shows_with_version_and_commands() {
+    let data = tempfile::tempdir().unwrap();
+    share_images(data.path());
+    let (_running, api) = serve(data.path());
+    api.ready(2).await;
+    let (_, languages) = api.get("/api/v1/languages").await;
+    let listed = languages.as_array().unwrap().iter().find(|language| language["id"] == "python3").unwrap();
+    let known = language::by_id("python3").unwrap();
+    assert_eq!((&listed["compile"], &listed["run"]), (&json!(known.compile), &json!(known.run)), "{listed}");
+    assert!(listed["version"].as_str().unwrap().starts_with("Python 3"), "{listed}");
+    assert!(listed["image"].as_str().unwrap().starts_with("sha256:"), "{listed}");
+    let body = json!({
+        "language": "python3",
+        "files": [{ "name": "a.py", "content": "print(1)\n" }],
+        "tests": [{ "stdin": "" }],
+    });
+    let (_, answer) = api.post("/api/v1/submissions?wait=60", &body).await;
+    let judgement = &answer["judgement"];
+    assert_eq!(
+        (&judgement["image"], &judgement["image_kind"]),
+        (&listed["image"], &listed["image_kind"]),
+        "{answer}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_drain_finishes_what_runs_and_a_new_start_judges_the_rest() {
     let data = tempfile::tempdir().unwrap();
     share_images(data.path());

@@ -138,6 +138,19 @@ pub struct Step {
     /// Files of the language's folder `image/` that are put into the work directory first, and taken out of
     /// it again.
     pub files: Vec<String>,
+    /// Packages of a registry that come as archives and are put there like `files`.
+    pub archives: Vec<Archive>,
+}
+
+/// A package as its registry gives it, for a step to unpack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archive {
+    /// Its name in the step's work directory.
+    pub name: String,
+    /// The package and its one version for npm, such as `left-pad@1.3.0`.
+    pub npm: String,
+    /// SHA-256 of the archive, 64 lower-case hexadecimal digits.
+    pub sha256: String,
 }
 
 impl Language {

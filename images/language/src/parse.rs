@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proto::units::Bytes;
 use serde::Deserialize;
 
-use crate::{Base, Language, OutOfMemory, Step};
+use crate::{Archive, Base, Language, OutOfMemory, Step};
 
 /// Calls that the probe `recursion` nests where a language names no other number.
 const RECURSION_DEPTH: u32 = 100_000;
@@ -120,6 +120,16 @@ struct RawStep {
     to: String,
     #[serde(default)]
     files: Vec<String>,
+    #[serde(default)]
+    archives: Vec<RawArchive>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawArchive {
+    name: String,
+    npm: String,
+    sha256: String,
 }
 
 #[derive(Deserialize)]
@@ -184,11 +194,19 @@ pub fn parse(id: &str, file: &str, text: &str) -> Result<Language, LanguageError
         base,
         on: raw.image.on,
         packages: raw.image.packages,
-        steps: steps.map(|step| Step { argv: step.argv, to: step.to, files: step.files }).collect(),
+        steps: steps.map(RawStep::taken).collect(),
         host_needs: raw.host.map(|host| host.needs).unwrap_or_default(),
         recursion_depth: raw.selftest.recursion_depth.unwrap_or(RECURSION_DEPTH),
         without: raw.selftest.without,
     })
+}
+
+impl RawStep {
+    fn taken(self) -> Step {
+        let archive = |RawArchive { name, npm, sha256 }| Archive { name, npm, sha256 };
+        let archives = self.archives.into_iter().map(archive).collect();
+        Step { argv: self.argv, to: self.to, files: self.files, archives }
+    }
 }
 
 type Finding = (&'static str, String);
@@ -232,8 +250,14 @@ fn check(id: &str, raw: &Raw) -> Result<(), Finding> {
     {
         return Err(("entry", "must be a file name, relative and without `..`".to_owned()));
     }
+    if raw.variant_of.as_deref() == Some(id) {
+        return Err(("variant_of", "names the language itself; it must be another one".to_owned()));
+    }
     if let Some(key) = raw.env.keys().find(|key| key.is_empty() || key.contains(['=', '\0'])) {
         return Err(("env", format!("has the name `{key}`, which cannot be an environment variable")));
+    }
+    if let Some(name) = raw.env.values().find_map(|value| unknown_placeholder(value, &["memory_mib"])) {
+        return Err(("env", format!("uses {{{name}}}; the only placeholder there is {{memory_mib}}")));
     }
     if let Some(seccomp) = &raw.seccomp {
         check_seccomp(seccomp)?;
@@ -289,6 +313,33 @@ fn check_image(id: &str, image: &RawImage) -> Result<(), Finding> {
         if !step.files.iter().all(|name| plain_path(name)) {
             return Err(("image.steps.files", "must be names of files of the folder `image`".to_owned()));
         }
+        step.archives.iter().try_for_each(check_archive)?;
+    }
+    Ok(())
+}
+
+/// One version, and one content: equal recipes give equal images.
+fn check_archive(archive: &RawArchive) -> Result<(), Finding> {
+    if !plain_path(&archive.name) || archive.name.contains('/') {
+        return Err(("image.steps.archives.name", "must be a file name".to_owned()));
+    }
+    let npm = |c: char| c.is_ascii_alphanumeric() || "-._@/+".contains(c);
+    let exact = archive.npm.rsplit_once('@').is_some_and(|(name, version)| {
+        !name.is_empty() && !name.starts_with('-') && version.starts_with(|c: char| c.is_ascii_digit())
+    });
+    if !exact || !archive.npm.chars().all(npm) {
+        return Err((
+            "image.steps.archives.npm",
+            "must be a package and its one version, such as `x@1.0.0`".to_owned(),
+        ));
+    }
+    if archive.sha256.len() != 64
+        || !archive.sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    {
+        return Err((
+            "image.steps.archives.sha256",
+            "must be the archive's SHA-256 in 64 lower-case digits".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -375,6 +426,12 @@ fn check_argv(key: &'static str, argv: &[String], absolute: bool, output: bool) 
         if word.contains("{output}") && !output {
             return Err((key, "uses {output}, but compile.artifact is not given".to_owned()));
         }
+        if let Some(name) = unknown_placeholder(word, &PLACEHOLDERS) {
+            return Err((
+                key,
+                format!("uses {{{name}}}; placeholders are {{{}}}", PLACEHOLDERS.join("}, {")),
+            ));
+        }
         if word.contains("{sources}") && word != "{sources}" {
             return Err((
                 key,
@@ -383,6 +440,23 @@ fn check_argv(key: &'static str, argv: &[String], absolute: bool, output: bool) 
         }
     }
     Ok(())
+}
+
+/// What stands in braces in commands.
+const PLACEHOLDERS: [&str; 5] = ["sources", "entry", "class", "output", "memory_mib"];
+
+/// The first name in braces that is not one of `known`. A word with white space is a program of its own, and what
+/// it has in braces means something there; so does what follows a `$`.
+fn unknown_placeholder<'a>(word: &'a str, known: &[&str]) -> Option<&'a str> {
+    if word.contains(char::is_whitespace) {
+        return None;
+    }
+    let opened = word.match_indices('{').filter(|(at, _)| !word[..*at].ends_with('$'));
+    let mut names = opened.filter_map(|(at, _)| word[at + 1..].split_once('}')).map(|(name, _)| name);
+    names.find(|name| {
+        let written = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        written && !known.contains(name)
+    })
 }
 
 fn plain_path(path: &str) -> bool {

@@ -213,11 +213,63 @@ fn values_that_cannot_be_right_are_refused_with_their_key() {
         ("packages = [\"x\"]", "packages = [\"x\"]\n[host]\nneeds = [\"/etc/shadow\"]", "host.needs"),
         ("[run]", "[compile]\nargv = [\"/usr/bin/x\"]\nartifact = \"/etc\"\n[run]", "compile.artifact"),
     ];
+    let step = |keys: &str| format!("steps = [{{ argv = [\"/a\"], to = \"/b\", {keys} }}]");
+    let archive = |name: &str, npm: &str, sha256: &str| {
+        step(&format!("archives = [{{ name = \"{name}\", npm = \"{npm}\", sha256 = \"{sha256}\" }}]"))
+    };
+    let sha256 = "0a".repeat(32);
+    let more = [
+        ("name = \"X\"", "name = \" \"".to_owned(), "name"),
+        ("[\"/usr/bin/x\", \"--version\"]", "[]".to_owned(), "version"),
+        ("[\"/usr/bin/x\", \"--version\"]", "[\"x\"]".to_owned(), "version"),
+        ("extensions = [\"x\"]", "extensions = []".to_owned(), "extensions"),
+        ("[run]", "variant_of = \"x\"\n[run]".to_owned(), "variant_of"),
+        ("[run]", "cpu_time_factor = 21.0\n[run]".to_owned(), "cpu_time_factor"),
+        (
+            "[run]",
+            "out_of_memory = { exit_code = 3, signal = 6, said = \"full\" }\n[run]".to_owned(),
+            "out_of_memory",
+        ),
+        ("[run]", "[compile]\nargv = []\n[run]".to_owned(), "compile.argv"),
+        ("[run]", "[compile]\nargv = [\"cc\"]\n[run]".to_owned(), "compile.argv"),
+        ("[run]", "[compile]\nargv = [\"/cc\", \"{output}\"]\n[run]".to_owned(), "compile.argv"),
+        ("[\"/usr/bin/x\", \"{entry}\"]", "[]".to_owned(), "run.argv"),
+        ("[\"/usr/bin/x\", \"{entry}\"]", "[\"/usr/bin/x\", \"-m{memory}\"]".to_owned(), "run.argv"),
+        ("[image]", "[env]\n\"A=B\" = \"1\"\n[image]".to_owned(), "env"),
+        ("[image]", "[env]\nHEAP = \"{memory}m\"\n[image]".to_owned(), "env"),
+        ("suite = \"bookworm\"", "suite = \"Book worm\"".to_owned(), "image.suite"),
+        ("packages = [\"x\"]", step("files = [\"../x\"]"), "image.steps.files"),
+        ("packages = [\"x\"]", archive("a/b", "x@1.0.0", &sha256), "image.steps.archives.name"),
+        ("packages = [\"x\"]", archive("b", "x@latest", &sha256), "image.steps.archives.npm"),
+        ("packages = [\"x\"]", archive("b", "--x@1.0.0", &sha256), "image.steps.archives.npm"),
+        ("packages = [\"x\"]", archive("b", "x y@1.0.0", &sha256), "image.steps.archives.npm"),
+        ("packages = [\"x\"]", archive("b", "x@1.0.0", "0A"), "image.steps.archives.sha256"),
+        ("packages = [\"x\"]", "[selftest]\nrecursion_depth = 0".to_owned(), "selftest.recursion_depth"),
+    ];
     assert!(parse("x", "f", MINIMAL).is_ok());
+    let good = archive("x.tgz", "@scope/x@1.0.0-rc.1", &sha256);
+    assert!(parse("x", "f", &MINIMAL.replace("packages = [\"x\"]", &good)).is_ok());
+    let cases = cases.map(|(from, to, key)| (from, to.to_owned(), key)).into_iter().chain(more);
+    let mut refused = std::collections::BTreeSet::new();
     for (from, to, key) in cases {
-        let text = complaint(&MINIMAL.replace(from, to));
-        assert!(text.contains(&format!("`{key}`")), "{key}: {text}");
+        let text = complaint(&MINIMAL.replace(from, &to));
+        let named =
+            text.starts_with("images/languages/x/language.toml") && text.contains(&format!("`{key}`"));
+        // A key that is not known is told by the parser of TOML, with its place.
+        assert!(named, "{key}: {text}");
+        refused.insert(key);
     }
+    let readme = include_str!("../../languages/README.md");
+    let table = readme.split("## `language.toml`").nth(1).unwrap().split("\n\n").nth(1).unwrap();
+    let keys: Vec<&str> = table.lines().skip(2).filter_map(|line| line.split('`').nth(1)).collect();
+    assert!(keys.len() >= 20, "{table}");
+    for key in keys.into_iter().map(|key| key.trim_matches(['[', ']'])) {
+        let inside = format!("{key}.");
+        let told = refused.iter().any(|refused| *refused == key || refused.starts_with(&inside));
+        assert!(told, "no value of `{key}` is refused by name");
+    }
+    let folder = parse("X y", "images/languages/X y/language.toml", MINIMAL).unwrap_err().to_string();
+    assert!(folder.contains("(folder name)") && folder.contains("X y"), "{folder}");
 }
 
 #[test]

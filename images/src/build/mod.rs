@@ -15,6 +15,7 @@
 
 mod debian;
 mod document;
+mod fetch;
 mod pulled;
 mod recipe;
 mod trees;
@@ -318,7 +319,12 @@ impl Build<'_> {
         let (env, epoch) = (self.env_for(language), self.options.source_date_epoch);
         let so_far = self.store.write_image(layers, &HashMap::new(), &env, epoch)?;
         let root = self.store.rootfs_of(&so_far.digest, &language.id)?;
-        let left = self.steps.run(&root, &step.argv, files).map_err(&failed)?;
+        let mut files = files.to_vec();
+        for archive in &step.archives {
+            let bytes = fetch::fetch(archive).map_err(&failed)?;
+            files.push(StepFile { path: archive.name.clone().into_bytes(), executable: false, bytes });
+        }
+        let left = self.steps.run(&root, &step.argv, &files).map_err(&failed)?;
         let made: Vec<Made> = left
             .into_iter()
             .filter(|file| !files.iter().any(|given| given.path == file.path))

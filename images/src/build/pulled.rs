@@ -18,14 +18,13 @@ impl Build<'_> {
     /// reference has the digest in it, so it means the same image for ever.
     pub(super) fn pulled(&mut self, language: &Language, reference: &str) -> Result<Vec<MadeLayer>> {
         let here = self.store.find(reference).ok().map(|named| named.digest);
-        let image = match here.and_then(|digest| self.whole(&digest)) {
-            Some(image) => image,
-            None => {
-                let registry = self.options.registries.get(reference).cloned().unwrap_or_default();
-                // Its name is the reference, so that the cap knows it can be pulled again.
-                let options = PullOptions { registry, adopt: AdoptOptions::default() };
-                self.store.load(&self.store.pull(reference, &options, self.progress)?.digest)?
-            }
+        let image = if let Some(image) = here.and_then(|digest| self.whole(&digest)) {
+            image
+        } else {
+            let registry = self.options.registries.get(reference).cloned().unwrap_or_default();
+            // Its name is the reference, so that the cap knows it can be pulled again.
+            let options = PullOptions { registry, adopt: AdoptOptions::default() };
+            self.store.load(&self.store.pull(reference, &options, self.progress)?.digest)?
         };
         let env = env_of(&image.config).into_iter().map(|(key, value)| format!("{key}={value}")).collect();
         self.env.insert(language.id.clone(), env);

@@ -1,6 +1,6 @@
 //! What is built from what, in which order, and the key of every layer.
 
-use language::{Language, Step};
+use language::{Archive, Language, Step};
 use proto::id::Digest;
 use sha2::{Digest as _, Sha256};
 
@@ -84,6 +84,9 @@ pub(super) fn step_key(step: &Step, files: &[StepFile], below: &[MadeLayer], epo
     parts.push(epoch.to_string());
     parts.push(step.to.clone());
     parts.extend(step.argv.iter().cloned());
+    for Archive { name, npm, sha256 } in &step.archives {
+        parts.extend([format!("archive {name}"), npm.clone(), sha256.clone()]);
+    }
     key(&parts, files)
 }
 
@@ -132,6 +135,11 @@ mod tests {
             argv: argv.iter().map(|word| (*word).to_owned()).collect(),
             to: "/usr/x".to_owned(),
             files: Vec::new(),
+            archives: Vec::new(),
+        };
+        let archive = |sha256: &str| {
+            let (name, npm) = ("x.tgz".to_owned(), "x@1.0.0".to_owned());
+            Step { archives: vec![Archive { name, npm, sha256: sha256.to_owned() }], ..step(&["/a", "b"]) }
         };
         let file = |text: &str| [StepFile { path: b"a".to_vec(), executable: false, bytes: text.into() }];
         let base = step_key(&step(&["/a", "b"]), &file("1"), &[], 0);
@@ -141,8 +149,13 @@ mod tests {
             step_key(&step(&["/ab"]), &file("1"), &[], 0),
             step_key(&step(&["/a", "b"]), &file("2"), &[], 0),
             step_key(&step(&["/a", "b"]), &file("1"), &[], 1),
+            step_key(&archive("0a"), &file("1"), &[], 0),
         ] {
             assert_ne!(base, other);
         }
+        assert_ne!(
+            step_key(&archive("0a"), &file("1"), &[], 0),
+            step_key(&archive("0b"), &file("1"), &[], 0)
+        );
     }
 }

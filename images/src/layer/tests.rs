@@ -323,10 +323,24 @@ fn a_layer_stops_at_its_caps() {
     let archive = || Archive::default().file("a", "").file("b", "").file("c", "");
     let error = unpack_capped(archive(), caps, folder.path()).unwrap_err();
     assert!(error.to_string().contains("more than 2 entries"), "{error}");
+    // Whiteouts are entries as well.
+    let caps = Caps { entries: 2, ..Caps::default() };
+    let bomb = Archive::default().file(".wh.a", "").file(".wh.b", "").file(".wh.c", "");
+    let error = unpack_capped(bomb, caps, folder.path()).unwrap_err();
+    assert!(error.to_string().contains("more than 2 entries"), "{error}");
+    assert!(Caps::default().entries <= 1_000_000);
     let caps = Caps { name_bytes: 2, ..Caps::default() };
     let error = unpack_capped(archive(), caps, folder.path()).unwrap_err();
     assert!(error.to_string().contains("names"), "{error}");
     let caps = Caps { bytes: 1 << 20, ..Caps::default() };
+    let mut large = Archive::default().file("large", "");
+    let mut header = tar::Header::from_byte_slice(&large.0).clone();
+    header.set_size((1 << 20) + 1);
+    header.set_cksum();
+    large.0.copy_from_slice(header.as_bytes());
+    let error = unpack_capped(large, caps, folder.path()).unwrap_err();
+    assert!(error.to_string().contains("at most 1048576"), "{error}");
+    assert!(!folder.path().join("large").exists(), "nothing of it is written");
     let bomb = gzip(&vec![0u8; 4 << 20]);
     let any = Digest::of(b"");
     let expected = Expected { digest: &any, size: bomb.len() as u64, diff_id: &any };

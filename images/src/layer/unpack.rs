@@ -296,6 +296,13 @@ impl Unpacker<'_> {
             ));
         }
         self.name_bytes += entry.path.bytes().len() as u64;
+        // Before a byte of it is written: what a bomb says it has would fill the disk first.
+        if entry.size > self.caps.bytes {
+            return Err(hostile(
+                &entry.path.bytes(),
+                format!("it has {} bytes; a whole layer may have at most {}", entry.size, self.caps.bytes),
+            ));
+        }
         if self.name_bytes > self.caps.name_bytes {
             return Err(hostile(
                 &entry.path.bytes(),

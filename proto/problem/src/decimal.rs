@@ -21,6 +21,8 @@ const SPAN: i64 = 20_000;
 
 /// Exponents are clamped here, so that sums of a few never overflow.
 const EXPONENT: i64 = i64::MAX / 8;
+/// Largest power of ten a computed number keeps, so that two of them can still be added.
+const COMPUTED: i64 = i64::MAX / 4;
 
 /// A number in the grammar of the default output validator, cut into its parts.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +89,7 @@ impl Decimal {
 
     /// The number whose `digits`, each 0 to 9 and the most significant first, are times `10^exponent`.
     pub fn from_digits(negative: bool, mut digits: Vec<u8>, exponent: i64) -> Self {
-        let mut exponent = exponent.clamp(-EXPONENT, EXPONENT);
+        let mut exponent = exponent.clamp(-COMPUTED, COMPUTED);
         let zeros = digits.iter().rev().take_while(|d| **d == 0).count();
         digits.truncate(digits.len() - zeros);
         exponent += zeros as i64;

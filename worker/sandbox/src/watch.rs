@@ -37,7 +37,8 @@ const SAMPLE_FIRST: Duration = Duration::from_millis(10);
 const IDLE_SHARE: f64 = 0.10;
 
 /// A program that was ready to run but got no cpu is not slow: its wall limit moves by what it waited, to at
-/// most this many times the limit. Otherwise an overloaded host turns TLE into ILE, and AC into ILE.
+/// most this many times the limit. Otherwise an overloaded host turns TLE into ILE, and AC into ILE. One that waited
+/// longer than that is not judged at all: the host failed it.
 const WALL_STRETCH: u32 = 4;
 
 /// A watcher that wakes this much later than it asked for was itself stopped: by SIGSTOP, by a paused virtual
@@ -280,7 +281,7 @@ impl<'a> Watch<'a> {
             }
             let left = self.limits.cpu_time.checked_sub(used).unwrap();
             self.next_cpu = now + (left / cpus()).max(CPU_TICK_MIN);
-            if now >= self.wall_end && !self.stretch_wall(now) {
+            if now >= self.wall_end && !self.stretch_wall(now, used)? {
                 let watched = now.saturating_sub(self.stalled + self.lent + self.wall_from);
                 let idle = used.as_secs_f64() < watched.as_secs_f64() * IDLE_SHARE;
                 let limit = if idle { LimitHit::Idle } else { LimitHit::WallTime };
@@ -292,11 +293,26 @@ impl<'a> Watch<'a> {
     }
 
     /// Moves the wall limit by what the program waited for a cpu. Returns whether there is time left then.
-    fn stretch_wall(&mut self, now: Duration) -> bool {
+    ///
+    /// # Errors
+    /// When it waited so long that nothing of its time can be said. Threads that wait for each other use the time up
+    /// themselves, so that is the program's own doing.
+    fn stretch_wall(&mut self, now: Duration, used: Duration) -> Result<bool, SandboxError> {
         let waited = sampled::longest_cpu_wait(self.warm.pid);
         let moved = self.wall_from + self.stalled + self.lent;
-        self.wall_end = self.wall_end.max(stretched(self.limits.wall_time, waited) + moved);
-        now < self.wall_end
+        let end = stretched(self.limits.wall_time, waited);
+        self.wall_end = self.wall_end.max(end.unwrap_or(self.limits.wall_time * WALL_STRETCH) + moved);
+        if now >= self.wall_end && end.is_none() && used < now / 2 {
+            return Err(SandboxError::Host {
+                what: format!(
+                    "give a program a processor: it was ready to run and waited {} of {} ms; the host is overloaded",
+                    waited.as_millis(),
+                    now.as_millis()
+                ),
+                source: std::io::ErrorKind::TimedOut.into(),
+            });
+        }
+        Ok(now < self.wall_end)
     }
 
     /// Time until a clock or counter has to be looked at.
@@ -592,9 +608,9 @@ pub(crate) struct Ready {
     outlet: bool,
 }
 
-/// The end of a wall limit for a program that waited this long for a cpu.
-fn stretched(limit: Duration, waited: Duration) -> Duration {
-    (limit + waited).min(limit * WALL_STRETCH)
+/// The end of a wall limit for a program that waited this long for a cpu; `None` when that is beyond what it is moved.
+fn stretched(limit: Duration, waited: Duration) -> Option<Duration> {
+    (waited < limit * (WALL_STRETCH - 1)).then(|| limit + waited)
 }
 
 /// How long the watcher stood still when a wait of `asked` took `took`: nothing below [`STALL`].
@@ -622,9 +638,9 @@ mod tests {
     #[test]
     fn the_wall_limit_moves_by_the_wait_for_a_cpu_and_not_without_end() {
         let s = Duration::from_secs;
-        assert_eq!(stretched(s(4), s(0)), s(4));
-        assert_eq!(stretched(s(4), s(3)), s(7));
-        assert_eq!(stretched(s(4), s(100)), s(16));
+        assert_eq!(stretched(s(4), s(0)), Some(s(4)));
+        assert_eq!(stretched(s(4), s(3)), Some(s(7)));
+        assert_eq!(stretched(s(4), s(12)), None);
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Int {
     pub(super) fn power(&self, exponent: u64) -> Result<Self, String> {
         match self {
             Self::Small(0 | 1) if exponent > 0 => return Ok(self.clone()),
-            Self::Small(-1) => return Ok(Self::Small(if exponent % 2 == 0 { 1 } else { -1 })),
+            Self::Small(-1) => return Ok(Self::Small(if exponent.is_multiple_of(2) { 1 } else { -1 })),
             _ => {}
         }
         // A power has at least half of the bits said, so what is refused here is too large in any case.

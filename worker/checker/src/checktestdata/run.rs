@@ -27,7 +27,13 @@ pub(super) const BOUNDS: Bounds = Bounds { steps: 1_000_000_000, memory: 512 << 
 const COMMAND: u64 = 4;
 
 /// Why a check ended early. Boxed: it is made once, and returned through everything.
-pub(super) type Stop = Box<Refusal>;
+pub(super) struct Stop(Box<Refusal>);
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self(Box::new(refusal))
+    }
+}
 
 /// What is wrong with an expression, or with the specification at large.
 type Fault = String;
@@ -48,7 +54,7 @@ pub(super) fn run(
     };
     let at_end = commands.last().map_or(Place { line: 1, column: 1 }, |last| last.at);
     let done = run.all(commands).and_then(|()| run.end(at_end));
-    done.map_err(|stop| *stop)
+    done.map_err(|stop| *stop.0)
 }
 
 /// One check.
@@ -97,7 +103,9 @@ impl<R: Read> Run<'_, R> {
             Action::Unset(all) => {
                 let gone: usize = all.iter().map(|variable| self.store.len(*variable)).sum();
                 self.charge(gone as u64).map_err(|why| self.fault(at, why))?;
-                all.iter().for_each(|variable| self.store.unset(*variable));
+                for variable in all {
+                    self.store.unset(*variable);
+                }
                 Ok(())
             }
             Action::Repeat { counter, times, separator, body } => {
@@ -182,7 +190,7 @@ impl<R: Read> Run<'_, R> {
             Ok(length) => length,
             Err(NoMatch::Here) => return Err(self.wanted(at, &format!("a match of {}", value.told()))),
             Err(NoMatch::Wrong(why)) => return Err(self.fault(at, why)),
-            Err(NoMatch::Read(error)) => return Err(Box::new(Refusal::Read(error))),
+            Err(NoMatch::Read(error)) => return Err(Refusal::Read(error).into()),
         };
         let matched = into.map(|_| Value::Text(self.input.next(length).into()));
         self.input.step(length);
@@ -307,7 +315,7 @@ impl<R: Read> Run<'_, R> {
     }
 
     pub(super) fn peek(&mut self, ahead: usize) -> Result<Option<u8>, Stop> {
-        self.input.peek(ahead).map_err(|error| Box::new(Refusal::Read(error)))
+        self.input.peek(ahead).map_err(|error| Refusal::Read(error).into())
     }
 
     pub(super) fn charge(&mut self, steps: u64) -> Result<(), Fault> {
@@ -318,30 +326,23 @@ impl<R: Read> Run<'_, R> {
     pub(super) fn wanted(&mut self, at: Place, what: &str) -> Stop {
         match self.input.told() {
             Ok(here) => self.refusal(at, format!("{what} is asked for, and {here}")),
-            Err(error) => Box::new(Refusal::Read(error)),
+            Err(error) => Refusal::Read(error).into(),
         }
     }
 
     pub(super) fn refusal(&self, at: Place, message: String) -> Stop {
-        Box::new(Refusal::Input { input: self.input.place(), at, message })
+        Refusal::Input { input: self.input.place(), at, message }.into()
     }
 
     pub(super) fn fault(&self, at: Place, message: String) -> Stop {
-        Box::new(Refusal::Specification { input: self.input.place(), at, message })
+        Refusal::Specification { input: self.input.place(), at, message }.into()
     }
 }
 
 fn take(left: &mut u64, steps: u64) -> Result<(), Fault> {
-    match left.checked_sub(steps) {
-        Some(less) => {
-            *left = less;
-            Ok(())
-        }
-        None => {
-            *left = 0;
-            Err("it takes more steps than a check may have".to_owned())
-        }
-    }
+    let less = left.checked_sub(steps);
+    *left = less.unwrap_or(0);
+    less.map(drop).ok_or_else(|| "it takes more steps than a check may have".to_owned())
 }
 
 fn holds(relation: Relation, order: Ordering) -> bool {

@@ -21,8 +21,10 @@ fn outcome(specification: &str, input: &str) -> String {
     }
 }
 
-/// Holds each specification against inputs it accepts and inputs it refuses, where it does.
-fn table(rows: &[(&str, &[&str], &[(&str, &str)])]) {
+/// A specification, inputs it accepts, and inputs it refuses with the place where it does.
+type Row<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str)]);
+
+fn table(rows: &[Row<'_>]) {
     for (specification, accepted, refused) in rows {
         for input in *accepted {
             assert_eq!(outcome(specification, input), "ok", "{specification} on {input:?}");

@@ -149,7 +149,7 @@ impl Value {
         }
         let computed = match operator {
             Operator::Rest => return Err("`%` is of integers".to_owned()),
-            Operator::Power => power(&self.float()?, exponent(other.int()?)?)?,
+            Operator::Power => power(&self.float()?, exponent(other.int()?)?),
             Operator::Plus => sum(&self.float()?, &other.float()?),
             Operator::Minus => sum(&self.float()?, &other.negated()?.float()?),
             Operator::Times => product(&self.float()?, &other.float()?),
@@ -225,11 +225,11 @@ fn quotient(a: &Decimal, b: &Decimal) -> Result<Decimal, String> {
 }
 
 /// By squaring; as many steps as the exponent has bits, 63 at most.
-fn power(base: &Decimal, mut exponent: u64) -> Result<Decimal, String> {
+fn power(base: &Decimal, mut exponent: u64) -> Decimal {
     let mut base = rounded(base.clone());
     let mut result = of_big(&BigInt::from(1), 0);
     while exponent > 0 {
-        if exponent % 2 == 1 {
+        if !exponent.is_multiple_of(2) {
             result = product(&result, &base);
         }
         exponent /= 2;
@@ -237,5 +237,5 @@ fn power(base: &Decimal, mut exponent: u64) -> Result<Decimal, String> {
             base = product(&base, &base);
         }
     }
-    Ok(result)
+    result
 }

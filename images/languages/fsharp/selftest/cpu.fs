@@ -1,0 +1,3 @@
+let mutable turns = 0
+while true do
+    turns <- turns + 1

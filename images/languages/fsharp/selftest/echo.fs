@@ -1,0 +1,5 @@
+open System
+
+let output = Console.OpenStandardOutput()
+Console.OpenStandardInput().CopyTo output
+output.Flush()

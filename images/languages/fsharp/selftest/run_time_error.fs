@@ -1,0 +1,1 @@
+failwith "as the probe wants it"

@@ -1,0 +1,1 @@
+System.Console.ReadLine().Split(' ') |> Array.sumBy int64 |> printfn "%d"
