@@ -139,11 +139,14 @@ async fn time_limit(
     }
 }
 
-/// In the package's order. Twice as many submissions as boxes are under way, so that one that waits for a single
-/// slow case leaves no box without work.
+/// In the package's order; those that are to be too slow begin first, since nothing could be done beside the last of
+/// them. Twice as many submissions as boxes are under way, so that one that waits for a single slow case leaves no box
+/// without work.
 async fn judge_all(engine: &Engine, problem: &Arc<Problem>, jobs: usize, bar: &ProgressBar) -> Vec<Verified> {
     bar.inc_length((problem.submissions.len() * problem.cases.len()) as u64);
-    let mut all: Vec<(usize, Verified)> = stream::iter(problem.submissions.iter().enumerate())
+    let mut order: Vec<(usize, &ExampleSubmission)> = problem.submissions.iter().enumerate().collect();
+    order.sort_by_key(|(_, example)| !example.rules.iter().any(|rule| rule.bounds().1));
+    let mut all: Vec<(usize, Verified)> = stream::iter(order)
         .map(|(place, example)| async move {
             let mut left = problem.cases.len() as u64;
             let verified = verify_one::verify(engine, problem, example, || {

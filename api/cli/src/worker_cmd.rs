@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::id::WorkerId;
+use proto::language::LanguageInfo;
 use queue::WorkerLink;
 use sandbox::BoxServer;
 use sandbox::doctor::HostFiles;
@@ -58,13 +59,7 @@ impl Worker {
             Failure::usage(format!("the data directory {} cannot be used: {e}", settings.data.display()))
         })?;
         let languages = versions::describe_all(&engine).await;
-        for language in languages.iter().filter(|l| !l.usable) {
-            note(&format!(
-                "{} cannot be judged here: {}",
-                language.name,
-                language.reason.as_deref().unwrap_or("no reason given")
-            ));
-        }
+        unusable(&languages).iter().for_each(|line| note(line));
         let config = ConsumeConfig {
             id,
             name: host_name(),
@@ -134,4 +129,53 @@ pub(crate) fn main(args: WorkerArgs, settings: &Settings) -> Result<u8, Failure>
         let link = WorkerLink { jobs, reports, events, coordinator: Arc::new(coordinator) };
         worker.run(link, stop).await.map(|()| 0)
     })
+}
+
+/// What to say of languages that cannot be judged here: those without an image on one line, others with their reason.
+fn unusable(languages: &[LanguageInfo]) -> Vec<String> {
+    let (away, broken): (Vec<_>, Vec<_>) =
+        languages.iter().filter(|l| !l.usable).partition(|l| l.image.is_none() && l.image_kind.is_none());
+    let mut lines: Vec<String> = broken
+        .iter()
+        .map(|l| format!("{} cannot be judged here: {}", l.name, l.reason.as_deref().unwrap_or("no reason given")))
+        .collect();
+    if !away.is_empty() {
+        let ids: Vec<&str> = away.iter().map(|l| l.id.as_str()).collect();
+        lines.push(format!(
+            "without an image and not judged here: {} (`tribunal images build ID...`; `tribunal languages` says more)",
+            ids.join(" ")
+        ));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_without_an_image_take_one_line_and_a_broken_one_its_reason() {
+        let language = |id: &str, usable, kind: Option<&str>| LanguageInfo {
+            id: id.to_owned(),
+            name: id.to_uppercase(),
+            version: None,
+            extensions: Vec::new(),
+            image: None,
+            image_kind: kind.map(str::to_owned),
+            compile: None,
+            run: Vec::new(),
+            usable,
+            reason: Some("it broke".to_owned()),
+        };
+        let lines = unusable(&[
+            language("ada", false, None),
+            language("cpp", true, Some("oci")),
+            language("d", false, None),
+            language("go", false, Some("oci")),
+        ]);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert_eq!(lines[0], "GO cannot be judged here: it broke");
+        assert!(lines[1].contains(": ada d ("), "{lines:?}");
+        assert!(unusable(&[language("cpp", true, Some("oci"))]).is_empty());
+    }
 }
