@@ -30,7 +30,9 @@ struct Cluster {
 
 fn start(broker: &str, database: &str) -> Cluster {
     let data = tempfile::tempdir().unwrap();
-    let of = |role: &str| std::env::var(format!("TRIBUNAL_TEST_AMQP_{role}")).unwrap_or_else(|_| broker.to_owned());
+    let of = |role: &str| {
+        std::env::var(format!("TRIBUNAL_TEST_AMQP_{role}")).unwrap_or_else(|_| broker.to_owned())
+    };
     let mut command = tribunal(&data.path().join("api"));
     command.args(["api", "--listen", "127.0.0.1:0", "--problems"]).arg(problems_folder());
     command.env("TRIBUNAL_BROKER", of("API")).env("TRIBUNAL_DATABASE", fresh_database(database));

@@ -73,11 +73,16 @@ fn no_secret_of_the_compose_file_has_a_default() {
 #[test]
 fn the_seccomp_profile_forbids_what_reaches_the_host_and_slows_no_box_down() {
     let profile: Value = serde_json::from_str(&read("compose/seccomp.json")).unwrap();
-    assert_eq!(profile["defaultAction"], "SCMP_ACT_ALLOW", "a list of all that is allowed costs each call of a box");
+    assert_eq!(
+        profile["defaultAction"], "SCMP_ACT_ALLOW",
+        "a list of all that is allowed costs each call of a box"
+    );
     let rules = profile["syscalls"].as_array().unwrap();
     let names: BTreeSet<&str> =
         rules.iter().flat_map(|r| r["names"].as_array().unwrap()).map(|n| n.as_str().unwrap()).collect();
-    for name in ["bpf", "kexec_load", "init_module", "finit_module", "clock_settime", "open_by_handle_at", "reboot"] {
+    for name in
+        ["bpf", "kexec_load", "init_module", "finit_module", "clock_settime", "open_by_handle_at", "reboot"]
+    {
         assert!(names.contains(name), "{name}");
     }
     for name in ["mount", "pivot_root", "clone", "clone3", "unshare", "setns", "seccomp", "umount2"] {
@@ -130,7 +135,10 @@ fn helm_takes_the_chart_and_says_what_is_missing() {
     let refused = |values: &[&str]| template(values).unwrap().unwrap_err();
     assert!(refused(&[]).contains("is needed, or secret.existing"));
     assert!(refused(&[SECRET, "worker.slot=3"]).contains("slot"), "a value nobody reads is told");
-    assert!(refused(&[SECRET, r#"worker.languages=[{"id":"cpp","reference":"r/cpp:latest"}]"#]).contains("reference"));
+    assert!(
+        refused(&[SECRET, r#"worker.languages=[{"id":"cpp","reference":"r/cpp:latest"}]"#])
+            .contains("reference")
+    );
     let short = r#"secret={"databaseUrl":"postgres://a/b","brokerUrl":"amqp://a","workerToken":"short"}"#;
     assert!(refused(&[short]).contains("workerToken"));
 }
