@@ -32,7 +32,7 @@ async fn bad_requests_are_refused_with_their_code() {
     let huge = "x".repeat((256 << 10) + 1);
     let cases = [
         ("an unknown problem", submission(|b| b["problem"] = "nope".into()), "nope"),
-        ("an unknown language", submission(|b| b["language"] = "cobol".into()), "cobol"),
+        ("an unknown language", submission(|b| b["language"] = "none-such".into()), "none-such"),
         ("an unknown key", submission(|b| b["colour"] = "red".into()), "colour"),
         ("a zero limit", inline(json!({ "cpu_time_ms": 0 })), "cpu_time_ms"),
         ("an absurd limit", inline(json!({ "memory_bytes": 1u64 << 60 })), "memory_bytes"),

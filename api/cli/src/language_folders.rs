@@ -61,9 +61,10 @@ fn entries(folder: &Path) -> Result<Vec<(String, std::path::PathBuf)>, Failure> 
     let mut found = Vec::new();
     for entry in list {
         let entry = entry.map_err(|e| cannot(folder, &e))?;
-        let name = entry.file_name().into_string().map_err(|name| {
-            Failure::usage(format!("{}: the name {name:?} is not UTF-8", folder.display()))
-        })?;
+        let name = entry
+            .file_name()
+            .into_string()
+            .map_err(|_| Failure::usage(format!("{}: a name is not UTF-8", entry.path().display())))?;
         found.push((name, entry.path()));
     }
     Ok(found)

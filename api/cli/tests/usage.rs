@@ -46,7 +46,7 @@ fn bad_usage_exits_2_and_names_what_would_be_right() {
 fn missing_files_and_unknown_names_exit_2_by_name() {
     refused(&["judge", "no/such/problem", RIGHT], &["no/such/problem"]);
     refused(&["judge", APLUSB, "no/such/source.cpp"], &["no/such/source.cpp"]);
-    refused(&["judge", APLUSB, RIGHT, "--language", "cobol"], &["cobol", "cpp", "python3"]);
+    refused(&["judge", APLUSB, RIGHT, "--language", "none-such"], &["none-such", "cpp", "python3"]);
     refused(&["judge", APLUSB, "Cargo.toml"], &["Cargo.toml", "--language"]);
     refused(&["verify", "no/such/problem"], &["no/such/problem"]);
     refused(&["run", "--stdin", "/nonexistent", "--", "true"], &["/nonexistent"]);
@@ -55,7 +55,7 @@ fn missing_files_and_unknown_names_exit_2_by_name() {
     refused(&["run", "--out", "../x", "--", "true"], &["../x"]);
     refused(&["run", "--memory", "1000GiB", "--", "true"], &["memory_bytes", "maximum"]);
     refused(&["images", "remove", "nope"], &["nope"]);
-    refused(&["images", "build", "cobol"], &["cobol", "cpp"]);
+    refused(&["images", "build", "none-such"], &["none-such", "cpp"]);
     refused(&["--config", "/nonexistent.toml", "languages"], &["/nonexistent.toml"]);
 }
 

@@ -180,7 +180,8 @@ mod tests {
         let blob = store.blobs.write_bytes(b"a layer").unwrap();
         let packed = PackedLayer { blob, diff_id: Digest::of(b"plain"), packing: Packing::Gzip };
         let layer = MadeLayer { made_by: String::new(), key: key.clone(), kind: LayerKind::Tree, packed };
-        let written = store.write_image(&[layer.clone()], &HashMap::new(), &plain_env(), 0).unwrap();
+        let written =
+            store.write_image(std::slice::from_ref(&layer), &HashMap::new(), &plain_env(), 0).unwrap();
         for built in [false, true] {
             let named = Named {
                 name: "x".to_owned(),

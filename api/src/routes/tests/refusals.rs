@@ -88,7 +88,7 @@ fn of_submissions() -> Vec<(String, &'static str)> {
         (with(json!({"tests": null, "problem": "x@sha256:12"})), "unknown_problem"),
         (with(json!({"tests": null, "problem": "a'; DROP TABLE submissions; --"})), "unknown_problem"),
         (with(json!({"language": ""})), "unknown_language"),
-        (with(json!({"language": "cobol"})), "unknown_language"),
+        (with(json!({"language": "none-such"})), "unknown_language"),
         (with(json!({"language": "CPP"})), "unknown_language"),
         (with(json!({"language": "../cpp"})), "unknown_language"),
         (with(json!({"language": "cpp\0"})), "unknown_language"),
