@@ -273,7 +273,7 @@ impl Metrics {
 
     /// Sets what living workers last told.
     fn of_workers(&self, seen: &Seen) {
-        let (mut ready, mut taken) = (0, 0);
+        let (mut ready, mut taken) = (0u64, 0u64);
         // Workers come and go, and so do their names.
         self.speed.clear();
         for worker in seen.workers.iter().filter(|w| w.alive(seen.now)) {
@@ -281,12 +281,12 @@ impl Metrics {
                 self.speed.get_or_create(&worker.registration.name.as_str().into()).set(speed);
             }
             if let Some(counted) = &worker.counted {
-                ready += counted.boxes_ready as i64;
-                taken += counted.boxes_taken as i64;
+                ready = counted.boxes_ready.saturating_add(ready);
+                taken = counted.boxes_taken.saturating_add(taken);
             }
         }
         for (state, count) in [("ready", ready), ("taken", taken)] {
-            self.boxes.get_or_create(&state.into()).set(count);
+            self.boxes.get_or_create(&state.into()).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 

@@ -40,7 +40,7 @@ impl EncodeMetric for Overhead {
         let filled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bounds = OVERHEAD_US.iter().map(|us| *us as f64 / 1e6).chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(filled.kinds).collect();
-        let count = filled.kinds.iter().sum();
+        let count = filled.kinds.iter().fold(0u64, |sum, kind| sum.saturating_add(*kind));
         encoder.encode_histogram::<NoLabelSet>(filled.sum_us as f64 / 1e6, count, &buckets, None)
     }
 

@@ -337,9 +337,32 @@ pub struct WorkerCounts {
     pub packages_fetched: u64,
     /// Time of runs beside the program's own, by upper bound: one more figure than there are [`OVERHEAD_US`], for what
     /// is above the last.
+    #[schema(max_items = 9)]
     pub overhead: Vec<u64>,
     /// The same, summed up in microseconds.
     pub overhead_us: u64,
+}
+
+impl WorkerCounts {
+    /// Whether every figure fits where they are added up, and there are no more kinds of overhead than bounds.
+    pub fn is_sound(&self) -> bool {
+        let figures = [
+            self.boxes_ready,
+            self.boxes_taken,
+            self.boxes_made,
+            self.boxes_destroyed,
+            self.boxes_quarantined,
+            self.runs_recalled,
+            self.runs_made,
+            self.packages_found,
+            self.packages_fetched,
+            self.overhead_us,
+        ];
+        let fits = |n: &u64| i64::try_from(*n).is_ok();
+        figures.iter().all(fits)
+            && self.overhead.iter().all(fits)
+            && self.overhead.len() <= OVERHEAD_US.len() + 1
+    }
 }
 
 /// Upper bounds of [`WorkerCounts::overhead`] in microseconds.

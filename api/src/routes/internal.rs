@@ -55,6 +55,11 @@ pub(crate) async fn heartbeat(
 ) -> Result<axum::Json<HeartbeatReply>, ApiError> {
     caller.need(Scope::Worker)?;
     let beat: Heartbeat = json(request, &app).await?;
+    if beat.counted.as_ref().is_some_and(|counted| !counted.is_sound()) {
+        let detail =
+            format!("`counted` has a figure above {} or more kinds of overhead than there are", i64::MAX);
+        return Err(ApiError::new(Code::InvalidBody, detail));
+    }
     Ok(axum::Json(app.heartbeat(id, &beat).await?))
 }
 

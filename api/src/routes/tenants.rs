@@ -13,6 +13,9 @@ use crate::error::{ApiError, Code};
 use crate::store::{Scope, TenantRow};
 use crate::time::now_ms;
 
+/// Largest bound: what `int32` in the document has room for.
+const BOUND_MAX: u32 = i32::MAX as u32;
+
 /// Bounds of a tenant, where null is no bound, and how many days its things are kept, where null is what the service has.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -80,10 +83,17 @@ pub(crate) async fn set(
     caller.need(Scope::Admin)?;
     let bounds: Bounds = json(request, &app).await?;
     word("name", &name)?;
-    let bounded = [bounds.per_minute, bounds.unfinished_max, bounds.running_max];
-    let days = [bounds.sources_days, bounds.outputs_days, bounds.judgements_days];
-    if bounded.contains(&Some(0)) || days.contains(&Some(0)) {
-        let detail = "a bound, and a number of days, is at least 1; null is none of the tenant's own";
+    let numbers = [
+        bounds.per_minute,
+        bounds.unfinished_max,
+        bounds.running_max,
+        bounds.sources_days,
+        bounds.outputs_days,
+        bounds.judgements_days,
+    ];
+    if numbers.into_iter().flatten().any(|n| n == 0 || n > BOUND_MAX) {
+        let detail =
+            format!("a bound, or a number of days, is 1 to {BOUND_MAX}; null is none of the tenant's own");
         return Err(ApiError::new(Code::InvalidLimit, detail));
     }
     let row = TenantRow {

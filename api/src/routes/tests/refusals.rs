@@ -175,6 +175,14 @@ fn of_other_routes() -> Vec<Bad> {
         ("DELETE", format!("/api/v1/tokens/{nobody}"), JSON, String::new(), "not_found"),
         ("PUT", "/api/v1/tenants/t".into(), JSON, "[null, null]".into(), "invalid_body"),
         ("PUT", "/api/v1/tenants/t".into(), JSON, json!({"per_minute": 0}).to_string(), "invalid_limit"),
+        ("PUT", "/api/v1/tenants/t".into(), JSON, json!({"sources_days": 0}).to_string(), "invalid_limit"),
+        (
+            "PUT",
+            "/api/v1/tenants/t".into(),
+            JSON,
+            json!({"per_minute": 1u32 << 31}).to_string(),
+            "invalid_limit",
+        ),
         ("PUT", "/api/v1/tenants/t".into(), JSON, json!({"per_minute": -1}).to_string(), "invalid_body"),
         ("PUT", "/api/v1/tenants/t".into(), JSON, json!({"per_hour": 1}).to_string(), "unknown_key"),
         (

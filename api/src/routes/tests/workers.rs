@@ -108,6 +108,11 @@ async fn what_workers_count_is_added_up_once_and_seen_in_the_metrics() {
     site.app.heartbeat(me.id, &beat).await.unwrap();
     beat.counted.as_mut().unwrap().boxes_made = 11;
     site.app.heartbeat(me.id, &beat).await.unwrap();
+    let path = format!("/internal/v1/workers/{}/heartbeat", me.id);
+    for absurd in [json!({"boxes_ready": u64::MAX}), json!({"overhead": [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]})] {
+        let sent = json!({"running": [], "counted": absurd});
+        assert_eq!(site.ask("POST", &path, Some(&site.worker), Some(sent)).await.code(), "invalid_body");
+    }
     let metrics = site.ask("GET", "/metrics", None, None).await.text;
     for line in [
         r#"tribunal_boxes{state="ready"} 3"#,
