@@ -137,7 +137,9 @@ fn unusable(languages: &[LanguageInfo]) -> Vec<String> {
         languages.iter().filter(|l| !l.usable).partition(|l| l.image.is_none() && l.image_kind.is_none());
     let mut lines: Vec<String> = broken
         .iter()
-        .map(|l| format!("{} cannot be judged here: {}", l.name, l.reason.as_deref().unwrap_or("no reason given")))
+        .map(|l| {
+            format!("{} cannot be judged here: {}", l.name, l.reason.as_deref().unwrap_or("no reason given"))
+        })
         .collect();
     if !away.is_empty() {
         let ids: Vec<&str> = away.iter().map(|l| l.id.as_str()).collect();

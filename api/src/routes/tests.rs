@@ -154,7 +154,13 @@ async fn refusals_have_stable_codes() {
     };
     let id = "01890a5d-ac96-774b-bcce-b302099a8057";
     let table: Vec<(&str, String, Option<Value>, u16, &str)> = vec![
-        ("POST", SUBMISSIONS.into(), Some(with(|b| b["language"] = "none-such".into())), 422, "unknown_language"),
+        (
+            "POST",
+            SUBMISSIONS.into(),
+            Some(with(|b| b["language"] = "none-such".into())),
+            422,
+            "unknown_language",
+        ),
         ("POST", SUBMISSIONS.into(), Some(with(|b| b["colour"] = 1.into())), 400, "unknown_key"),
         (
             "POST",

@@ -322,7 +322,10 @@ async fn requests_that_cannot_be_judged_are_refused_before_anything_runs() {
     let file = |name: &str| SourceFile { name: name.to_owned(), content: Vec::new() };
     let zero = LimitsRequest { processes: Some(0), ..LimitsRequest::default() };
     for (submission, against) in [
-        (Submission { language: "none-such".to_owned(), ..submission(false) }, tests(LimitsRequest::default())),
+        (
+            Submission { language: "none-such".to_owned(), ..submission(false) },
+            tests(LimitsRequest::default()),
+        ),
         (Submission { files: vec![file("../a.cpp")], ..submission(false) }, tests(LimitsRequest::default())),
         (Submission { files: Vec::new(), ..submission(false) }, tests(LimitsRequest::default())),
         (
