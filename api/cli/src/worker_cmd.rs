@@ -59,7 +59,9 @@ impl Worker {
             Failure::usage(format!("the data directory {} cannot be used: {e}", settings.data.display()))
         })?;
         let languages = versions::describe_all(&engine).await;
-        unusable(&languages).iter().for_each(|line| note(line));
+        for line in unusable(&languages) {
+            note(&line);
+        }
         let config = ConsumeConfig {
             id,
             name: host_name(),
