@@ -42,6 +42,7 @@ mod steps;
 mod supervisor;
 mod sys;
 mod syscalls;
+mod wall;
 mod watch;
 mod wire;
 

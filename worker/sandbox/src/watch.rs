@@ -22,6 +22,7 @@ use crate::sampled;
 use crate::spec::Captured;
 use crate::sys;
 use crate::syscalls;
+use crate::wall::{Wall, WallState, overslept};
 
 /// What the init may still touch between its `Ready` and execve: its message, the strings made of it, and the
 /// stack of its child.
@@ -32,22 +33,6 @@ const CPU_TICK_MIN: Duration = Duration::from_millis(5);
 
 /// Memory and OOM counters are looked at this often at first, then ten times as rarely.
 const SAMPLE_FIRST: Duration = Duration::from_millis(10);
-
-/// A wall limit is an idle limit when less than this share of it was cpu time.
-const IDLE_SHARE: f64 = 0.10;
-
-/// A program that was ready to run but got no cpu is not slow: its wall limit moves by what it waited, to at
-/// most this many times the limit. Otherwise an overloaded host turns TLE into ILE, and AC into ILE. One that waited
-/// longer than that is not judged at all: the host failed it.
-const WALL_STRETCH: u32 = 4;
-
-/// A watcher that wakes this much later than it asked for was itself stopped: by SIGSTOP, by a paused virtual
-/// machine, by a host out of breath. Well above what a loaded host delays a wake-up by, so that the limit does not
-/// creep.
-const STALL: Duration = Duration::from_secs(1);
-
-/// A wall clock that stands: longer than anything runs, and far from where durations overflow.
-const NEVER: Duration = Duration::from_secs(1 << 32);
 
 /// How a watch ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,16 +61,8 @@ pub(crate) struct Watch<'a> {
     max_rss: Option<u64>,
     peak_used: u64,
     next_sample: Duration,
-    /// When the wall limit fires, as far as is known now.
-    wall_end: Duration,
-    /// How long this watcher itself stood still. Nobody knows what the program did meanwhile, so its wall limit
-    /// moves by as much.
-    stalled: Duration,
+    wall: Wall,
     next_cpu: Duration,
-    /// When the wall clock began to count, since the start.
-    wall_from: Duration,
-    /// Time another program took of ours.
-    lent: Duration,
     /// Whether the program was ended because nobody needs more of it.
     dismissed: bool,
     /// Whether the end was seen: only bytes on their way to another program are still moved.
@@ -116,11 +93,8 @@ impl<'a> Watch<'a> {
             max_rss: None,
             peak_used: 0,
             next_sample: SAMPLE_FIRST,
-            wall_end: limits.wall_time,
-            stalled: Duration::ZERO,
+            wall: Wall::new(limits.wall_time),
             next_cpu: limits.cpu_time.max(CPU_TICK_MIN) / cpus(),
-            wall_from: Duration::ZERO,
-            lent: Duration::ZERO,
             dismissed: false,
             over: false,
         })
@@ -155,36 +129,32 @@ impl<'a> Watch<'a> {
 
     /// Lets the wall clock stand until [`start_wall`](Self::start_wall).
     pub(crate) fn hold_wall(&mut self) {
-        self.wall_end = NEVER;
+        self.wall.hold();
     }
 
     /// Lets the wall clock count from now, to `limit` at most.
     pub(crate) fn start_wall(&mut self, limit: Duration) {
-        self.wall_from = self.started.elapsed();
-        self.wall_end = self.wall_from + limit;
+        self.wall.start(self.started.elapsed(), limit);
     }
 
     /// Whether the wall limit fires at the next look, as far as is known now.
     pub(crate) fn wall_is_over(&self) -> bool {
-        !self.over && self.started.elapsed() >= self.wall_end
+        !self.over && self.started.elapsed() >= self.wall.end()
     }
 
     /// Moves the wall limit by what another program took of its time, `lent` in all so far.
     pub(crate) fn lend(&mut self, lent: Duration) {
-        let more = lent.saturating_sub(self.lent);
-        self.lent += more;
-        self.wall_end += more;
+        self.wall.lend(lent);
     }
 
     /// Moves the wall limit a little, to look again.
     pub(crate) fn postpone(&mut self, by: Duration) {
-        self.wall_end = self.started.elapsed() + by;
+        self.wall.postpone(self.started.elapsed(), by);
     }
 
-    /// CPU time used, and time waited for a cpu, at most as long as this is believed (see [`WALL_STRETCH`]).
+    /// CPU time used, and time waited for a cpu as far as it is believed.
     pub(crate) fn busy(&self) -> Result<Duration, SandboxError> {
-        let most = self.limits.wall_time * (WALL_STRETCH - 1);
-        Ok(self.cpu_now()?.total + sampled::longest_cpu_wait(self.warm.pid).min(most))
+        Ok(self.cpu_now()?.total + self.wall.believed(sampled::longest_cpu_wait(self.warm.pid)))
     }
 
     /// Whether a thread of it waits for input; `None` when the kernel does not tell.
@@ -209,8 +179,7 @@ impl<'a> Watch<'a> {
         stall: Duration,
         program: &str,
     ) -> Result<Option<End>, SandboxError> {
-        self.stalled += stall;
-        self.wall_end += stall;
+        self.wall.stall(stall);
         if ready.cancel {
             return Err(SandboxError::Cancelled);
         }
@@ -273,7 +242,7 @@ impl<'a> Watch<'a> {
                 return Ok(Some(self.end_now(None)));
             }
         }
-        if now >= self.next_cpu || now >= self.wall_end {
+        if now >= self.next_cpu || now >= self.wall.end() {
             let used = self.cpu_now()?.total;
             if used > self.limits.cpu_time {
                 self.event(LimitHit::CpuTime, nanos(used), nanos(self.limits.cpu_time));
@@ -281,43 +250,40 @@ impl<'a> Watch<'a> {
             }
             let left = self.limits.cpu_time.checked_sub(used).unwrap();
             self.next_cpu = now + (left / cpus()).max(CPU_TICK_MIN);
-            if now >= self.wall_end && !self.stretch_wall(now, used)? {
-                let watched = now.saturating_sub(self.stalled + self.lent + self.wall_from);
-                let idle = used.as_secs_f64() < watched.as_secs_f64() * IDLE_SHARE;
-                let limit = if idle { LimitHit::Idle } else { LimitHit::WallTime };
-                self.event(limit, nanos(watched), nanos(self.limits.wall_time));
+            if now >= self.wall.end()
+                && let Some(limit) = self.look_at_wall(now, used)?
+            {
+                self.event(limit, nanos(self.wall.watched(now)), nanos(self.limits.wall_time));
                 return Ok(Some(self.end_now(None)));
             }
         }
         Ok(None)
     }
 
-    /// Moves the wall limit by what the program waited for a cpu. Returns whether there is time left then.
+    /// Which limit fired, once the program has had what it waited for a processor.
     ///
     /// # Errors
-    /// When it waited so long that nothing of its time can be said. Threads that wait for each other use the time up
-    /// themselves, so that is the program's own doing.
-    fn stretch_wall(&mut self, now: Duration, used: Duration) -> Result<bool, SandboxError> {
+    /// When it waited so long that nothing of its time can be said.
+    fn look_at_wall(&mut self, now: Duration, used: Duration) -> Result<Option<LimitHit>, SandboxError> {
         let waited = sampled::longest_cpu_wait(self.warm.pid);
-        let moved = self.wall_from + self.stalled + self.lent;
-        let end = stretched(self.limits.wall_time, waited);
-        self.wall_end = self.wall_end.max(end.unwrap_or(self.limits.wall_time * WALL_STRETCH) + moved);
-        if now >= self.wall_end && end.is_none() && used < now / 2 {
-            return Err(SandboxError::Host {
+        match self.wall.look(now, used, waited) {
+            WallState::Open => Ok(None),
+            WallState::Idle => Ok(Some(LimitHit::Idle)),
+            WallState::Over => Ok(Some(LimitHit::WallTime)),
+            WallState::Starved => Err(SandboxError::Host {
                 what: format!(
                     "give a program a processor: it was ready to run and waited {} of {} ms; the host is overloaded",
                     waited.as_millis(),
-                    now.as_millis()
+                    self.wall.watched(now).as_millis()
                 ),
                 source: std::io::ErrorKind::TimedOut.into(),
-            });
+            }),
         }
-        Ok(now < self.wall_end)
     }
 
     /// Time until a clock or counter has to be looked at.
     fn time_left(&self) -> Duration {
-        let until = self.wall_end.min(self.next_cpu).min(self.next_sample);
+        let until = self.wall.end().min(self.next_cpu).min(self.next_sample);
         if self.over { Duration::MAX } else { until.saturating_sub(self.started.elapsed()) }
     }
 
@@ -608,19 +574,6 @@ pub(crate) struct Ready {
     outlet: bool,
 }
 
-/// The end of a wall limit for a program that waited this long for a cpu; `None` when that is beyond what it is moved.
-fn stretched(limit: Duration, waited: Duration) -> Option<Duration> {
-    (waited < limit * (WALL_STRETCH - 1)).then(|| limit + waited)
-}
-
-/// How long the watcher stood still when a wait of `asked` took `took`: nothing below [`STALL`].
-fn overslept(asked: Duration, took: Duration) -> Duration {
-    match took.saturating_sub(asked) {
-        late if late > STALL => late,
-        _ => Duration::ZERO,
-    }
-}
-
 fn nanos(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -629,25 +582,4 @@ fn cpus() -> u32 {
     use std::sync::OnceLock;
     static CPUS: OnceLock<u32> = OnceLock::new();
     *CPUS.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get() as u32))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wall_limit_moves_by_the_wait_for_a_cpu_and_not_without_end() {
-        let s = Duration::from_secs;
-        assert_eq!(stretched(s(4), s(0)), Some(s(4)));
-        assert_eq!(stretched(s(4), s(3)), Some(s(7)));
-        assert_eq!(stretched(s(4), s(12)), None);
-    }
-
-    #[test]
-    fn a_late_watcher_is_no_slow_program_and_a_little_late_is_not_late() {
-        let ms = Duration::from_millis;
-        assert_eq!(overslept(ms(100), ms(10_100)), ms(10_000));
-        assert_eq!(overslept(ms(100), ms(900)), ms(0));
-        assert_eq!(overslept(ms(5000), ms(20)), ms(0), "woken early by an event");
-    }
 }
