@@ -12,7 +12,7 @@ use queue::{JobSink, QueueError, Route};
 
 use crate::app::App;
 use crate::routing::{self, Class};
-use crate::store::{LeasedJob, StoreError};
+use crate::store::{LeasedJob, StoreError, WorkerRow};
 use crate::time::now_ms;
 use crate::trace;
 
@@ -162,11 +162,12 @@ pub(crate) async fn sweep_once(app: &App, now: i64) -> Result<(), StoreError> {
     app.metrics.attempts_lost(lost.len());
     app.touched(&lost);
     if app.brokered {
-        let classes = routing::classes(&app.store.workers().await?, now);
+        let workers = app.store.workers().await?;
+        let classes = routing::classes(&workers, now);
         if app.store.unpublish_unserved(&classes).await? > 0 {
             app.wake.notify_one();
         }
-        let free = free_classes(app, &classes).await?;
+        let free = free_classes(app, &workers, &classes).await?;
         let hopeless = app.store.unpublish_unclaimed(&free, now - UNCLAIMED_MS, DELIVERIES_MAX).await?;
         for judgement in hopeless {
             let cause = format!("the broker took the job {DELIVERIES_MAX} times and no worker claimed it");
@@ -182,13 +183,17 @@ pub(crate) async fn sweep_once(app: &App, now: i64) -> Result<(), StoreError> {
 }
 
 /// The classes with a worker that has nothing to do, so that a job nobody claimed is a lost one and not a waiting one.
-async fn free_classes<'a>(app: &App, classes: &'a [Class]) -> Result<Vec<&'a str>, StoreError> {
+async fn free_classes<'a>(
+    app: &App,
+    workers: &[WorkerRow],
+    classes: &'a [Class],
+) -> Result<Vec<&'a str>, StoreError> {
     let running = app.store.running_by_worker().await?;
-    let mut busy = std::collections::BTreeMap::<String, i64>::new();
-    for worker in app.store.workers().await? {
+    let mut busy = std::collections::BTreeMap::<&str, i64>::new();
+    for worker in workers {
         let own = running.get(&worker.registration.id).copied().unwrap_or(0);
-        *busy.entry(worker.registration.class().to_owned()).or_default() += own;
+        *busy.entry(worker.registration.class()).or_default() += own;
     }
-    let free = classes.iter().filter(|c| c.slots > busy.get(&c.route).copied().unwrap_or(0));
+    let free = classes.iter().filter(|c| c.slots > busy.get(c.route.as_str()).copied().unwrap_or(0));
     Ok(free.map(|c| c.route.as_str()).collect())
 }

@@ -43,6 +43,21 @@ async fn submit_as(store: &Store, tenant: &str, count: usize, now: Millis) -> Ve
     store.submit_all(&vec![row; count], None, now).await.unwrap().ids
 }
 
+fn problem_view(name: &str, digest: &Digest) -> ProblemView {
+    ProblemView {
+        name: name.into(),
+        title: name.into(),
+        digest: digest.clone(),
+        created_at: String::new(),
+        kind: "pass-fail".into(),
+        tests: 1,
+        cpu_time_ms: 1000.0,
+        memory_bytes: 1,
+        statement: None,
+        samples: vec![],
+    }
+}
+
 async fn submit(store: &Store) -> (SubmissionId, JudgementId) {
     let id = store.submit(&new_row(Priority::Normal), NOW).await.unwrap();
     let row = store.db.row("SELECT id FROM judgements WHERE submission_id = $1", args![id]).await.unwrap();
@@ -344,18 +359,7 @@ on_every_store!(tokens_are_found_by_their_text_and_kept_as_hashes, |store| {
 
 on_every_store!(a_problem_has_one_active_revision, |store| {
     let revision = |bytes: &[u8]| NewProblem {
-        view: ProblemView {
-            name: "aplusb".into(),
-            title: "A + B".into(),
-            digest: Digest::of(bytes),
-            created_at: String::new(),
-            kind: "pass-fail".into(),
-            tests: 1,
-            cpu_time_ms: 1000.0,
-            memory_bytes: 1,
-            statement: None,
-            samples: vec![],
-        },
+        view: problem_view("aplusb", &Digest::of(bytes)),
         blob: Digest::of(b"zip"),
         languages: Some(vec!["cpp".into()]),
     };

@@ -134,6 +134,13 @@ fn token(row: &Row, at: usize) -> Result<TokenRow, StoreError> {
 /// Digits of the hash that find a row; the rest is compared in constant time.
 const LOOKUP_DIGITS: usize = 12;
 
+/// The id of a token of the operator's: a hash of its hash, so that it tells nothing of either.
+fn adopted_id(text: &str) -> String {
+    let hash = Digest::of(Digest::of(text.as_bytes()).hex().as_bytes());
+    let half = hash.hex().get(..32).and_then(|digits| u128::from_str_radix(digits, 16).ok());
+    uuid::Uuid::from_u128(half.unwrap_or_default()).to_string()
+}
+
 impl Store {
     /// Makes a token for as long as nobody takes it back, and returns its text: the only time it is seen.
     pub async fn create_token(
@@ -160,7 +167,9 @@ impl Store {
             .try_fill_bytes(&mut secret)
             .map_err(|e| StoreError::corrupt(format!("no random bytes: {e}")))?;
         let text = format!("trb_{}", URL_SAFE_NO_PAD.encode(secret));
-        self.insert_token(new, &text, now).await.map(|id| (id, text))
+        let id = uuid::Uuid::now_v7().to_string();
+        self.insert_token(&id, new, &text, now).await?;
+        Ok((id, text))
     }
 
     /// Takes a text the operator chose as the workers' token; does nothing where it is that already.
@@ -182,21 +191,30 @@ impl Store {
         }
         let (name, tenant) = ("worker".to_owned(), tenant.to_owned());
         let (scopes, priority) = (vec![Scope::Worker], Priority::Contest);
-        self.insert_token(&NewToken { name, tenant, scopes, priority, expires: None }, text, now).await?;
+        // By the text, so that several services that start at once make one row: of two, one could be taken back and the
+        // other would still open.
+        let id = adopted_id(text);
+        let new = NewToken { name, tenant, scopes, priority, expires: None };
+        self.insert_token(&id, &new, text, now).await?;
         Ok(Adopted::Taken)
     }
 
-    /// Stores the hash of a token; returns its id.
-    async fn insert_token(&self, new: &NewToken, text: &str, now: Millis) -> Result<String, StoreError> {
+    /// Stores the hash of a token under this id, unless the id is there.
+    async fn insert_token(
+        &self,
+        id: &str,
+        new: &NewToken,
+        text: &str,
+        now: Millis,
+    ) -> Result<(), StoreError> {
         let hash = Digest::of(text.as_bytes());
         let scopes = new.scopes.iter().map(|s| s.name()).collect::<Vec<_>>().join(" ");
-        let id = uuid::Uuid::now_v7().to_string();
         self.db
             .exec(
                 "INSERT INTO tokens (id, name, tenant, scopes, lookup, hash, created_ms, priority, expires_ms) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING",
                 args![
-                    id.as_str(),
+                    id,
                     new.name.as_str(),
                     new.tenant.as_str(),
                     scopes,
@@ -207,8 +225,8 @@ impl Store {
                     new.expires
                 ],
             )
-            .await?;
-        Ok(id)
+            .await
+            .map(drop)
     }
 
     /// Finds who a token belongs to; nobody when it was taken back or has ended.

@@ -141,7 +141,7 @@ on_every_store!(revisions_nobody_needs_and_blobs_nobody_names_go, |store| {
     };
     let install = async |text: &'static str| {
         let blob = store.put_blob(Bytes::from_static(text.as_bytes()), NOW).await.unwrap();
-        let new = NewProblem { view: problem_view(&blob), blob: blob.clone(), languages: None };
+        let new = NewProblem { view: problem_view("p", &blob), blob: blob.clone(), languages: None };
         store.install_problem(&new, NOW).await.unwrap();
         (blob.clone(), old_file(&blob))
     };
@@ -171,7 +171,7 @@ on_every_store!(revisions_nobody_needs_and_blobs_nobody_names_go, |store| {
 on_every_store!(a_retired_revision_that_is_made_active_stays, |store| {
     let install = async |text: &'static str| {
         let blob = store.put_blob(Bytes::from_static(text.as_bytes()), NOW).await.unwrap();
-        let new = NewProblem { view: problem_view(&blob), blob: blob.clone(), languages: None };
+        let new = NewProblem { view: problem_view("p", &blob), blob: blob.clone(), languages: None };
         store.install_problem(&new, NOW).await.unwrap();
         blob
     };
@@ -191,20 +191,5 @@ fn rejudge() -> NewRejudge {
         selection: Selection::default(),
         revision: Revision::Same,
         apply: false,
-    }
-}
-
-fn problem_view(digest: &Digest) -> ProblemView {
-    ProblemView {
-        name: "p".into(),
-        title: "P".into(),
-        digest: digest.clone(),
-        created_at: String::new(),
-        kind: "pass-fail".into(),
-        tests: 1,
-        cpu_time_ms: 1000.0,
-        memory_bytes: 1,
-        statement: None,
-        samples: vec![],
     }
 }

@@ -198,3 +198,15 @@ on_every_store!(a_token_ends_when_it_is_taken_back_or_over, |store| {
     assert!(matches!(store.revoke_token("x", NOW).await, Err(StoreError::Missing(_))));
     assert_eq!(store.tokens().await.unwrap().len(), 1);
 });
+
+on_every_store!(a_token_of_the_operators_is_one_row_however_many_services_take_it_at_once, |store| {
+    let text = "w".repeat(40);
+    let taken =
+        futures::future::join_all((0..8).map(|_| store.adopt_worker_token(&text, "local", NOW))).await;
+    assert!(taken.iter().all(|t| matches!(t, Ok(Adopted::Taken | Adopted::Known))), "{taken:?}");
+    let rows = store.tokens().await.unwrap();
+    assert_eq!(rows.len(), 1, "one that is left would open after the other was taken back");
+    store.revoke_token(&rows[0].id, NOW).await.unwrap();
+    assert!(store.token(&text, NOW).await.unwrap().is_none());
+    assert_eq!(store.adopt_worker_token(&text, "local", NOW).await.unwrap(), Adopted::Over);
+});
