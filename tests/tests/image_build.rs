@@ -1,13 +1,13 @@
 //! `tribunal images build` from outside, with a stand-in for the bootstrap program: the same every time, in a second and
-//! without a mirror. `images/tests/build.rs` has the real one.
+//! without a mirror. One test has the real one.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 
 use serde_json::Value;
 use tests::images::tar_of;
 use tests::process::{finish, json};
-use tests::store::{data, images, is_clean, killed, said};
+use tests::store::{data, good, images, is_clean, killed, said};
 
 /// A language whose image has packages and no steps.
 const LANGUAGE: &str = "bash";
@@ -70,4 +70,55 @@ fn a_build_killed_at_any_moment_leaves_a_store_that_verifies() {
     let tools = tempfile::tempdir().unwrap();
     let path = bootstrap(tools.path());
     killed(&[("PATH", &path)], &["build", LANGUAGE]);
+}
+
+fn walk(folder: &Path, each: &mut dyn FnMut(&Path)) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        each(&path);
+        if path.symlink_metadata().unwrap().is_dir() {
+            walk(&path, each);
+        }
+    }
+}
+
+#[test]
+#[ignore = "bootstraps Debian for minutes; `make test-long` runs it"]
+fn an_assembler_on_c_and_lua_share_their_base_and_leave_the_host_alone() {
+    let null = || {
+        let meta = std::fs::metadata("/dev/null").unwrap();
+        (meta.file_type().is_char_device(), meta.permissions().mode())
+    };
+    let before = null();
+    let data = data();
+    let build = || good(data.path(), &["build", "nasm", "lua", "--json"]).as_array().unwrap().clone();
+    let built = build();
+    let names: Vec<&str> = built.iter().map(|image| image["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["c", "lua", "nasm"], "what the assembler is built on comes first");
+    for (first, second) in built.iter().zip(build()) {
+        assert_eq!(
+            (&first["digest"], second["layers_made"].as_u64()),
+            (&second["digest"], Some(0)),
+            "{first}"
+        );
+    }
+    let listed = good(data.path(), &["list", "--json"]);
+    for image in listed.as_array().unwrap().iter().filter(|image| image["name"] != "base-bookworm") {
+        let (all, shared) = (image["size_bytes"].as_u64().unwrap(), image["shared_bytes"].as_u64().unwrap());
+        // Lua's interpreter and the assembler are small; C's compiler is what the assembler's image shares.
+        assert!(image["name"] == "c" || all - shared < shared, "{image} holds again what it stands on");
+    }
+    // Their probes unpack them.
+    let probes = finish(tests::process::tribunal(data.path()).args(["languages", "test", "nasm", "lua"]));
+    assert!(probes.status.success(), "{}", said(&probes));
+    let mut seen = 0;
+    walk(&data.path().join("images/layers"), &mut |path| {
+        let meta = path.symlink_metadata().unwrap();
+        assert!(meta.is_symlink() || meta.permissions().mode() & 0o6000 == 0, "{}", path.display());
+        assert!(!meta.file_type().is_block_device() && !meta.file_type().is_fifo(), "{}", path.display());
+        seen += 1;
+    });
+    assert!(seen > 1000, "{seen} files are no three images");
+    is_clean(data.path());
+    assert_eq!(null(), before);
 }
