@@ -31,6 +31,11 @@ impl Image {
 
     /// The same with whatever is claimed of the layers' content.
     pub fn with_diff_ids(layers: &[Vec<u8>], diff_ids: &[Digest]) -> Self {
+        Self::packed("tar", layers, diff_ids)
+    }
+
+    /// Of layers packed as `packing` says: `tar`, `tar+gzip` or `tar+zstd`.
+    pub fn packed(packing: &str, layers: &[Vec<u8>], diff_ids: &[Digest]) -> Self {
         let mut blobs = BTreeMap::new();
         let mut put = |bytes: Vec<u8>| {
             let (digest, size) = (Digest::of(&bytes), bytes.len());
@@ -46,7 +51,7 @@ impl Image {
             .iter()
             .map(|layer| {
                 let mut descriptor = put(layer.clone());
-                descriptor["mediaType"] = "application/vnd.oci.image.layer.v1.tar".into();
+                descriptor["mediaType"] = format!("application/vnd.oci.image.layer.v1.{packing}").into();
                 descriptor
             })
             .collect();

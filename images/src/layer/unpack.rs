@@ -54,14 +54,26 @@ pub(crate) struct Caps {
     pub entries: u64,
     /// Bytes of the uncompressed archive, which bounds what lands on the disk.
     pub bytes: u64,
+    /// An archive of so many bytes is no bomb, however small it was packed.
+    pub harmless: u64,
+    /// Uncompressed bytes for each packed one beyond that. Layers of compilers have 3 to 6; gzip can reach 1032, zstd
+    /// a hundred times that.
+    pub ratio: u64,
     /// Bytes of all names together, which bounds what is kept in memory.
     pub name_bytes: u64,
 }
 
 impl Default for Caps {
-    /// Twenty times a large compiler: a bomb stops long before it fills a disk.
+    /// Ten times a large compiler: a bomb stops long before it fills a disk.
     fn default() -> Self {
-        Self { entries: 1_000_000, bytes: 16 << 30, name_bytes: 256 << 20 }
+        Self { entries: 500_000, bytes: 16 << 30, harmless: 1 << 30, ratio: 200, name_bytes: 128 << 20 }
+    }
+}
+
+impl Caps {
+    /// These caps for a layer of `packed` bytes.
+    fn of_packed(self, packed: u64) -> Self {
+        Self { bytes: self.bytes.min(packed.saturating_mul(self.ratio).max(self.harmless)), ..self }
     }
 }
 
@@ -116,6 +128,7 @@ pub(crate) fn unpack_telling(
     dir: &Path,
     tell: impl Fn(u64) + Send,
 ) -> Result<Unpacked> {
+    let caps = caps.of_packed(expected.size);
     let (unpacked, digest, diff_id) = std::thread::scope(|scope| {
         let (pieces, stream) = sync_channel(PIECES);
         let (copies, to_hash) = sync_channel(PIECES);
@@ -165,7 +178,7 @@ fn decompress<R: Read>(
             if n == 0 {
                 break;
             }
-            left = left.checked_sub(n as u64).ok_or_else(too_large)?;
+            left = left.checked_sub(n as u64).ok_or_else(|| bomb(max))?;
             piece.truncate(n);
             let piece = Arc::new(piece);
             if copies.send(Arc::clone(&piece)).is_err() || pieces.send(Ok(piece)).is_err() {
@@ -300,7 +313,7 @@ impl Unpacker<'_> {
         if entry.size > self.caps.bytes {
             return Err(hostile(
                 &entry.path.bytes(),
-                format!("it has {} bytes; a whole layer may have at most {}", entry.size, self.caps.bytes),
+                format!("it has {} bytes; the whole layer may have at most {}", entry.size, self.caps.bytes),
             ));
         }
         if self.name_bytes > self.caps.name_bytes {
@@ -457,6 +470,11 @@ impl Unpacker<'_> {
 
 fn replaced(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NOTDIR | Errno::NOENT | Errno::LOOP))
+}
+
+fn bomb(max: u64) -> io::Error {
+    let why = format!("the layer unpacks to more than {max} bytes, the most that one packed so small may have");
+    io::Error::new(io::ErrorKind::FileTooLarge, why)
 }
 
 fn too_large() -> io::Error {
