@@ -1,10 +1,8 @@
 //! A package's input validators, made ready to be asked: programs compiled, specifications understood.
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
-use checker::checktestdata::{Refusal, Specification};
+use checker::checktestdata::Specification;
 use problem::model::{Constants, ProbeKind, Problem, Program as Source};
 use problem::{Diagnostic, Severity};
 
@@ -12,7 +10,7 @@ use super::super::compile::Program;
 use super::super::plan::{ValidatorPlan, validator_plan};
 use super::super::validator::{compile_all, read_files};
 use super::super::{Engine, blocking};
-use super::{Said, error, warning};
+use super::{error, warning};
 use crate::error::JudgeError;
 
 /// How the name of a checktestdata specification ends.
@@ -23,8 +21,8 @@ const SPECIFICATION: &str = ".ctd";
 pub(super) enum Looks {
     /// A program, asked in a box.
     Program(Arc<Program>),
-    /// A checktestdata specification, interpreted by us.
-    Specification(Arc<Specification>),
+    /// A checktestdata specification that can be understood: its text, interpreted by us in a box.
+    Specification(Arc<[u8]>),
 }
 
 /// Input validators by their path in the package.
@@ -99,7 +97,7 @@ fn understand(constants: &Constants, source: &Source) -> Result<Result<Looks, Di
         return Ok(Err(error(&source.path, "a checktestdata specification is one file".to_owned())));
     };
     Ok(match Specification::parse(&file.content) {
-        Ok(specification) => Ok(Looks::Specification(Arc::new(specification))),
+        Ok(_) => Ok(Looks::Specification(Arc::clone(&file.content))),
         Err(malformed) => Err(Diagnostic {
             severity: Severity::Error,
             path: source.path.clone(),
@@ -107,16 +105,4 @@ fn understand(constants: &Constants, source: &Source) -> Result<Result<Looks, Di
             message: format!("column {}: {}", malformed.at.column, malformed.message),
         }),
     })
-}
-
-/// What a specification says of an input. Blocks while the input is read.
-pub(super) fn held(specification: &Specification, input: &Path) -> Result<Said, JudgeError> {
-    let unreadable =
-        |e: std::io::Error| JudgeError::failed(format!("could not read the input {}: {e}", input.display()));
-    match specification.check(File::open(input).map_err(unreadable)?) {
-        Ok(()) => Ok(Said::Accepts),
-        Err(refusal @ Refusal::Input { .. }) => Ok(Said::Rejects(refusal.to_string())),
-        Err(refusal @ Refusal::Specification { .. }) => Ok(Said::Fault(refusal.to_string())),
-        Err(Refusal::Read(error)) => Err(unreadable(error)),
-    }
 }
