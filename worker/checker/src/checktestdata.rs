@@ -17,6 +17,7 @@ mod input;
 mod lexer;
 mod matcher;
 mod number;
+mod package;
 mod read;
 mod run;
 mod store;
@@ -26,6 +27,8 @@ mod value;
 
 use std::fmt;
 use std::io::{self, Read};
+
+pub use package::{is_specification, malformed, understand};
 
 /// Most bytes of one specification; those in use have a hundredth of that.
 pub const SPECIFICATION_MAX: usize = 1 << 20;

@@ -26,7 +26,6 @@ use super::{Engine, blocking, decide};
 use crate::cache::Keep;
 use crate::error::JudgeError;
 use crate::runner::{RunError, run_or_recall_twice, run_twice};
-pub use ready::malformed_specifications;
 use ready::{Looks, Ready};
 pub use specification::{is_specification_reader, specification_main};
 

@@ -53,7 +53,7 @@ use validator::Validators;
 pub use answers::LANGUAGE as ANSWERS;
 pub use check::{Checked, Question};
 pub use examples::example_submission;
-pub use inputs::{is_specification_reader, malformed_specifications, specification_main};
+pub use inputs::{is_specification_reader, specification_main};
 pub use timing::TimeBounds;
 
 /// One submission, as it came.

@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use checker::checktestdata::Specification;
-use problem::model::{Constants, ProbeKind, Problem, Program as Source};
-use problem::{Diagnostic, Severity};
+use checker::checktestdata::{is_specification, understand};
+use problem::Diagnostic;
+use problem::model::{ProbeKind, Problem, Program as Source};
 
 use super::super::compile::Program;
 use super::super::plan::{ValidatorPlan, validator_plan};
-use super::super::validator::{compile_all, read_files};
+use super::super::validator::compile_all;
 use super::super::{Engine, blocking};
 use super::{error, warning};
 use crate::error::JudgeError;
-
-/// How the name of a checktestdata specification ends.
-const SPECIFICATION: &str = ".ctd";
 
 /// What looks at inputs.
 #[derive(Debug)]
@@ -45,9 +42,13 @@ impl Engine {
         }
         let mut ready = Vec::new();
         for source in &problem.input_validators {
-            let looks = if source.path.ends_with(SPECIFICATION) {
+            let looks = if is_specification(source) {
                 let (constants, source) = (problem.constants.clone(), source.clone());
-                blocking(move || understand(&constants, &source)).await??
+                let read = move || understand(&source, &constants, |path| std::fs::read(path));
+                let understood = blocking(read).await?.map_err(|e| {
+                    JudgeError::failed(format!("could not read a specification of the package: {e}"))
+                })?;
+                understood.map(|text| Looks::Specification(text.into()))
             } else {
                 self.compile_one(problem, source).await?
             };
@@ -73,36 +74,4 @@ impl Engine {
             Err(why) => Err(unusable(&why)),
         })
     }
-}
-
-/// What is wrong with the package's checktestdata specifications by themselves, no input looked at. Blocks on the
-/// disk.
-///
-/// # Errors
-/// `Failed` when one of them cannot be read.
-pub fn malformed_specifications(problem: &Problem) -> Result<Vec<Diagnostic>, JudgeError> {
-    let specifications =
-        problem.input_validators.iter().filter(|source| source.path.ends_with(SPECIFICATION));
-    let mut found = Vec::new();
-    for source in specifications {
-        found.extend(understand(&problem.constants, source)?.err());
-    }
-    Ok(found)
-}
-
-/// Reads a specification, the package's constants put in.
-fn understand(constants: &Constants, source: &Source) -> Result<Result<Looks, Diagnostic>, JudgeError> {
-    let read = read_files(&source.files, constants)?;
-    let [file] = &read[..] else {
-        return Ok(Err(error(&source.path, "a checktestdata specification is one file".to_owned())));
-    };
-    Ok(match Specification::parse(&file.content) {
-        Ok(_) => Ok(Looks::Specification(Arc::clone(&file.content))),
-        Err(malformed) => Err(Diagnostic {
-            severity: Severity::Error,
-            path: source.path.clone(),
-            line: Some(malformed.at.line),
-            message: format!("column {}: {}", malformed.at.column, malformed.message),
-        }),
-    })
 }
