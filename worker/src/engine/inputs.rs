@@ -78,9 +78,12 @@ impl Engine {
         mut told: impl FnMut(usize, usize),
     ) -> Result<Vec<Diagnostic>, JudgeError> {
         let mut found = Vec::new();
-        let inputs = self.input_validators(problem, &mut found).await?;
         let output_plan = validator_plan(problem);
-        let outputs = self.validators.prepare(&*self.runner, &self.toolchains, &output_plan).await?;
+        let (inputs, outputs) = {
+            let _place = self.floor.shared().await;
+            let inputs = self.input_validators(problem, &mut found).await?;
+            (inputs, self.validators.prepare(&*self.runner, &self.toolchains, &output_plan).await?)
+        };
         if let Err(why) = &outputs {
             found.push(error("output_validator", format!("the output validator cannot be used: {why}")));
         }

@@ -219,6 +219,25 @@ async fn a_specification_is_asked_in_a_box_of_its_own_for_each_input_and_nowhere
 }
 
 #[tokio::test]
+async fn nothing_asked_of_a_package_runs_beside_a_run_that_must_be_alone() {
+    use futures::FutureExt as _;
+    let everything = ("input_validators/all.ctd", "REGEX(\".*\")");
+    let (_folder, problem) = package(&[CHECKED, CUSTOM, everything]);
+    let floor = Arc::new(std::sync::OnceLock::<Arc<crate::floor::Floor>>::new());
+    let seen = Arc::clone(&floor);
+    let runner = FakeRunner::new(move |spec| {
+        let alone = seen.get().unwrap().alone().now_or_never();
+        assert!(alone.is_none(), "{:?} has no place on the floor", spec.argv);
+        Ok(if is_compile(spec) { compiled() } else { ran(Exit::Code(42), "") })
+    });
+    let engine = engine(Arc::clone(&runner) as _);
+    floor.set(Arc::clone(engine.floor())).unwrap();
+    assert_eq!(engine.validate(&problem, 1, |_, _| ()).await.unwrap(), []);
+    assert!(runner.commands().len() > 5, "two compilers, two validators of two inputs, one of answers");
+    assert!(engine.floor().alone().now_or_never().is_some(), "every place was given back");
+}
+
+#[tokio::test]
 async fn a_specification_whose_box_ends_otherwise_is_at_fault_by_name_and_what_we_failed_at_is_ours() {
     let (_folder, problem) = package(&[SPECIFIED]);
     type Played = fn(&sandbox::spec::RunSpec) -> sandbox::spec::RunOutcome;
