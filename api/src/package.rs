@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
+use problem::PackageError;
 use problem::model::{Case, Problem};
 use proto::http::{ProblemView, SampleView};
 use proto::limits::Limits;
@@ -96,19 +97,24 @@ fn view(problem: &Problem) -> ProblemView {
 type Read = (ProblemView, Option<Vec<String>>);
 
 fn read(zip: &[u8], fallback: &str) -> Result<Read, ApiError> {
-    let scratch = tempfile::tempdir().map_err(|e| {
-        tracing::error!(error = %e, "no temporary folder for a package");
+    let ours = |error: std::io::Error| {
+        tracing::error!(%error, "no folder or no file of a package");
         ApiError::new(Code::Unavailable, "the package cannot be looked at now; try again later")
-    })?;
-    let opened = problem::open_zip(zip, fallback, scratch.path()).and_then(|loaded| {
-        loaded.problem.honourable(&Limits::default_maxima())?;
-        Ok(loaded)
-    });
-    let loaded = opened.map_err(|e| {
+    };
+    let refused = |e: PackageError| {
         let diagnostics = serde_json::to_value(&e.diagnostics).unwrap_or_default();
         ApiError::new(Code::InvalidPackage, e.to_string()).with("diagnostics", diagnostics)
-    })?;
-    Ok((view(&loaded.problem), loaded.problem.languages.clone()))
+    };
+    let scratch = tempfile::tempdir().map_err(ours)?;
+    let problem = problem::open_zip(zip, fallback, scratch.path()).map_err(refused)?.problem;
+    problem.honourable(&Limits::default_maxima()).map_err(refused)?;
+    // As the command line does before it sends one; no validator is run here.
+    let diagnostics =
+        checker::checktestdata::malformed(&problem, |path| std::fs::read(path)).map_err(ours)?;
+    if !diagnostics.is_empty() {
+        return Err(refused(PackageError { package: problem.name.clone(), diagnostics }));
+    }
+    Ok((view(&problem), problem.languages.clone()))
 }
 
 #[cfg(test)]
@@ -152,6 +158,33 @@ mod tests {
         let other = serde_json::json!({"digest": proto::id::Digest::of(b"x")});
         let answer = site.ask("POST", "/api/v1/problems/aplusb/activate", None, Some(other)).await;
         assert_eq!(answer.code(), "not_found");
+    }
+
+    #[tokio::test]
+    async fn a_specification_that_is_not_of_its_language_is_refused_as_verify_refuses_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join("spec").join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let manifest = "problem_format_version: 2025-09\nname: S\nuuid: s\nlimits: {time_limit: 1}\n";
+        write("problem.yaml", &format!("{manifest}constants: {{most: 2}}\n"));
+        write("data/secret/1.in", "1");
+        write("data/secret/1.ans", "1");
+        write("input_validators/first.ctd", "INT(1,{{most}})");
+        write("input_validators/more.ctd", "INT(1,9)\nINT(2,)");
+        let zip = || problem::pack_zip(&folder.path().join("spec")).unwrap();
+        let site = Site::start(false).await;
+        let answer = site.send(upload("/api/v1/problems?name=spec", zip())).await;
+        assert_eq!(answer.code(), "invalid_package");
+        let wanted = serde_json::json!([{"severity": "error", "path": "input_validators/more.ctd", "line": 2,
+            "message": "column 7: a value is needed here, not `)`"}]);
+        assert_eq!(answer.json()["diagnostics"], wanted);
+        assert_eq!(site.ask("GET", "/api/v1/problems", None, None).await.json(), serde_json::json!([]));
+        write("input_validators/more.ctd", "INT(1,9)");
+        let answer = site.send(upload("/api/v1/problems?name=spec", zip())).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     }
 
     #[tokio::test]

@@ -91,3 +91,51 @@ fn the_result_comes_as_a_table_or_as_junit_too() {
     let junit = said("junit");
     assert!(junit.starts_with("<?xml") && junit.contains(r#"tests="5" failures="0" errors="0""#), "{junit}");
 }
+
+/// What a package's specification makes of its one input, `5`.
+fn specified(specification: &str, limits: &str) -> (Option<i32>, String) {
+    let data = tempfile::tempdir().unwrap();
+    let package = data.path().join("specified");
+    for (path, text) in [
+        (
+            "problem.yaml",
+            format!(
+                "problem_format_version: 2025-09\nname: S\nuuid: s\nlimits: {{time_limit: 1, {limits}}}\n"
+            ),
+        ),
+        ("data/secret/1.in", "5\n".to_owned()),
+        ("data/secret/1.ans", "5\n".to_owned()),
+        ("input_validators/check.ctd", specification.to_owned()),
+    ] {
+        let path = package.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    // No image is there, and none is needed.
+    let (status, document) = verify(data.path(), &package);
+    (status, broken(&document).join("\n"))
+}
+
+#[test]
+fn a_checktestdata_specification_is_held_to_the_validators_limits_by_its_box() {
+    let enough = "validation_time: 30, validation_memory: 256";
+    assert_eq!(specified("INT(1,9) NEWLINE", enough), (Some(0), String::new()));
+    for (specification, limits, want) in [
+        ("INT(1,4) NEWLINE", enough, "check.ctd does not accept it: line 1, column 1: 5 is out of range"),
+        ("INT(1,\"x\") NEWLINE", enough, "check.ctd broke on it: 1:7: an integer is needed"),
+        (
+            "REP(4000000000) SET(a = 1) END INT(1,9) NEWLINE",
+            "validation_time: 1",
+            "check.ctd broke on it: cpu time",
+        ),
+        (
+            "REPI(i, 4000000) SET(a[i] = 1) END INT(1,9) NEWLINE",
+            "validation_memory: 48",
+            "check.ctd broke on it: memory",
+        ),
+    ] {
+        let (status, found) = specified(specification, limits);
+        assert_eq!(status, Some(1), "{specification}: {found}");
+        assert!(found.contains("data/secret/1.in") && found.contains(want), "{specification}: {found}");
+    }
+}

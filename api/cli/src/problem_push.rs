@@ -19,8 +19,8 @@ pub(crate) fn main(args: &PushArgs) -> Result<u8, Failure> {
     let service = Service::new(&args.server)?;
     let scratch = scratch()?;
     let loaded = open_problem(&args.package, scratch.path())?;
-    let malformed = worker::engine::malformed_specifications(&loaded.problem)
-        .map_err(|e| Failure::ours(e.to_string()))?;
+    let malformed = checker::checktestdata::malformed(&loaded.problem, |path| std::fs::read(path))
+        .map_err(|e| Failure::ours(format!("a specification of the package cannot be read: {e}")))?;
     if !malformed.is_empty() {
         let told: Vec<String> = malformed.iter().map(ToString::to_string).collect();
         return Err(Failure::usage(told.join("\n")));

@@ -5,8 +5,9 @@
 //!
 //! Specification and input are both somebody else's. Nothing here starts a process or opens a file; commands that
 //! may be carried out, memory, digits, nesting and the look ahead of a regular expression are bounded, and whoever
-//! reaches a bound is told which. That is why it runs in our own process like the built-in checkers: it is our
-//! code over two texts, and no program of the package's.
+//! reaches a bound is told which. Our own process only understands a specification, which takes no longer than its
+//! text is long; held against inputs it is by a process of ours in a box (`worker::engine`, inputs), because a
+//! specification decides for how long that goes on, and with how much memory.
 //!
 //! Where the language's documents of several years differ, the newest counts: in a regular expression a dot matches a
 //! line feed, too, and of alternatives the first that leads to a match is taken. `&&` binds closer than `||`, and `!`
@@ -16,6 +17,7 @@ mod input;
 mod lexer;
 mod matcher;
 mod number;
+mod package;
 mod read;
 mod run;
 mod store;
@@ -25,6 +27,8 @@ mod value;
 
 use std::fmt;
 use std::io::{self, Read};
+
+pub use package::{is_specification, malformed, understand};
 
 /// Most bytes of one specification; those in use have a hundredth of that.
 pub const SPECIFICATION_MAX: usize = 1 << 20;

@@ -1,14 +1,16 @@
 //! Outputs compared while they are produced: read once, in the order in which they come.
 //!
 //! The same words as the functions that have all bytes at hand, to the letter. `exact` and the default validator
-//! take constant memory, `lines` that of one line. `sorted` and `unordered` are not here: to name the part that is
-//! too many they need the whole output.
+//! take constant memory, `lines` that of one line, `sorted` and `unordered` that of one part as long as they accept:
+//! to name the part that is too many they look at what was put aside of the output, from the first difference on.
 
-use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 
 use crate::default_validator::{Comparison, DifferenceKind, Flags, Place, compare_as_it_comes, equal_prefix};
 use crate::excerpt::{QUOTED, quote, quote_head};
-use crate::simple::{ACCEPTED, differs, ends_cut};
+use crate::simple::{self, ACCEPTED, differs, ends_cut};
+
+mod multiset;
 
 /// Bytes read at once of each side.
 const BUFFER: usize = 256 << 10;
@@ -22,6 +24,10 @@ pub enum Live {
     Exact,
     /// Its `lines`.
     Lines,
+    /// Its `sorted`.
+    Sorted,
+    /// Its `unordered`.
+    Unordered,
 }
 
 impl Live {
@@ -31,22 +37,34 @@ impl Live {
             "default" => Some(Live::Tokens(Flags::default())),
             "exact" => Some(Live::Exact),
             "lines" => Some(Live::Lines),
+            "sorted" => Some(Live::Sorted),
+            "unordered" => Some(Live::Unordered),
             _ => None,
         }
     }
 
-    /// Reads `output` until its end or the first difference.
+    /// Reads `output` until its end or, where the order counts, the first difference. `aside` makes an empty place,
+    /// and is only asked for one by those for which the order does not count.
     ///
     /// # Errors
-    /// When one of them cannot be read.
-    pub fn compare(&self, answer: &mut (impl Read + Seek), output: &mut impl Read) -> io::Result<Comparison> {
-        if let Live::Tokens(flags) = self {
-            return compare_as_it_comes(answer, output, flags);
-        }
+    /// When one of them cannot be read, or the place aside not be used.
+    pub fn compare<S: Read + Write + Seek>(
+        &self,
+        answer: &mut (impl Read + Seek),
+        output: &mut impl Read,
+        aside: impl FnOnce() -> io::Result<S>,
+    ) -> io::Result<Comparison> {
+        let in_order: fn(&mut _, &mut _) -> io::Result<Comparison> = match self {
+            Live::Tokens(flags) => return compare_as_it_comes(answer, output, flags),
+            Live::Sorted => return multiset::compare(simple::newline, answer, output, aside),
+            Live::Unordered => return multiset::compare(simple::blank, answer, output, aside),
+            Live::Exact => exact,
+            Live::Lines => lines,
+        };
         answer.rewind()?;
         let (mut a, mut o) =
             (BufReader::with_capacity(BUFFER, answer), BufReader::with_capacity(BUFFER, output));
-        if matches!(self, Live::Exact) { exact(&mut a, &mut o) } else { lines(&mut a, &mut o) }
+        in_order(&mut a, &mut o)
     }
 }
 
@@ -157,7 +175,6 @@ impl<'a, R: BufRead> Lines<'a, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simple::by_name;
     use proptest::prelude::*;
     use std::io::Cursor;
 
@@ -173,11 +190,17 @@ mod tests {
         }
     }
 
+    const ASIDE: fn() -> io::Result<Cursor<Vec<u8>>> = || Ok(Cursor::new(Vec::new()));
+
     fn agree(answer: &[u8], output: &[u8], drop: usize) {
-        for name in ["default", "exact", "lines"] {
-            let whole = (by_name(name).unwrap().compare)(answer, output);
+        agree_by(&simple::NAMED, answer, output, drop);
+    }
+
+    fn agree_by(checkers: &[simple::Named], answer: &[u8], output: &[u8], drop: usize) {
+        for named in checkers {
+            let (name, whole) = (named.name, (named.compare)(answer, output));
             let live = Live::by_name(name).unwrap();
-            let got = live.compare(&mut Cursor::new(answer), &mut Drops(output, drop)).unwrap();
+            let got = live.compare(&mut Cursor::new(answer), &mut Drops(output, drop), ASIDE).unwrap();
             assert_eq!(got, whole, "{name}");
         }
         for flags in ["space_change_sensitive", "float_tolerance 1e-6"] {
@@ -185,7 +208,8 @@ mod tests {
             let flags = Flags::parse(&flags).unwrap();
             let whole = crate::compare(answer, output, &flags);
             let live = Live::Tokens(flags);
-            assert_eq!(live.compare(&mut Cursor::new(answer), &mut Drops(output, drop)).unwrap(), whole);
+            let got = live.compare(&mut Cursor::new(answer), &mut Drops(output, drop), ASIDE).unwrap();
+            assert_eq!(got, whole);
         }
     }
 
@@ -215,12 +239,16 @@ mod tests {
     #[test]
     fn places_and_lengths_are_right_beyond_every_window() {
         let line = |n: usize| format!("{n} some text of a line\n");
-        let answer: String = (0..60_000).map(line).collect();
-        for at in [0, answer.len() / 2, answer.len() - 3] {
-            for with in ["#", "", "# \n #", "\n"] {
-                let mut output = answer.clone();
-                output.replace_range(at..=at, with);
-                agree(answer.as_bytes(), output.as_bytes(), 65_536);
+        let in_order = &simple::NAMED[..3];
+        // Sorting in an unoptimised build takes its time; one window and a half is enough for what is read to its end.
+        for (lines, checkers) in [(60_000, in_order), (16_000, &simple::NAMED[3..])] {
+            let answer: String = (0..lines).map(line).collect();
+            for at in [0, answer.len() / 2, answer.len() - 3] {
+                for with in ["#", "", "# \n #", "\n"] {
+                    let mut output = answer.clone();
+                    output.replace_range(at..=at, with);
+                    agree_by(checkers, answer.as_bytes(), output.as_bytes(), 65_536);
+                }
             }
         }
         let long = vec![b'x'; 1 << 20];
@@ -238,9 +266,54 @@ mod tests {
                 Err(io::Error::other("broken"))
             }
         }
-        for name in ["default", "exact", "lines"] {
-            assert!(Live::by_name(name).unwrap().compare(&mut Cursor::new(b""), &mut Broken).is_err());
+        for named in simple::NAMED {
+            let live = Live::by_name(named.name).unwrap();
+            assert!(live.compare(&mut Cursor::new(b""), &mut Broken, ASIDE).is_err());
         }
-        assert!(Live::by_name("sorted").is_none() && Live::by_name("unordered").is_none());
+    }
+
+    #[test]
+    fn only_what_may_come_in_another_order_is_put_aside_and_only_from_the_first_other_byte_on() {
+        use std::cell::RefCell;
+        struct Aside<'a>(&'a RefCell<Cursor<Vec<u8>>>);
+        impl Read for Aside<'_> {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                self.0.borrow_mut().read(into)
+            }
+        }
+        impl Write for Aside<'_> {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.borrow_mut().write(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        impl Seek for Aside<'_> {
+            fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+                self.0.borrow_mut().seek(to)
+            }
+        }
+        let (answer, swapped) = ("one\ntwo\nthree\n", "one\nthree\ntwo\n");
+        for named in simple::NAMED {
+            let live = Live::by_name(named.name).unwrap();
+            for (output, aside) in [(answer, None), (swapped, Some("hree\ntwo\n"))] {
+                let (place, asked) = (RefCell::default(), RefCell::new(false));
+                let make = || {
+                    *asked.borrow_mut() = true;
+                    Ok(Aside(&place))
+                };
+                let mut answer = Cursor::new(answer);
+                let got = live.compare(&mut answer, &mut Drops(output.as_bytes(), 6), make).unwrap();
+                let any_order = matches!(live, Live::Sorted | Live::Unordered);
+                assert_eq!(got.accepted, any_order || aside.is_none(), "{}", named.name);
+                let wanted = aside.filter(|_| any_order);
+                assert_eq!(asked.into_inner(), wanted.is_some(), "{}", named.name);
+                assert_eq!(place.into_inner().into_inner(), wanted.unwrap_or_default().as_bytes());
+            }
+        }
+        let full = || Err::<Cursor<Vec<u8>>, _>(io::Error::other("no room"));
+        let word = Live::Sorted.compare(&mut Cursor::new(answer), &mut swapped.as_bytes(), full);
+        assert!(word.is_err(), "never a word on half an output");
     }
 }

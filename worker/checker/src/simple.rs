@@ -1,12 +1,13 @@
 //! Checkers that other judges know by name, beside the default validator. Each is one function in one table.
 //!
 //! `exact` and `lines` are one pass. `unordered` and `sorted` compare two multisets of parts by a sum that does
-//! not depend on the order of its terms, in constant memory beside the text. Only when the sums differ is each
-//! side sorted, 16 bytes for a part, to say which part is too many and which is missing.
+//! not depend on the order of its terms, in constant memory beside the text. Only when the sums differ is what each
+//! side has from the first difference on sorted, 16 bytes for a part, to say which part is too many and which is missing. How the same words come of an
+//! output that is not there as a whole is in [`live`](crate::live).
 
 use std::hash::{BuildHasher, Hasher as _, RandomState};
 
-use crate::default_validator::{Comparison, Difference, DifferenceKind, Flags, compare};
+use crate::default_validator::{Comparison, Difference, DifferenceKind, Flags, Place, compare, equal_prefix};
 use crate::excerpt::quote;
 
 /// One checker: its name, what it does, and the function that compares answer and output.
@@ -97,50 +98,72 @@ fn lines(answer: &[u8], output: &[u8]) -> Comparison {
 }
 
 fn sorted(answer: &[u8], output: &[u8]) -> Comparison {
-    multisets(answer, output, |text| text.split(newline).map(ends_cut).filter(|line| !line.is_empty()))
+    multisets(answer, output, newline)
 }
 
 fn unordered(answer: &[u8], output: &[u8]) -> Comparison {
-    multisets(answer, output, |text| text.split(|b| is_blank(*b)).filter(|token| !token.is_empty()))
+    multisets(answer, output, blank)
+}
+
+/// From the first part on in which they differ: what both have before it stands on both sides.
+fn multisets(answer: &[u8], output: &[u8], ends: fn(&u8) -> bool) -> Comparison {
+    if answer == output {
+        return ACCEPTED;
+    }
+    let shorter = answer.len().min(output.len());
+    let same = equal_prefix(&answer[..shorter], &output[..shorter]);
+    let from = answer[..same].iter().rposition(ends).map_or(0, |at| at + 1);
+    let mut place = Place::START;
+    place.pass(&answer[..from]);
+    in_any_order(&answer[from..], &output[from..], ends, (place.line, place.column))
 }
 
 /// A multiset as the number of its parts and two sums over them, each of a hash under a key of its own that
 /// nobody can know beforehand. Different multisets have the same sums by a chance of 2^-128, or of 2^-74 where a
 /// part is there a hundred million times more often on one side, since a multiple of 2^27 leaves 37 bits of each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Digest {
+pub(crate) struct Digest {
     parts: u64,
     sums: [u64; 2],
 }
 
 impl Digest {
     fn of<'a>(parts: impl Iterator<Item = &'a [u8]>, keys: &[RandomState; 2]) -> Self {
-        parts.fold(Self::default(), |mut digest, part| {
-            digest.parts += 1;
-            for (sum, key) in digest.sums.iter_mut().zip(keys) {
-                let mut hasher = key.build_hasher();
-                hasher.write(part);
-                *sum = sum.wrapping_add(hasher.finish());
-            }
-            digest
-        })
+        let mut digest = Self::default();
+        parts.for_each(|part| digest.add(part, keys));
+        digest
+    }
+
+    /// One part more; an empty one is none.
+    pub(crate) fn add(&mut self, part: &[u8], keys: &[RandomState; 2]) {
+        if part.is_empty() {
+            return;
+        }
+        self.parts += 1;
+        for (sum, key) in self.sums.iter_mut().zip(keys) {
+            let mut hasher = key.build_hasher();
+            hasher.write(part);
+            *sum = sum.wrapping_add(hasher.finish());
+        }
     }
 }
 
-/// Reports the first part of the output that the answer has not, else the first one missing from it.
-fn multisets<'a, I: Iterator<Item = &'a [u8]>>(
-    answer: &'a [u8],
-    output: &'a [u8],
-    parts: impl Fn(&'a [u8]) -> I,
+/// Compares what is left of both, which begins at `from`, line and column. Reports the least part that the output has
+/// more often, where it is first, and the least that the answer has.
+pub(crate) fn in_any_order(
+    answer: &[u8],
+    output: &[u8],
+    ends: fn(&u8) -> bool,
+    from: (usize, usize),
 ) -> Comparison {
-    if answer == output {
-        return ACCEPTED;
+    fn parts(text: &[u8], ends: fn(&u8) -> bool) -> impl Iterator<Item = &[u8]> {
+        text.split(ends).map(ends_cut).filter(|part| !part.is_empty())
     }
     let keys = [RandomState::new(), RandomState::new()];
-    if Digest::of(parts(answer), &keys) == Digest::of(parts(output), &keys) {
+    if Digest::of(parts(answer, ends), &keys) == Digest::of(parts(output, ends), &keys) {
         return ACCEPTED;
     }
-    let (mut a, mut o): (Vec<_>, Vec<_>) = (parts(answer).collect(), parts(output).collect());
+    let (mut a, mut o): (Vec<_>, Vec<_>) = (parts(answer, ends).collect(), parts(output, ends).collect());
     a.sort_unstable();
     o.sort_unstable();
     if a == o {
@@ -148,20 +171,22 @@ fn multisets<'a, I: Iterator<Item = &'a [u8]>>(
     }
     let extra = only_in(&o, &a);
     let lacking = only_in(&a, &o);
-    let place = |part: &[u8], text: &[u8]| {
-        // Parts are borrowed from the text, so the first equal one is found by looking for it.
-        let at =
-            if part.is_empty() { 0 } else { text.windows(part.len()).position(|w| w == part).unwrap_or(0) };
+    // Parts are borrowed from the text, so they tell their own place; of equal ones the first counts.
+    let place = |part: &[u8], parts: &[&[u8]], text: &[u8]| {
+        let offset = |part: &[u8]| part.as_ptr().addr() - text.as_ptr().addr();
+        let at = parts.iter().filter(|other| **other == part).map(|part| offset(part)).min().unwrap_or(0);
         let line = text[..at].split(newline).count();
-        (line, text[..at].iter().rev().take_while(|b| **b != b'\n').count() + 1)
+        let column = text[..at].iter().rev().take_while(|b| **b != b'\n').count() + 1;
+        (from.0 + line - 1, if line == 1 { from.1 + column - 1 } else { column })
     };
     let kind = match (lacking, extra) {
         (Some(_), Some(_)) => DifferenceKind::Token,
         (Some(_), None) => DifferenceKind::Missing,
         (None, _) => DifferenceKind::Trailing,
     };
-    let at = extra.map_or((output.split(newline).count(), 1), |part| place(part, output));
-    let answer_line = lacking.map_or(1, |part| place(part, answer).0);
+    let end = || (from.0 + output.split(newline).count() - 1, 1);
+    let at = extra.map_or_else(end, |part| place(part, &o, output));
+    let answer_line = lacking.map_or(1, |part| place(part, &a, answer).0);
     differs(kind, at, answer_line, lacking.map(quote), extra.map(quote))
 }
 
@@ -198,8 +223,13 @@ const fn is_blank(b: u8) -> bool {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // the shape `split` asks for
-const fn newline(b: &u8) -> bool {
+pub(crate) const fn newline(b: &u8) -> bool {
     *b == b'\n'
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // the shape `split` asks for
+pub(crate) const fn blank(b: &u8) -> bool {
+    is_blank(*b)
 }
 
 /// Without white space at the end.
@@ -236,6 +266,10 @@ mod tests {
             ("sorted", "a b", "b a", Some("expected")),
             ("unordered", "3 1 2\n", "1\n2\n3", None),
             ("unordered", "1 1 2", "1 2 2", Some(r#"column 3: expected "1", got "2""#)),
+            ("unordered", "7 1\n2 7 3", "7 1\n2 7 3 7", Some(r#"line 2, column 7: expected end of output, got "7""#)),
+            ("sorted", "b\na\nc", "b\na\nb", Some(r#"line 3, column 1: expected "c", got "b""#)),
+            ("unordered", "12 1", "12 2", Some(r#"column 4: expected "1", got "2""#)),
+            ("sorted", "b\nbb", "ab\nb\na\na", Some(r#"line 3, column 1: expected "bb", got "a""#)),
             ("unordered", "1 2", "1", Some(r#"expected "2", got end of output"#)),
             ("unordered", "1", "1 7", Some(r#"column 3: expected end of output, got "7""#)),
             ("unordered", "", "", None),

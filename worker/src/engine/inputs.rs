@@ -3,8 +3,8 @@
 //!
 //! Called by `verify`, never while a submission is judged. The validators run in boxes as those of a judging
 //! do, one fresh box for each question, up to `jobs` at once; a checktestdata specification is no program, and our
-//! own interpreter holds inputs against it. Whatever they do wrong is a diagnostic that names the file; only a box
-//! that cannot be had is an error of ours.
+//! own interpreter holds inputs against it, in a box as well. Whatever they do wrong is a diagnostic that names the
+//! file; only a box that cannot be had is an error of ours.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,11 +25,12 @@ use super::validator::{Asked, ask_all};
 use super::{Engine, blocking, decide};
 use crate::cache::Keep;
 use crate::error::JudgeError;
-use crate::runner::{RunError, run_or_recall_twice};
-pub use ready::malformed_specifications;
+use crate::runner::{RunError, run_or_recall_twice, run_twice};
 use ready::{Looks, Ready};
+pub use specification::{is_specification_reader, specification_main};
 
 mod ready;
+pub(crate) mod specification;
 
 /// Bytes of what a validator says that stand in a diagnostic.
 const QUOTED: usize = 400;
@@ -77,9 +78,12 @@ impl Engine {
         mut told: impl FnMut(usize, usize),
     ) -> Result<Vec<Diagnostic>, JudgeError> {
         let mut found = Vec::new();
-        let inputs = self.input_validators(problem, &mut found).await?;
         let output_plan = validator_plan(problem);
-        let outputs = self.validators.prepare(&*self.runner, &self.toolchains, &output_plan).await?;
+        let (inputs, outputs) = {
+            let _place = self.floor.shared().await;
+            let inputs = self.input_validators(problem, &mut found).await?;
+            (inputs, self.validators.prepare(&*self.runner, &self.toolchains, &output_plan).await?)
+        };
         if let Err(why) = &outputs {
             found.push(error("output_validator", format!("the output validator cannot be used: {why}")));
         }
@@ -160,6 +164,8 @@ struct Asker<'a> {
 
 impl Asker<'_> {
     async fn ask(&self, question: Question<'_>) -> Result<Vec<Diagnostic>, JudgeError> {
+        // A submission that is judged meanwhile may have to be alone.
+        let _place = self.engine.floor.shared().await;
         match question {
             Question::Input(input) => self.input(input).await,
             Question::Output { probe, valid } => self.output(probe, valid).await,
@@ -176,10 +182,7 @@ impl Asker<'_> {
                     let spec = self.input_spec(validator, program, input).await?;
                     self.run(validator, spec).await?
                 }
-                Looks::Specification(specification) => {
-                    let (specification, file) = (Arc::clone(specification), input.file.to_owned());
-                    blocking(move || ready::held(&specification, &file)).await??
-                }
+                Looks::Specification(text) => self.specification(validator, text, input.file).await?,
             };
             match said {
                 Said::Accepts => {}
@@ -231,6 +234,25 @@ impl Asker<'_> {
             writable: true,
             collect: Vec::new(),
         })
+    }
+
+    /// What a specification says of an input. Its tree differs from process to process, so nothing is recalled.
+    async fn specification(
+        &self,
+        validator: &str,
+        text: &Arc<[u8]>,
+        input: &Path,
+    ) -> Result<Said, JudgeError> {
+        let own = self.engine.own_tree().await?;
+        let data = Data::File(input.to_owned());
+        let stdin = blocking(move || case::stdin_of(&data)).await??;
+        let spec = specification::run_spec(&own, text, stdin, &self.plan.limits);
+        let limits = spec.limits.clone();
+        let outcome = run_twice(&*self.engine.runner, spec).await;
+        let outcome = outcome.map_err(|error| {
+            JudgeError::failed(format!("could not ask input validator {validator}: {error}"))
+        })?;
+        specification::heard(&outcome, &limits)
     }
 
     async fn run(&self, validator: &str, spec: RunSpec) -> Result<Said, JudgeError> {

@@ -4,6 +4,11 @@
 //! thread would cost more than it saves. A longer one goes chunk by chunk to a thread that compares it; the box's
 //! watcher never waits for that thread, so a slow comparison changes no fact of the run. What the thread has not
 //! read yet is at most the output limit. The word is asked for only when the facts have decided nothing.
+//!
+//! Where the order of an output does not count, what follows the first byte in which it is not the answer goes to a
+//! file without a name, which is read again when the word is no. A custom validator is not asked meanwhile: its box
+//! would run beside the program's and move its times, it would be asked about programs whose facts decide, and it
+//! may read its input from where it likes; it is given the whole.
 
 use std::io::{self, Cursor, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -98,8 +103,8 @@ impl Live {
         let (answer, how) = (self.answer.clone(), self.how.clone());
         let mut feed = Feed { from, chunk: Vec::new(), at: 0, abandoned: Arc::clone(&abandoned) };
         let compare = move || match answer {
-            Data::Bytes(bytes) => how.compare(&mut Cursor::new(&bytes[..]), &mut feed),
-            Data::File(path) => how.compare(&mut std::fs::File::open(path)?, &mut feed),
+            Data::Bytes(bytes) => how.compare(&mut Cursor::new(&bytes[..]), &mut feed, tempfile::tempfile),
+            Data::File(path) => how.compare(&mut std::fs::File::open(path)?, &mut feed, tempfile::tempfile),
         };
         let word = std::thread::Builder::new().name("compare".to_owned()).spawn(compare);
         Running { to: Some(to), abandoned, word: Some(word) }

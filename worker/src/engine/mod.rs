@@ -31,12 +31,14 @@ use std::time::Instant;
 
 use checker::grader::Grades;
 use checker::policy::Policy;
+use images::OwnTree;
 use problem::model::Problem;
 use proto::job::{InlineTest, SourceFile};
 use proto::limits::{Limits, LimitsRequest};
 use proto::report::{CompileReport, CompileStatus, Judgement, POLICY_VERSION, TestReport, Timing};
 use proto::units::round_ms;
 use proto::verdict::Verdict;
+use tokio::sync::OnceCell;
 
 use crate::error::JudgeError;
 use crate::floor::Floor;
@@ -51,7 +53,7 @@ use validator::Validators;
 pub use answers::LANGUAGE as ANSWERS;
 pub use check::{Checked, Question};
 pub use examples::example_submission;
-pub use inputs::malformed_specifications;
+pub use inputs::{is_specification_reader, specification_main};
 pub use timing::TimeBounds;
 
 /// One submission, as it came.
@@ -116,6 +118,7 @@ pub struct Engine {
     statics: Validators,
     graders: Validators,
     inferred: timing::Inferred,
+    own: OnceCell<Arc<OwnTree>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -137,6 +140,7 @@ impl Engine {
             statics: Validators::default(),
             graders: Validators::default(),
             inferred: timing::Inferred::default(),
+            own: OnceCell::new(),
         }
     }
 
@@ -292,6 +296,18 @@ impl Engine {
             statics: statics.into_iter().next(),
             grader: grader.into_iter().next(),
         }))
+    }
+
+    /// Our own executable as a tree, for what of ours runs in a box. Made when it is first wanted.
+    async fn own_tree(&self) -> Result<Arc<OwnTree>, JudgeError> {
+        let make = || async {
+            let made = blocking(|| OwnTree::make(inputs::specification::NAME)).await?;
+            made.map(Arc::new).map_err(|error| {
+                let cause = std::error::Error::source(&error).map(|e| format!(" ({e})")).unwrap_or_default();
+                JudgeError::failed(format!("our own interpreter cannot be put into a box: {error}{cause}"))
+            })
+        };
+        self.own.get_or_try_init(make).await.cloned()
     }
 
     async fn toolchain(&self, language: &str) -> Result<Toolchain, JudgeError> {

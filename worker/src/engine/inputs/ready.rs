@@ -1,30 +1,25 @@
 //! A package's input validators, made ready to be asked: programs compiled, specifications understood.
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
-use checker::checktestdata::{Refusal, Specification};
-use problem::model::{Constants, ProbeKind, Problem, Program as Source};
-use problem::{Diagnostic, Severity};
+use checker::checktestdata::{is_specification, understand};
+use problem::Diagnostic;
+use problem::model::{ProbeKind, Problem, Program as Source};
 
 use super::super::compile::Program;
 use super::super::plan::{ValidatorPlan, validator_plan};
-use super::super::validator::{compile_all, read_files};
+use super::super::validator::compile_all;
 use super::super::{Engine, blocking};
-use super::{Said, error, warning};
+use super::{error, warning};
 use crate::error::JudgeError;
-
-/// How the name of a checktestdata specification ends.
-const SPECIFICATION: &str = ".ctd";
 
 /// What looks at inputs.
 #[derive(Debug)]
 pub(super) enum Looks {
     /// A program, asked in a box.
     Program(Arc<Program>),
-    /// A checktestdata specification, interpreted by us.
-    Specification(Arc<Specification>),
+    /// A checktestdata specification that can be understood: its text, interpreted by us in a box.
+    Specification(Arc<[u8]>),
 }
 
 /// Input validators by their path in the package.
@@ -47,9 +42,13 @@ impl Engine {
         }
         let mut ready = Vec::new();
         for source in &problem.input_validators {
-            let looks = if source.path.ends_with(SPECIFICATION) {
+            let looks = if is_specification(source) {
                 let (constants, source) = (problem.constants.clone(), source.clone());
-                blocking(move || understand(&constants, &source)).await??
+                let read = move || understand(&source, &constants, |path| std::fs::read(path));
+                let understood = blocking(read).await?.map_err(|e| {
+                    JudgeError::failed(format!("could not read a specification of the package: {e}"))
+                })?;
+                understood.map(|text| Looks::Specification(text.into()))
             } else {
                 self.compile_one(problem, source).await?
             };
@@ -74,49 +73,5 @@ impl Engine {
             }
             Err(why) => Err(unusable(&why)),
         })
-    }
-}
-
-/// What is wrong with the package's checktestdata specifications by themselves, no input looked at. Blocks on the
-/// disk.
-///
-/// # Errors
-/// `Failed` when one of them cannot be read.
-pub fn malformed_specifications(problem: &Problem) -> Result<Vec<Diagnostic>, JudgeError> {
-    let specifications =
-        problem.input_validators.iter().filter(|source| source.path.ends_with(SPECIFICATION));
-    let mut found = Vec::new();
-    for source in specifications {
-        found.extend(understand(&problem.constants, source)?.err());
-    }
-    Ok(found)
-}
-
-/// Reads a specification, the package's constants put in.
-fn understand(constants: &Constants, source: &Source) -> Result<Result<Looks, Diagnostic>, JudgeError> {
-    let read = read_files(&source.files, constants)?;
-    let [file] = &read[..] else {
-        return Ok(Err(error(&source.path, "a checktestdata specification is one file".to_owned())));
-    };
-    Ok(match Specification::parse(&file.content) {
-        Ok(specification) => Ok(Looks::Specification(Arc::new(specification))),
-        Err(malformed) => Err(Diagnostic {
-            severity: Severity::Error,
-            path: source.path.clone(),
-            line: Some(malformed.at.line),
-            message: format!("column {}: {}", malformed.at.column, malformed.message),
-        }),
-    })
-}
-
-/// What a specification says of an input. Blocks while the input is read.
-pub(super) fn held(specification: &Specification, input: &Path) -> Result<Said, JudgeError> {
-    let unreadable =
-        |e: std::io::Error| JudgeError::failed(format!("could not read the input {}: {e}", input.display()));
-    match specification.check(File::open(input).map_err(unreadable)?) {
-        Ok(()) => Ok(Said::Accepts),
-        Err(refusal @ Refusal::Input { .. }) => Ok(Said::Rejects(refusal.to_string())),
-        Err(refusal @ Refusal::Specification { .. }) => Ok(Said::Fault(refusal.to_string())),
-        Err(Refusal::Read(error)) => Err(unreadable(error)),
     }
 }

@@ -34,6 +34,9 @@ async fn validate(problem: &Problem) -> Vec<String> {
         if is_compile(spec) {
             return Ok(compiled());
         }
+        if let Some((status, said)) = specification::played(spec) {
+            return Ok(ran(Exit::Code(status), &said));
+        }
         let said = stdin_of(spec);
         let status = match said.split(' ').next().unwrap_or_default() {
             "ok" | "right" => 42,
@@ -192,6 +195,68 @@ async fn a_checktestdata_specification_accepts_and_rejects_beside_programs() {
         let found = validate(&problem).await;
         assert!(found.len() == 1 && found[0].contains(want), "{path} {text}: {found:?}");
     }
+}
+
+#[tokio::test]
+async fn a_specification_is_asked_in_a_box_of_its_own_for_each_input_and_nowhere_else() {
+    // One that rejects everything; its box, which accepts everything, has the word.
+    let (_folder, problem) = package(&[("input_validators/check.ctd", "STRING(\"never\")")]);
+    let runner = FakeRunner::new(|spec| {
+        assert!(specification::played(spec).is_some(), "{:?}", spec.argv);
+        Ok(ran(Exit::Code(42), ""))
+    });
+    let found = engine(Arc::clone(&runner) as _).validate(&problem, 3, |_, _| ()).await.unwrap();
+    assert_eq!(found, []);
+    let runs = runner.runs.lock().unwrap();
+    assert_eq!(runs.len(), 2, "one for each input");
+    for spec in runs.iter() {
+        let [own] = &spec.root.lower[..] else { panic!("{:?}", spec.root) };
+        assert!(spec.root.binds.is_empty() && !own.exists(), "the tree goes with the engine");
+        assert_eq!((spec.profile, spec.writable, spec.env.len()), (sandbox::spec::Profile::Strict, false, 0));
+        assert_eq!(spec.limits.cpu_time, problem.limits.validation_time);
+        assert_eq!(spec.limits.memory, problem.limits.validation_memory);
+    }
+}
+
+#[tokio::test]
+async fn nothing_asked_of_a_package_runs_beside_a_run_that_must_be_alone() {
+    use futures::FutureExt as _;
+    let everything = ("input_validators/all.ctd", "REGEX(\".*\")");
+    let (_folder, problem) = package(&[CHECKED, CUSTOM, everything]);
+    let floor = Arc::new(std::sync::OnceLock::<Arc<crate::floor::Floor>>::new());
+    let seen = Arc::clone(&floor);
+    let runner = FakeRunner::new(move |spec| {
+        let alone = seen.get().unwrap().alone().now_or_never();
+        assert!(alone.is_none(), "{:?} has no place on the floor", spec.argv);
+        Ok(if is_compile(spec) { compiled() } else { ran(Exit::Code(42), "") })
+    });
+    let engine = engine(Arc::clone(&runner) as _);
+    floor.set(Arc::clone(engine.floor())).unwrap();
+    assert_eq!(engine.validate(&problem, 1, |_, _| ()).await.unwrap(), []);
+    assert!(runner.commands().len() > 5, "two compilers, two validators of two inputs, one of answers");
+    assert!(engine.floor().alone().now_or_never().is_some(), "every place was given back");
+}
+
+#[tokio::test]
+async fn a_specification_whose_box_ends_otherwise_is_at_fault_by_name_and_what_we_failed_at_is_ours() {
+    let (_folder, problem) = package(&[SPECIFIED]);
+    type Played = fn(&sandbox::spec::RunSpec) -> sandbox::spec::RunOutcome;
+    let ends: [(Played, &str); 4] = [
+        (too_slow, "cpu time"),
+        (|_| ran(Exit::Signal(11), ""), "signal 11"),
+        (|_| ran(Exit::Code(0), ""), "ended without an answer"),
+        (|_| ran(Exit::Code(101), ""), "101"),
+    ];
+    for (end, want) in ends {
+        let ending = engine(FakeRunner::new(move |spec| Ok(end(spec))) as _);
+        let found = ending.validate(&problem, 1, |_, _| ()).await.unwrap();
+        let first = found[0].to_string();
+        let by_name = "error: data/sample/1.in: input_validators/check.ctd broke on it: ";
+        assert!(first.starts_with(by_name) && first.contains(want), "{want}: {first}");
+    }
+    let unread = engine(FakeRunner::new(|_| Ok(ran(Exit::Code(45), "gone"))) as _);
+    let error = unread.validate(&problem, 1, |_, _| ()).await.unwrap_err();
+    assert!(error.to_string().contains("gone"), "{error}");
 }
 
 #[tokio::test]
