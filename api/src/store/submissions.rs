@@ -120,7 +120,9 @@ impl Filter {
         hold("s.tenant = $?", word(&self.tenant));
         // Verdicts stand with judgements, and so does the order in which those with one are read.
         let id = if self.verdict.is_some() { "j.submission_id" } else { "s.id" };
-        hold(&format!("{id} < $?"), self.before.map(Arg::from));
+        // Of both, though one follows from the other: PostgreSQL joins them in their order and would begin with the
+        // newest judgement, however deep the page.
+        hold("s.id < $? AND j.submission_id < $?", self.before.map(Arg::from));
         hold("s.problem = $?", word(&self.problem));
         hold("s.language = $?", word(&self.language));
         hold("s.state = $?", self.state.map(|s| Arg::from(s.name())));
