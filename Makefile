@@ -17,7 +17,7 @@ test-v2: ## the sandbox's tests and all hostile programs under cgroup v2, in a s
 test-long: ## what takes too long for every change: repeats of the hostile suite, everything in the VM
 	@.ci/test-long
 
-languages: ## build the image of every language and run every probe in it: a table language x probe, in about an hour
+languages: ## build the image of every language and run every probe in it: a table language x probe, in about half an hour
 	@.ci/languages all
 
 lint: ## formatting, clippy on the whole workspace, dependency rules

@@ -145,7 +145,8 @@ impl App {
         self.metrics.claimed(&reply);
         let submission = self.store.submission_of(judgement).await?;
         match (&reply, submission) {
-            (ClaimReply::Granted { attempt, fence, .. }, Some(submission)) => {
+            (ClaimReply::Granted { attempt, fence, queued_ms }, Some(submission)) => {
+                trace::waited(request.traceparent.as_deref(), *queued_ms);
                 tracing::debug!(submission.id = %submission, attempt, worker.id = %request.worker_id, "claimed");
                 self.hub.running(submission, *attempt, *fence);
             }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue::{JobSink, QueueError, Route};
+use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::routing::{self, Class};
@@ -113,13 +114,13 @@ async fn publish_one(
         return Ok(app.store.drop_job(row.judgement, &row.lease).await?);
     };
     let route = Route { priority: job.priority, capability: class.to_owned() };
-    match sink.publish(&route, &job).await {
+    let span = trace::span("publish", job.traceparent.as_deref());
+    match sink.publish(&route, &job).instrument(span.clone()).await {
         Ok(()) => Ok(app.store.mark_published(row.judgement, &row.lease, class, now_ms()).await?),
         Err(QueueError::Malformed { cause, .. }) => {
             let cause = format!("the job could not be sent: {cause}");
             if let Some(id) = app.store.abandon(row.judgement, &cause, now_ms()).await? {
-                let _in = trace::span("publish", job.traceparent.as_deref()).entered();
-                tracing::error!(submission.id = %id, cause, "gave up");
+                span.in_scope(|| tracing::error!(submission.id = %id, cause, "gave up"));
                 app.metrics.given_up();
                 app.hub.finished(id);
             }

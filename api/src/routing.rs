@@ -88,7 +88,9 @@ pub(crate) fn classes(workers: &[WorkerRow], now: Millis) -> Vec<Class> {
 
 #[cfg(test)]
 mod tests {
-    use proto::http::Order;
+    use std::sync::Arc;
+
+    use proto::http::{Order, WorkerRegistration};
 
     use super::*;
     use crate::testing::registration;
@@ -97,7 +99,7 @@ mod tests {
 
     fn worker(languages: &[&str], change: impl FnOnce(&mut WorkerRow)) -> WorkerRow {
         let mut row = WorkerRow {
-            registration: registration("w", languages),
+            registration: registration("w", languages).into(),
             registered_ms: NOW,
             seen_ms: NOW,
             draining: false,
@@ -107,6 +109,10 @@ mod tests {
         };
         change(&mut row);
         row
+    }
+
+    fn told(worker: &mut WorkerRow) -> &mut WorkerRegistration {
+        Arc::make_mut(&mut worker.registration)
     }
 
     fn needs(language: &str, exact: bool) -> Needs {
@@ -119,11 +125,11 @@ mod tests {
         let dead = worker(&["cpp"], |w| w.seen_ms = 0);
         assert_eq!(lacking(&[]), "worker");
         assert_eq!(lacking(std::slice::from_ref(&dead)), "worker");
-        let far = worker(&["cpp"], |w| w.registration.arch = "z80".into());
+        let far = worker(&["cpp"], |w| told(w).arch = "z80".into());
         assert_eq!(lacking(&[dead.clone(), far]), format!("architecture:{}", crate::CAPABILITY));
         let other = worker(&["python3"], |_| {});
         assert_eq!(lacking(std::slice::from_ref(&other)), "language:cpp");
-        let rough = worker(&["cpp"], |w| w.registration.accounting = Accounting::Sampled);
+        let rough = worker(&["cpp"], |w| told(w).accounting = Accounting::Sampled);
         assert_eq!(lacking(&[other.clone(), rough.clone()]), "accounting:exact");
         assert_eq!(needs("cpp", false).lacking(&[rough], NOW), None);
         let unfit = worker(&["cpp"], |w| w.unfit = Some("hot".into()));
@@ -138,7 +144,8 @@ mod tests {
     fn ready_workers_that_can_the_same_are_one_class() {
         let of = |class: &str, languages: &[&str], slots| {
             worker(languages, |w| {
-                (w.registration.class, w.registration.slots) = (Some(class.into()), slots);
+                let told = told(w);
+                (told.class, told.slots) = (Some(class.into()), slots);
             })
         };
         let workers = [

@@ -28,5 +28,19 @@ pub(crate) fn span(name: &'static str, traceparent: Option<&str>) -> Span {
         doing = name,
         trace_id = parent.as_ref().map(Traceparent::trace_id),
         parent_id = parent.as_ref().map(Traceparent::span_id),
+        trace_flags = parent.as_ref().map(Traceparent::flags),
     )
+}
+
+/// Tells traces that a submission waited until now for somebody to judge it.
+pub(crate) fn waited(traceparent: Option<&str>, queued_ms: f64) {
+    let parent = traceparent.and_then(|text| text.parse::<Traceparent>().ok());
+    drop(tracing::error_span!(
+        "service",
+        doing = "queued",
+        trace_id = parent.as_ref().map(Traceparent::trace_id),
+        parent_id = parent.as_ref().map(Traceparent::span_id),
+        trace_flags = parent.as_ref().map(Traceparent::flags),
+        began_ms_ago = queued_ms,
+    ));
 }

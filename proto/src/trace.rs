@@ -36,6 +36,11 @@ impl Traceparent {
         &self.trace
     }
 
+    /// Its flags: bit 0 says that the trace is recorded by whoever sent it (W3C trace context, 3.2.2.5).
+    pub fn flags(&self) -> u8 {
+        self.flags
+    }
+
     /// Its span.
     pub fn span_id(&self) -> &str {
         &self.span

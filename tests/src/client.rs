@@ -52,6 +52,12 @@ impl Api {
         self.send(self.client.post(format!("{}{path}", self.base)).json(body)).await
     }
 
+    /// POST of a JSON body within a trace.
+    pub async fn post_traced(&self, path: &str, body: &Value, traceparent: &str) -> (StatusCode, Value) {
+        let request = self.client.post(format!("{}{path}", self.base)).json(body);
+        self.send(request.header("traceparent", traceparent)).await
+    }
+
     /// PUT of a JSON body.
     pub async fn put(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         self.send(self.client.put(format!("{}{path}", self.base)).json(body)).await

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+pub mod collector;
 pub mod corpus;
 pub mod hostile;
 pub mod images;

@@ -33,7 +33,7 @@ pub fn tribunal(data: &Path) -> Command {
     let mut command = Command::new(executable());
     command.arg("--data").arg(data).stdin(Stdio::null());
     for (name, _) in std::env::vars() {
-        if name.starts_with("TRIBUNAL_") {
+        if name.starts_with("TRIBUNAL_") || name.starts_with("OTEL_") {
             command.env_remove(name);
         }
     }

@@ -9,8 +9,9 @@
 use std::path::Path;
 
 use futures::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::client::Api;
+use tests::collector::{Collector, Kind};
 use tests::corpus::{Example, examples, problems_folder};
 use tests::process::{Running, share_images, tribunal};
 use tests::servers::{fresh_database, servers};
@@ -29,6 +30,10 @@ struct Cluster {
 }
 
 fn start(broker: &str, database: &str) -> Cluster {
+    start_with(broker, database, &[])
+}
+
+fn start_with(broker: &str, database: &str, environment: &[(&str, &str)]) -> Cluster {
     let data = tempfile::tempdir().unwrap();
     let of = |role: &str| {
         std::env::var(format!("TRIBUNAL_TEST_AMQP_{role}")).unwrap_or_else(|_| broker.to_owned())
@@ -36,6 +41,7 @@ fn start(broker: &str, database: &str) -> Cluster {
     let mut command = tribunal(&data.path().join("api"));
     command.args(["api", "--listen", "127.0.0.1:0", "--problems"]).arg(problems_folder());
     command.env("TRIBUNAL_BROKER", of("API")).env("TRIBUNAL_DATABASE", fresh_database(database));
+    command.envs(environment.iter().copied());
     let process = Running::start(&mut command, "listening on ");
     let base = process.said("listening on ").unwrap().to_owned();
     Cluster {
@@ -50,10 +56,14 @@ fn start(broker: &str, database: &str) -> Cluster {
 
 impl Cluster {
     fn worker(&self, data: &Path) -> Running {
+        self.worker_with(data, &[])
+    }
+
+    fn worker_with(&self, data: &Path, environment: &[(&str, &str)]) -> Running {
         share_images(data);
         let mut command = tribunal(data);
         command.args(["worker", "--api", &self.base, "--token-file", &self.token_file, "--slots", "2"]);
-        command.env("TRIBUNAL_BROKER", &self.broker);
+        command.env("TRIBUNAL_BROKER", &self.broker).envs(environment.iter().copied());
         Running::start(&mut command, "working")
     }
 }
@@ -119,4 +129,60 @@ async fn a_worker_killed_in_the_middle_of_100_submissions_costs_none_and_doubles
     assert!(done.iter().all(|d| d["judgement"]["number"] == 1), "none was judged a second time");
     let attempts: u64 = done.iter().map(|d| d["judgement"]["attempt"].as_u64().unwrap()).sum();
     assert!((100..=104).contains(&attempts), "only what the dead worker held was tried again: {attempts}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_trace_joins_the_request_the_queue_the_worker_and_the_box() {
+    const CLIENT: (&str, &str) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let Some((broker, database)) = servers() else { return };
+    let _one = ONE.lock().await;
+    let collector = Collector::start().await;
+    let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector.base()), ("OTEL_BSP_SCHEDULE_DELAY", "100")];
+    let cluster = start_with(&broker, &database, &environment);
+    let folder = tempfile::tempdir().unwrap();
+    let worker = cluster.worker_with(folder.path(), &environment);
+    cluster.api.ready(2).await;
+    let body = json!({ "language": "python3", "files": [{ "name": "a.py", "content": "print(1)\n" }], "tests": [{}] });
+    let parent = format!("00-{}-{}-01", CLIENT.0, CLIENT.1);
+    let (status, sent) = cluster.api.post_traced("/api/v1/submissions", &body, &parent).await;
+    assert_eq!((status.as_u16(), sent["trace_id"].as_str()), (201, Some(CLIENT.0)), "{sent}");
+    let id = sent["id"].as_str().unwrap();
+    assert_eq!(cluster.api.done(id).await["verdict"], "OK");
+    // It flushes what it has not told yet; the API goes on.
+    assert_eq!(worker.terminate(), Some(0));
+
+    let trace = collector.trace(CLIENT.0, &["POST /api/v1/submissions", "report"]).await;
+    let one = |name: &str| {
+        let found: Vec<_> = trace.iter().filter(|span| span.name == name).collect();
+        assert_eq!(found.len(), 1, "{name} in {trace:#?}");
+        found[0]
+    };
+    let request = one("POST /api/v1/submissions");
+    assert_eq!((request.parent.as_str(), request.kind), (CLIENT.1, Kind::Server));
+    assert_eq!(request.attribute("http.response.status_code"), Some("201"));
+    for (name, service, kind) in [
+        ("publish", "tribunal-api", Kind::Producer),
+        ("queued", "tribunal-api", Kind::Internal),
+        ("claim", "tribunal-api", Kind::Internal),
+        ("judge", "tribunal-worker", Kind::Consumer),
+        ("report", "tribunal-api", Kind::Internal),
+    ] {
+        let span = one(name);
+        assert_eq!((span.service.as_str(), span.kind), (service, kind), "{span:?}");
+        assert_eq!(span.parent, request.id, "{span:?}");
+        assert!(span.began <= span.ended, "{span:?}");
+    }
+    let judge = one("judge");
+    assert_eq!(judge.attribute("submission.id"), Some(id));
+    let runs: Vec<_> = trace.iter().filter(|span| span.name == "run").collect();
+    assert!(!runs.is_empty(), "{trace:#?}");
+    for run in runs {
+        assert_eq!((run.service.as_str(), &run.parent), ("tribunal-worker", &judge.id), "{run:?}");
+        assert!(
+            judge.began <= run.began && run.ended <= judge.ended,
+            "a box is part of its judging: {run:?}"
+        );
+    }
+    let queued = one("queued");
+    assert!(request.began <= queued.ended && queued.began <= judge.ended, "{queued:?}");
 }

@@ -124,3 +124,47 @@ async fn every_log_line_about_a_submission_has_its_trace_from_the_request_to_the
         assert!(said(what), "no line says `{what}`: {about:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_is_down_or_never_answers_costs_a_warning_and_a_bounded_end() {
+    // The port of a listener that was closed, and one that takes connections and says nothing.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    for collector in [closed, silent.local_addr().unwrap()] {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        share_images(&data);
+        let log = dir.path().join("log");
+        let mut command = tribunal(&data);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--otlp-endpoint", &format!("http://{collector}")]);
+        // Many tries to export, and soon given up: the warnings would be many.
+        command.env("OTEL_BSP_SCHEDULE_DELAY", "50").env("OTEL_EXPORTER_OTLP_TIMEOUT", "400");
+        command.stderr(std::fs::File::create(&log).unwrap());
+        let running = Running::start(&mut command, "listening on ");
+        let api = Api::new(running.said("listening on ").unwrap(), None);
+        api.ready(2).await;
+        let body = json!({ "language": "python3", "files": [{ "name": "a.py", "content": "print(1)\n" }], "tests": [{}] });
+        for _ in 0..4 {
+            let (_, answer) = api.post("/api/v1/submissions?wait=60", &body).await;
+            assert_eq!(answer["verdict"], "OK", "{answer}");
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        }
+        let asked = std::time::Instant::now();
+        assert_eq!(running.terminate(), Some(0));
+        assert!(asked.elapsed().as_secs() < 10, "it ended after {:?}", asked.elapsed());
+        let text = std::fs::read_to_string(&log).unwrap();
+        assert_eq!(text.matches("the collector takes no spans").count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn a_collector_that_cannot_be_one_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    for role in [&["serve"][..], &["api", "--broker", "amqp://127.0.0.1:1"]] {
+        let mut command = tribunal(dir.path());
+        let output =
+            tests::process::finish(command.args(role).env("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://h:4317"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{said}");
+    }
+}

@@ -53,6 +53,7 @@ const OWNED: &[(&str, &[&str], &str)] = &[
     ("cgroups-rs", &["sandbox"], "only the sandbox makes control groups"),
     ("oci-spec", &["images"], "only `images` knows OCI"),
     ("clap", &["tribunal"], "only the executable reads a command line"),
+    ("opentelemetry-otlp", &["tribunal"], "only the executable exports spans"),
     ("libfuzzer-sys", &["fuzz"], "only fuzz targets link libFuzzer"),
 ];
 

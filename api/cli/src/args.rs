@@ -138,6 +138,18 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// The collector that takes this role's spans.
+    pub(crate) fn otlp_endpoint(&self) -> Option<&str> {
+        match self {
+            Command::Serve(args) => args.otlp.endpoint(),
+            Command::Api(args) => args.otlp.endpoint(),
+            Command::Worker(args) => args.otlp.endpoint(),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct JsonArgs {
     /// Print exactly one JSON document on stdout

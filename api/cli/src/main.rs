@@ -26,6 +26,7 @@ mod languages;
 mod languages_test;
 mod manual;
 mod openapi;
+mod otlp;
 mod output;
 mod problem_cmd;
 mod problem_import;
@@ -64,7 +65,7 @@ fn main() -> ExitCode {
         worker::engine::specification_main();
     }
     let cli = Cli::parse();
-    output::start_log(&cli.log, cli.log_format == "json");
+    output::start_log(&cli.log, cli.log_format == "json", cli.command.otlp_endpoint().is_some());
     // Once for the process, before anything speaks TLS; a second provider cannot be there yet.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match dispatch(cli) {

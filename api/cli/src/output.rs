@@ -4,6 +4,12 @@ use std::fmt;
 use std::io::{self, Write as _};
 
 use serde::Serialize;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::otlp;
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -102,19 +108,28 @@ pub(crate) fn note(text: &str) {
 }
 
 /// Sends logs to stderr; without a filter only warnings and errors. As JSON each line has the fields of every span around
-/// it in `spans`, `trace_id` among them.
-pub(crate) fn start_log(filter: &str, json: bool) {
+/// it in `spans`, `trace_id` among them. With `spans` they also go to a collector once [`otlp::start`] knows which.
+pub(crate) fn start_log(filter: &str, json: bool, spans: bool) {
     let filter = if filter.is_empty() { "warn" } else { filter };
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|e| {
         note(&format!("--log `{filter}` is not a filter ({e}); logging warnings"));
         tracing_subscriber::EnvFilter::new("warn")
     });
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    if json {
-        log.json().with_current_span(false).with_span_list(true).init();
-    } else {
-        log.init();
+    // With a collector the filter is the log's own: which spans are exported is not its business.
+    match otlp::layer(spans) {
+        None => tracing_subscriber::registry().with(filter).with(lines(json)).init(),
+        Some(spans) => {
+            tracing_subscriber::registry().with(lines(json).with_filter(filter)).with(spans).init();
+        }
     }
+}
+
+fn lines<S>(json: bool) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+{
+    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    if json { log.json().with_current_span(false).with_span_list(true).boxed() } else { log.boxed() }
 }
 
 #[cfg(test)]

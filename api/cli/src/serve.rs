@@ -12,17 +12,18 @@ use worker::consume::Drained;
 use crate::args::{ApiArgs, ServeArgs};
 use crate::context::{Settings, default_slots, runtime};
 use crate::output::{Failure, chain, note, print_line};
-use crate::{stop, worker_cmd};
+use crate::{otlp, stop, worker_cmd};
 
 pub(crate) fn serve(args: ServeArgs, settings: &Settings) -> Result<u8, Failure> {
     let slots = args.slots.or(settings.config.slots).unwrap_or_else(default_slots);
-    let boxes = Settings::boxes(slots as usize);
+    let boxes = Settings::boxes(slots as usize)?;
+    let _exporting = otlp::start(args.otlp.endpoint(), "tribunal-serve")?;
     let mut config = base_config(settings, args.listen);
     config.web_dir = args.web_dir;
     config.database.clone_from(&settings.config.database);
     config.blobs.clone_from(&settings.config.blobs);
     let drain = args.drain_timeout.or(settings.config.drain_timeout).unwrap_or(worker_cmd::DRAIN_DEFAULT);
-    runtime()?.block_on(serve_all(settings, config, boxes?, slots, drain, args.problems))
+    runtime()?.block_on(serve_all(settings, config, boxes, slots, drain, args.problems))
 }
 
 async fn serve_all(
@@ -68,6 +69,7 @@ pub(crate) fn api(args: ApiArgs, settings: &Settings) -> Result<u8, Failure> {
     config.blobs = args.blobs.or_else(|| settings.config.blobs.clone());
     config.web_dir = args.web_dir;
     config.worker_token_file = args.worker_token_file;
+    let _exporting = otlp::start(args.otlp.endpoint(), "tribunal-api")?;
     runtime()?.block_on(api_alone(config, args.problems))
 }
 

@@ -20,7 +20,7 @@ use crate::args::WorkerArgs;
 use crate::config::read_secret;
 use crate::context::{Settings, default_slots, host_name, root_spec, runtime, tell_host_image};
 use crate::output::{Failure, chain, note, print_line};
-use crate::stop;
+use crate::{otlp, stop};
 
 /// How long running jobs may take after the order to stop, unless somebody says otherwise.
 pub(crate) const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
@@ -121,6 +121,7 @@ pub(crate) fn main(args: WorkerArgs, settings: &Settings) -> Result<u8, Failure>
     let wrong_broker = |e| Failure::usage(format!("--broker: {e}"));
     queue::amqp::check_url(&broker).map_err(wrong_broker)?;
     let boxes = Settings::boxes(slots as usize)?;
+    let _exporting = otlp::start(args.otlp.endpoint(), "tribunal-worker")?;
     runtime()?.block_on(async {
         let stop = stop::on_signal()?;
         let worker = Worker::prepare(settings, boxes, WorkerId::new(), slots, drain, Drained::Ends).await?;

@@ -147,6 +147,8 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
         trace_id = trace.trace_id(),
         span_id = trace.span_id(),
         parent_id = parent.as_ref().map(Traceparent::span_id),
+        trace_flags = trace.flags(),
+        status = tracing::field::Empty,
     );
     let header = axum::http::HeaderValue::from_str(&trace.to_string());
     request.extensions_mut().insert(trace);
@@ -157,6 +159,7 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
     let _in = span.enter();
     let seconds = started.elapsed().as_secs_f64();
     let status = response.status().as_u16();
+    span.record("status", status);
     response
         .headers_mut()
         .entry("x-content-type-options")

@@ -70,14 +70,14 @@ fn view(row: WorkerRow, now: Millis) -> WorkerView {
         seen_at: rfc3339(row.seen_ms),
         class: told.class().to_owned(),
         id: told.id,
-        name: told.name,
-        version: told.version,
+        name: told.name.clone(),
+        version: told.version.clone(),
         protocol: told.protocol,
         slots: told.slots,
         accounting: told.accounting,
-        arch: told.arch,
+        arch: told.arch.clone(),
         speed: told.speed,
-        languages: told.languages.into_iter().filter(|l| l.usable).map(|l| l.id).collect(),
+        languages: told.languages.iter().filter(|l| l.usable).map(|l| l.id.clone()).collect(),
     }
 }
 

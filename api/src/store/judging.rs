@@ -117,7 +117,7 @@ impl Store {
         let Some(open) = open(&mut tx, id).await? else {
             return Ok(Some(ClaimReply::Refused { reason: "there is no such judgement".into() }));
         };
-        let workers = workers_in(&mut tx).await?;
+        let workers = workers_in(&self.registrations, &mut tx).await?;
         let rows = tx
             .rows("SELECT worker_id FROM attempts WHERE judgement_id = $1 ORDER BY attempt", args![id])
             .await?;
@@ -169,7 +169,7 @@ impl Store {
         now: Millis,
     ) -> Result<(HeartbeatReply, Option<WorkerRow>), StoreError> {
         let mut tx = self.db.begin().await?;
-        let before = seen(&mut tx, worker, beat, now).await?;
+        let before = seen(&self.registrations, &mut tx, worker, beat, now).await?;
         let mut stop = Vec::new();
         for claim in &beat.running {
             let renewed = tx

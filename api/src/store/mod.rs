@@ -142,6 +142,7 @@ impl StoreError {
 pub struct Store {
     db: Db,
     blobs: Blobs,
+    registrations: workers::Registrations,
 }
 
 impl Store {
@@ -149,13 +150,13 @@ impl Store {
     /// made when missing; brings the tables up to date.
     pub async fn open(url: &str, blobs: &Path) -> Result<Self, StoreError> {
         let blobs = Blobs::Folder(BlobDir::open(blobs)?);
-        Ok(Self { db: Db::open(url).await?, blobs })
+        Ok(Self { db: Db::open(url).await?, blobs, registrations: workers::Registrations::default() })
     }
 
     /// The same with blobs in the bucket `s3://BUCKET[/PREFIX]`.
     pub async fn open_with_bucket(url: &str, bucket: &str, config: &S3Config) -> Result<Self, StoreError> {
         let blobs = Blobs::Bucket(Bucket::open(bucket, config).await?);
-        Ok(Self { db: Db::open(url).await?, blobs })
+        Ok(Self { db: Db::open(url).await?, blobs, registrations: workers::Registrations::default() })
     }
 
     /// Asks the database for a sign of life.

@@ -259,8 +259,9 @@ async fn judge_again(
     let judgement = JudgementId::new();
     tx.exec(
         "INSERT INTO judgements (id, submission_id, number, cause, current, state, problem_name, \
-         problem_digest, problem_blob, attempt, fence, created_ms, rejudge_id, replaces) \
-         VALUES ($1, $2, $3, 'rejudge', 0, 'queued', $4, $5, $6, 0, 0, $7, $8, $9)",
+         problem_digest, problem_blob, attempt, fence, created_ms, rejudge_id, replaces, tenant) \
+         SELECT $1, $2, $3, 'rejudge', 0, 'queued', $4, $5, $6, 0, 0, $7, $8, $9, s.tenant \
+         FROM submissions s WHERE s.id = $2",
         args![
             judgement,
             chosen.submission,

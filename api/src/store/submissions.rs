@@ -118,16 +118,23 @@ impl Filter {
         };
         let word = |text: &Option<String>| text.clone().map(Arg::from);
         hold("s.tenant = $?", word(&self.tenant));
-        hold("s.id < $?", self.before.map(Arg::from));
+        // Verdicts stand with judgements, and so does the order in which those with one are read.
+        let id = if self.verdict.is_some() { "j.submission_id" } else { "s.id" };
+        // Of both, though one follows from the other: PostgreSQL joins them in their order and would begin with the
+        // newest judgement, however deep the page.
+        hold("s.id < $? AND j.submission_id < $?", self.before.map(Arg::from));
         hold("s.problem = $?", word(&self.problem));
         hold("s.language = $?", word(&self.language));
         hold("s.state = $?", self.state.map(|s| Arg::from(s.name())));
-        hold("j.verdict = $?", self.verdict.map(|v| Arg::from(v.code())));
+        if let Some(verdict) = self.verdict {
+            hold("j.tenant = $?", word(&self.tenant));
+            hold("j.verdict = $?", Some(Arg::from(verdict.code())));
+        }
         hold("s.external_id = $?", word(&self.external_id));
         hold("s.participant = $?", word(&self.participant));
         hold("s.id IN (SELECT submission_id FROM labels WHERE label = $?)", word(&self.label));
         values.push(Arg::from(self.limit));
-        let end = format!(" ORDER BY s.id DESC LIMIT ${}", values.len());
+        let end = format!(" ORDER BY {id} DESC LIMIT ${}", values.len());
         (sql + &end, values)
     }
 }
@@ -173,9 +180,9 @@ async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Res
     }
     tx.exec(
         "INSERT INTO judgements (id, submission_id, number, cause, current, state, problem_name, \
-         problem_digest, problem_blob, attempt, fence, created_ms) \
-         VALUES ($1, $2, 1, 'submitted', 1, $7, $3, $4, $5, 0, 0, $6)",
-        args![judgement, id, name, digest, blob, now, state.name()],
+         problem_digest, problem_blob, attempt, fence, created_ms, tenant) \
+         VALUES ($1, $2, 1, 'submitted', 1, $7, $3, $4, $5, 0, 0, $6, $8)",
+        args![judgement, id, name, digest, blob, now, state.name(), new.tenant.as_str()],
     )
     .await?;
     if held {
@@ -342,6 +349,18 @@ impl Store {
         let (conditions, values) = filter.conditions();
         let rows = self.db.rows_where(select_submissions!(""), conditions, values).await?;
         rows.iter().map(submission).collect()
+    }
+
+    /// How SQLite would read such a list, a line a step; `None` on PostgreSQL, which decides by what is stored.
+    #[cfg(test)]
+    pub(crate) async fn list_plan(&self, filter: &Filter) -> Option<Vec<String>> {
+        if !matches!(self.db, super::db::Db::Sqlite { .. }) {
+            return None;
+        }
+        let (conditions, values) = filter.conditions();
+        let explain = concat!("EXPLAIN QUERY PLAN ", select_submissions!(""));
+        let rows = self.db.rows_where(explain, conditions, values).await.unwrap();
+        Some(rows.iter().map(|row| row.text(3).unwrap()).collect())
     }
 
     /// Where a waiting submission stands: how many are handed out before it (10,000 are counted at most), and how

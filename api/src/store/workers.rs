@@ -1,5 +1,8 @@
 //! Workers: who registered, what they can do, and when they were last heard.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use proto::http::{Heartbeat, Order, WorkerCounts, WorkerRegistration};
 use proto::id::WorkerId;
 use proto::language::LanguageInfo;
@@ -15,7 +18,7 @@ const KEEP_MS: Millis = 7 * 24 * 3600 * 1000;
 /// A registered worker.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkerRow {
-    pub(crate) registration: WorkerRegistration,
+    pub(crate) registration: Arc<WorkerRegistration>,
     pub(crate) registered_ms: Millis,
     pub(crate) seen_ms: Millis,
     /// It said that it takes no more jobs.
@@ -64,19 +67,105 @@ impl WorkerRow {
     }
 }
 
-fn worker(row: &Row) -> Result<WorkerRow, StoreError> {
-    Ok(WorkerRow {
-        registration: row.json(0, "workers.registration")?,
-        registered_ms: row.int(1)?,
-        seen_ms: row.int(2)?,
-        draining: row.int(3)? != 0,
-        wanted: order(&row.text(4)?)?,
-        unfit: row.opt_text(5)?,
-        counted: match row.opt_text(6)? {
-            Some(_) => Some(row.json(6, "workers.counted")?),
-            None => None,
-        },
-    })
+/// What workers told of themselves, as read before: by id, with the revision it was read at.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Registrations(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    by_id: HashMap<WorkerId, (String, Arc<WorkerRegistration>)>,
+    /// How many were read from JSON, for tests.
+    read: u64,
+}
+
+impl Registrations {
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known at this revision. Rows of a release before revisions have none, and are read each time.
+    fn get(&self, id: WorkerId, revision: &str) -> Option<Arc<WorkerRegistration>> {
+        let known = self.lock();
+        let (at, registration) = known.by_id.get(&id)?;
+        (!revision.is_empty() && at == revision).then(|| Arc::clone(registration))
+    }
+
+    fn put(
+        &self,
+        id: WorkerId,
+        revision: String,
+        registration: WorkerRegistration,
+    ) -> Arc<WorkerRegistration> {
+        let registration = Arc::new(registration);
+        let mut known = self.lock();
+        known.read += 1;
+        known.by_id.insert(id, (revision, Arc::clone(&registration)));
+        registration
+    }
+
+    /// Forgets all but these.
+    fn keep(&self, ids: &[WorkerId]) {
+        let mut known = self.lock();
+        if known.by_id.len() > ids.len() {
+            let kept: HashSet<&WorkerId> = ids.iter().collect();
+            known.by_id.retain(|id, _| kept.contains(id));
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn read(&self) -> u64 {
+        self.lock().read
+    }
+}
+
+/// A row without its registration.
+struct Slim {
+    id: WorkerId,
+    revision: String,
+    row: Row,
+}
+
+impl Slim {
+    fn new(row: Row) -> Result<Self, StoreError> {
+        Ok(Self { id: row.parse(0, "workers.id")?, revision: row.text(1)?, row })
+    }
+
+    fn with(&self, registration: Arc<WorkerRegistration>) -> Result<WorkerRow, StoreError> {
+        let row = &self.row;
+        Ok(WorkerRow {
+            registration,
+            registered_ms: row.int(2)?,
+            seen_ms: row.int(3)?,
+            draining: row.int(4)? != 0,
+            wanted: order(&row.text(5)?)?,
+            unfit: row.opt_text(6)?,
+            counted: match row.opt_text(7)? {
+                Some(_) => Some(row.json(7, "workers.counted")?),
+                None => None,
+            },
+        })
+    }
+}
+
+/// Puts rows and registrations together; what is not known at its revision is read with `$source.row`. A worker that
+/// went in between is left out.
+macro_rules! complete {
+    ($known:expr, $source:expr, $rows:expr) => {{
+        let mut workers = Vec::new();
+        for row in $rows {
+            let slim = Slim::new(row)?;
+            let registration = match $known.get(slim.id, &slim.revision) {
+                Some(registration) => registration,
+                None => {
+                    let sql = "SELECT registration, revision FROM workers WHERE id = $1";
+                    let Some(row) = $source.row(sql, args![slim.id]).await? else { continue };
+                    $known.put(slim.id, row.text(1)?, row.json(0, "workers.registration")?)
+                }
+            };
+            workers.push(slim.with(registration)?);
+        }
+        workers
+    }};
 }
 
 fn order(text: &str) -> Result<Order, StoreError> {
@@ -89,7 +178,7 @@ fn order(text: &str) -> Result<Order, StoreError> {
 macro_rules! select_workers {
     ($rest:literal) => {
         concat!(
-            "SELECT registration, registered_ms, seen_ms, draining, wanted, unfit, counted FROM workers ",
+            "SELECT id, revision, registered_ms, seen_ms, draining, wanted, unfit, counted FROM workers ",
             $rest
         )
     };
@@ -109,16 +198,17 @@ impl Store {
         )
         .await?;
         tx.exec(
-            "INSERT INTO workers (id, name, registration, registered_ms, seen_ms, draining, unfit) \
-             VALUES ($1, $2, $3, $4, $4, 0, $5) ON CONFLICT (id) DO UPDATE SET \
+            "INSERT INTO workers (id, name, registration, registered_ms, seen_ms, draining, unfit, revision) \
+             VALUES ($1, $2, $3, $4, $4, 0, $5, $6) ON CONFLICT (id) DO UPDATE SET \
              name = excluded.name, registration = excluded.registration, seen_ms = excluded.seen_ms, \
-             unfit = excluded.unfit, draining = 0",
+             unfit = excluded.unfit, draining = 0, revision = excluded.revision",
             args![
                 registration.id,
                 registration.name.as_str(),
                 to_json(registration)?,
                 now,
-                registration.unfit.clone()
+                registration.unfit.clone(),
+                uuid::Uuid::new_v4().to_string()
             ],
         )
         .await?;
@@ -128,7 +218,9 @@ impl Store {
     /// Every worker that is remembered, newest first.
     pub(crate) async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
         let rows = self.db.rows(select_workers!("ORDER BY seen_ms DESC, id"), args![]).await?;
-        rows.iter().map(worker).collect()
+        let workers = complete!(self.registrations, self.db, rows);
+        self.registrations.keep(&workers.iter().map(|w| w.registration.id).collect::<Vec<_>>());
+        Ok(workers)
     }
 
     /// Sets what the operator wants of a worker; the worker as it is now, `None` when it is not known.
@@ -139,7 +231,7 @@ impl Store {
     ) -> Result<Option<WorkerRow>, StoreError> {
         self.db.exec("UPDATE workers SET wanted = $1 WHERE id = $2", args![wanted.name(), id]).await?;
         let row = self.db.row(select_workers!("WHERE id = $1"), args![id]).await?;
-        row.as_ref().map(worker).transpose()
+        Ok(complete!(self.registrations, self.db, row.into_iter()).pop())
     }
 
     /// Languages of the workers, by id. Those of living workers win over what dead ones once said, usable
@@ -164,27 +256,28 @@ impl Store {
                 }
             }
         }
-        let languages = workers.into_iter().flat_map(|w| w.registration.languages);
-        let remembered = languages.filter(|l| l.usable).map(|l| l.id).collect();
+        let languages = workers.iter().flat_map(|w| &w.registration.languages);
+        let remembered = languages.filter(|l| l.usable).map(|l| l.id.clone()).collect();
         Ok((known.into_values().collect(), remembered))
     }
 }
 
 /// Every worker that is remembered, inside a transaction.
-pub(super) async fn workers_in(tx: &mut Tx) -> Result<Vec<WorkerRow>, StoreError> {
+pub(super) async fn workers_in(known: &Registrations, tx: &mut Tx) -> Result<Vec<WorkerRow>, StoreError> {
     let rows = tx.rows(select_workers!("ORDER BY seen_ms DESC, id"), args![]).await?;
-    rows.iter().map(worker).collect()
+    Ok(complete!(known, tx, rows))
 }
 
 /// Notes a sign of life; the worker as it was known before, `None` when it is not known.
 pub(super) async fn seen(
+    known: &Registrations,
     tx: &mut Tx,
     id: WorkerId,
     beat: &Heartbeat,
     now: Millis,
 ) -> Result<Option<WorkerRow>, StoreError> {
     let row = tx.row(select_workers!("WHERE id = $1"), args![id]).await?;
-    let Some(before) = row.as_ref().map(worker).transpose()? else { return Ok(None) };
+    let Some(before) = complete!(known, tx, row.into_iter()).pop() else { return Ok(None) };
     let counted = beat.counted.as_ref().map(to_json).transpose()?;
     tx.exec(
         "UPDATE workers SET seen_ms = $1, draining = $2, unfit = $3, counted = COALESCE($4, counted) WHERE id = $5",

@@ -37,6 +37,7 @@ pub(super) async fn handle(shared: &Shared, delivery: Delivery<Job>) {
         "judge",
         trace_id = parent.as_ref().map(Traceparent::trace_id),
         parent_id = parent.as_ref().map(Traceparent::span_id),
+        trace_flags = parent.as_ref().map(Traceparent::flags),
         submission.id = %job.submission_id,
         language.id = %job.language,
         attempt = tracing::field::Empty,

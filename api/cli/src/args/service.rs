@@ -25,6 +25,8 @@ pub(crate) struct ServeArgs {
     /// Serve the page from this folder instead of from the executable
     #[arg(long, value_name = "DIR")]
     pub(crate) web_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) otlp: OtlpArgs,
 }
 
 #[derive(Debug, Args)]
@@ -51,6 +53,8 @@ pub(crate) struct ApiArgs {
     /// Serve the page from this folder instead of from the executable
     #[arg(long, value_name = "DIR")]
     pub(crate) web_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) otlp: OtlpArgs,
 }
 
 #[derive(Debug, Args)]
@@ -70,4 +74,20 @@ pub(crate) struct WorkerArgs {
     /// How long running jobs may take after SIGTERM [default: 30s]
     #[arg(long, value_name = "D", value_parser = duration)]
     pub(crate) drain_timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) otlp: OtlpArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OtlpArgs {
+    /// OpenTelemetry collector that takes spans: the base URL of OTLP over HTTP, such as http://127.0.0.1:4318
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true)]
+    otlp_endpoint: Option<String>,
+}
+
+impl OtlpArgs {
+    /// The collector that takes spans. An empty variable names none, by OpenTelemetry's general rule.
+    pub(crate) fn endpoint(&self) -> Option<&str> {
+        self.otlp_endpoint.as_deref().filter(|url| !url.is_empty())
+    }
 }

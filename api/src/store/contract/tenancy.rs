@@ -210,3 +210,24 @@ on_every_store!(a_token_of_the_operators_is_one_row_however_many_services_take_i
     assert!(store.token(&text, NOW).await.unwrap().is_none());
     assert_eq!(store.adopt_worker_token(&text, "local", NOW).await.unwrap(), Adopted::Over);
 });
+
+on_every_store!(a_page_of_a_list_is_read_off_an_index_in_its_order, |store| {
+    let base = Filter { tenant: Some("local".into()), limit: 50, ..Filter::default() };
+    for (filter, index) in [
+        (Filter { before: Some(SubmissionId::new()), ..base.clone() }, "submissions_by_tenant"),
+        (Filter { state: Some(State::Queued), ..base.clone() }, "submissions_of_state"),
+        (Filter { language: Some("ada".into()), ..base.clone() }, "submissions_of_language"),
+        (Filter { problem: Some("p".into()), ..base.clone() }, "submissions_of_problem"),
+        (Filter { participant: Some("p".into()), ..base.clone() }, "submissions_of_participant"),
+        (Filter { external_id: Some("e".into()), ..base.clone() }, "submissions_of_external_id"),
+        (Filter { verdict: Some(Verdict::JE), ..base.clone() }, "judgements_of_verdict"),
+        (
+            Filter { verdict: Some(Verdict::AC), before: Some(SubmissionId::new()), ..base.clone() },
+            "judgements_of_verdict",
+        ),
+    ] {
+        let Some(plan) = store.list_plan(&filter).await else { continue };
+        assert!(plan[0].contains(&format!("USING INDEX {index} ")), "{index}: {plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{index}: {plan:?}");
+    }
+});

@@ -100,3 +100,34 @@ on_every_store!(what_was_published_to_a_class_without_ready_workers_comes_back, 
         "it was nobody's fault"
     );
 });
+
+on_every_store!(what_a_worker_told_is_read_once_however_often_it_is_asked_for, |store| {
+    let ids = submit(&store).await;
+    let workers: Vec<_> = (0..20).map(|n| registration(&format!("w{n}"), &["cpp", "java"])).collect();
+    for worker in &workers {
+        store.register_worker(worker, NOW).await.unwrap();
+    }
+    for _ in 0..10 {
+        assert_eq!(store.workers().await.unwrap().len(), 20);
+        for worker in &workers {
+            store.heartbeat(worker.id, &Heartbeat::default(), NOW).await.unwrap();
+        }
+    }
+    granted(&claim(&store, ids.1, workers[0].id, false, NOW).await);
+    assert_eq!(store.registrations.read(), 20);
+
+    // Told anew, it is read anew, and only that one.
+    let mut changed = workers[3].clone();
+    changed.slots = 77;
+    store.register_worker(&changed, NOW).await.unwrap();
+    let slots = async || {
+        let rows = store.workers().await.unwrap();
+        rows.iter().find(|w| w.registration.id == changed.id).map(|w| w.registration.slots)
+    };
+    assert_eq!((slots().await, slots().await), (Some(77), Some(77)));
+    assert_eq!(store.registrations.read(), 21);
+    // A row of a release that knew no revisions is right, at the price of reading it.
+    store.db.exec("UPDATE workers SET revision = '' WHERE id = $1", args![changed.id]).await.unwrap();
+    assert_eq!((slots().await, slots().await), (Some(77), Some(77)));
+    assert_eq!(store.registrations.read(), 23);
+});
