@@ -10,7 +10,8 @@ use proto::id::Digest;
 use crate::layer::unpack::{Caps, Expected, Packing, unpack};
 
 /// Small, so that a bomb costs nothing.
-const CAPS: Caps = Caps { entries: 200, bytes: 1 << 20, harmless: 64 << 10, ratio: 200, name_bytes: 64 << 10 };
+const CAPS: Caps =
+    Caps { entries: 200, bytes: 1 << 20, harmless: 64 << 10, ratio: 200, name_bytes: 64 << 10 };
 
 /// A layer as somebody's registry may serve it: it lands in its directory or is refused.
 ///

@@ -473,7 +473,8 @@ fn replaced(error: &io::Error) -> bool {
 }
 
 fn bomb(max: u64) -> io::Error {
-    let why = format!("the layer unpacks to more than {max} bytes, the most that one packed so small may have");
+    let why =
+        format!("the layer unpacks to more than {max} bytes, the most that one packed so small may have");
     io::Error::new(io::ErrorKind::FileTooLarge, why)
 }
 
