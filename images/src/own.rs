@@ -2,7 +2,7 @@
 //!
 //! The tree holds a copy of the executable and of the shared libraries it is loaded with, and nothing else: no shell,
 //! no file of the host, no image. So a worker without any image has it, and whoever broke our own code in there would
-//! find nothing to go on with. It lies in a temporary folder that goes with the last copy of it.
+//! find nothing to go on with. Where it lies is the caller's to give and to take away.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -24,24 +24,22 @@ const AT_BASE: u64 = 7;
 /// A tree that holds the executable, under a name, and what loads it.
 #[derive(Debug)]
 pub struct OwnTree {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
     command: Vec<String>,
 }
 
 impl OwnTree {
-    /// Makes the tree, with the executable in it as `/name`: it sees that as its `argv[0]`. Blocks while some tens of
-    /// megabytes are copied.
+    /// Makes the tree in `folder`, which is empty, with the executable in it as `/name`: it sees that as its `argv[0]`.
+    /// Blocks while some tens of megabytes are copied.
     ///
     /// # Errors
-    /// [`ImageError::Io`] when a file cannot be read, or the temporary folder not be written.
-    pub fn make(name: &str) -> Result<Self> {
-        let temp = std::env::temp_dir();
-        let folder = tempfile::Builder::new().prefix("tribunal-own-").tempdir().doing("create", &temp)?;
+    /// [`ImageError::Io`] when a file cannot be read, or the folder not be written.
+    pub fn make(folder: &Path, name: &str) -> Result<Self> {
         // What a box sees of it is read by another user.
-        open_to_all(folder.path())?;
+        open_to_all(folder)?;
         let executable = Path::new("/proc/self/exe");
-        copy(executable, &folder.path().join(name))?;
-        let libraries = folder.path().join(LIBRARIES);
+        copy(executable, &folder.join(name))?;
+        let libraries = folder.join(LIBRARIES);
         std::fs::create_dir(&libraries).doing("create", &libraries)?;
         open_to_all(&libraries)?;
         let own = std::fs::metadata(executable).doing("look at", executable)?;
@@ -76,12 +74,12 @@ impl OwnTree {
                 });
             }
         };
-        Ok(Self { folder, command })
+        Ok(Self { folder: folder.to_owned(), command })
     }
 
     /// Where it lies: one layer, without anything to be mounted over it.
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// What starts the executable in it; its arguments follow.
@@ -188,7 +186,8 @@ mod tests {
 
     #[test]
     fn the_tree_has_the_executable_its_libraries_and_nothing_else_and_starts_it() {
-        let tree = OwnTree::make("own").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let tree = OwnTree::make(folder.path(), "own").unwrap();
         let mut names: Vec<String> = std::fs::read_dir(tree.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -209,8 +208,5 @@ mod tests {
             .unwrap();
         let said = String::from_utf8_lossy(&listed.stdout);
         assert!(listed.status.success() && said.contains("the_tree_has_the_executable"), "{listed:?}");
-        let path = tree.path().to_owned();
-        drop(tree);
-        assert!(!path.exists());
     }
 }

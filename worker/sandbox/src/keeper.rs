@@ -22,9 +22,9 @@ use crate::cgroup::{BoxGroup, WorkerGroups};
 use crate::channel;
 use crate::chores::{Chores, Remains};
 use crate::error::SandboxError;
+use crate::held_dir::HeldDir;
 use crate::ids::{IdPool, Lease};
 use crate::run::{MEMORY_OVERHEAD, TASKS_OVERHEAD};
-use crate::run_dir::RunDir;
 use crate::spec::{Profile, RootSpec, RunSpec};
 use crate::start::{default_run_dir, make_skeleton, worker_groups};
 use crate::supervisor::Supervisor;
@@ -93,7 +93,7 @@ pub(crate) struct Inner {
     // After the boxes and groups in it.
     groups: Option<WorkerGroups>,
     // Last: removed after everything in it is unused.
-    _dir: RunDir,
+    _dir: HeldDir,
 }
 
 /// What makes two warm boxes interchangeable.
@@ -145,7 +145,7 @@ impl BoxServer {
         let run_dir = config.run_dir.clone().unwrap_or_else(|| default_run_dir(root));
         std::fs::create_dir_all(&run_dir)
             .map_err(SandboxError::host(format!("make the run directory `{}`", run_dir.display())))?;
-        let dir = RunDir::make(&run_dir)
+        let dir = HeldDir::make(&run_dir, "run-")
             .map_err(SandboxError::host(format!("make a directory in `{}`", run_dir.display())))?;
         let base = dir.path().join("base");
         let skeleton = make_skeleton(dir.path()).map_err(SandboxError::host("make the skeleton of boxes"))?;

@@ -24,6 +24,7 @@ mod error;
 mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod held_dir;
 mod ids;
 mod init;
 mod keeper;
@@ -33,7 +34,6 @@ mod policy;
 mod program;
 mod pump;
 mod run;
-mod run_dir;
 mod sampled;
 mod server;
 pub mod spec;
@@ -47,6 +47,7 @@ mod watch;
 mod wire;
 
 pub use error::{SandboxError, Step};
+pub use held_dir::HeldDir;
 pub use ids::host_ids;
 pub use keeper::{BoxServer, PoolCounts, RETIRED_MAX, ServerConfig};
 pub use pair::PairError;

@@ -31,7 +31,6 @@ use std::time::Instant;
 
 use checker::grader::Grades;
 use checker::policy::Policy;
-use images::OwnTree;
 use problem::model::Problem;
 use proto::job::{InlineTest, SourceFile};
 use proto::limits::{Limits, LimitsRequest};
@@ -47,6 +46,7 @@ use crate::toolchains::{Toolchain, Toolchains};
 
 use ahead::Programs;
 use compile::Compiled;
+use inputs::specification::Own;
 use plan::Plan;
 use validator::Validators;
 
@@ -118,7 +118,7 @@ pub struct Engine {
     statics: Validators,
     graders: Validators,
     inferred: timing::Inferred,
-    own: OnceCell<Arc<OwnTree>>,
+    own: OnceCell<Arc<Own>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -299,14 +299,8 @@ impl Engine {
     }
 
     /// Our own executable as a tree, for what of ours runs in a box. Made when it is first wanted.
-    async fn own_tree(&self) -> Result<Arc<OwnTree>, JudgeError> {
-        let make = || async {
-            let made = blocking(|| OwnTree::make(inputs::specification::NAME)).await?;
-            made.map(Arc::new).map_err(|error| {
-                let cause = std::error::Error::source(&error).map(|e| format!(" ({e})")).unwrap_or_default();
-                JudgeError::failed(format!("our own interpreter cannot be put into a box: {error}{cause}"))
-            })
-        };
+    async fn own_tree(&self) -> Result<Arc<Own>, JudgeError> {
+        let make = || async { blocking(Own::make).await?.map(Arc::new) };
         self.own.get_or_try_init(make).await.cloned()
     }
 

@@ -16,13 +16,17 @@ use proto::facts::Exit;
 use proto::limits::Limits;
 use proto::units::Bytes;
 use proto::verdict::Verdict;
+use sandbox::HeldDir;
 use sandbox::spec::{BoxFile, Profile, RootSpec, RunOutcome, RunSpec, Stdin};
 
 use super::{Said, quoted};
 use crate::error::JudgeError;
 
 /// Name the executable has in the box, by which it knows what it is to be.
-pub(in crate::engine) const NAME: &str = "tribunal-checktestdata";
+const NAME: &str = "tribunal-checktestdata";
+
+/// Begins the names of the folders it is copied to.
+const KIND: &str = "tribunal-own-";
 
 /// The specification in the work directory.
 const FILE: &str = "specification.ctd";
@@ -43,6 +47,29 @@ mod status {
     pub(super) const FAULT: i32 = 44;
     /// The input or the specification could not be read: ours.
     pub(super) const UNREAD: i32 = 45;
+}
+
+/// The judge's own executable as a tree, in a folder that goes with it.
+#[derive(Debug)]
+pub(in crate::engine) struct Own {
+    tree: OwnTree,
+    _folder: HeldDir,
+}
+
+impl Own {
+    /// Makes it where temporary files go; what a killed judge left of the kind there goes as well.
+    ///
+    /// # Errors
+    /// A failure of ours: no room, or a file that cannot be read.
+    pub(in crate::engine) fn make() -> Result<Self, JudgeError> {
+        let failed = |error: &dyn std::error::Error| {
+            let cause = error.source().map(|e| format!(" ({e})")).unwrap_or_default();
+            JudgeError::failed(format!("our own interpreter cannot be put into a box: {error}{cause}"))
+        };
+        let folder = HeldDir::make(&std::env::temp_dir(), KIND).map_err(|e| failed(&e))?;
+        let tree = OwnTree::make(folder.path(), NAME).map_err(|e| failed(&e))?;
+        Ok(Self { tree, _folder: folder })
+    }
 }
 
 /// Whether this process was executed in a box to hold an input against a specification. A question for `main`, before
@@ -79,13 +106,13 @@ pub(super) fn answer(specification: &[u8], input: impl Read) -> (i32, String) {
 }
 
 /// The run that asks it, within the limits of the package's validators.
-pub(super) fn run_spec(own: &OwnTree, specification: &Arc<[u8]>, stdin: Stdin, limits: &Limits) -> RunSpec {
+pub(super) fn run_spec(own: &Own, specification: &Arc<[u8]>, stdin: Stdin, limits: &Limits) -> RunSpec {
     let mut limits = limits.clone();
     // Nobody writes there but we, before it starts.
     limits.disk = Bytes(limits.disk.get().max(2 * SPECIFICATION_MAX as u64));
     RunSpec {
-        root: RootSpec { lower: vec![own.path().to_owned()], binds: Vec::new() },
-        argv: own.command().to_vec(),
+        root: RootSpec { lower: vec![own.tree.path().to_owned()], binds: Vec::new() },
+        argv: own.tree.command().to_vec(),
         env: Vec::new(),
         files: vec![BoxFile { path: FILE.to_owned(), content: Arc::clone(specification), executable: false }],
         stdin,

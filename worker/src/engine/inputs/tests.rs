@@ -201,12 +201,15 @@ async fn a_checktestdata_specification_accepts_and_rejects_beside_programs() {
 async fn a_specification_is_asked_in_a_box_of_its_own_for_each_input_and_nowhere_else() {
     // One that rejects everything; its box, which accepts everything, has the word.
     let (_folder, problem) = package(&[("input_validators/check.ctd", "STRING(\"never\")")]);
+    // As a judge that was killed leaves it.
+    let left = tempfile::Builder::new().prefix("tribunal-own-").tempdir().unwrap().keep();
     let runner = FakeRunner::new(|spec| {
         assert!(specification::played(spec).is_some(), "{:?}", spec.argv);
         Ok(ran(Exit::Code(42), ""))
     });
     let found = engine(Arc::clone(&runner) as _).validate(&problem, 3, |_, _| ()).await.unwrap();
     assert_eq!(found, []);
+    assert!(!left.exists(), "what was left takes room");
     let runs = runner.runs.lock().unwrap();
     assert_eq!(runs.len(), 2, "one for each input");
     for spec in runs.iter() {

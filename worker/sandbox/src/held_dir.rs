@@ -1,6 +1,7 @@
-//! A worker's own folder below `/run/tribunal`: the skeleton of its boxes and where they are mounted.
+//! A process's own folder beside those of others, which the next process removes when its own could not: below
+//! `/run/tribunal` the skeleton of a worker's boxes and where they are mounted.
 //!
-//! It is held by an flock(2) for as long as the worker lives. Process ids would not do: the folder is shared by all
+//! It is held by an flock(2) for as long as the process lives. Process ids would not do: the parent is shared by all
 //! workers of the host, and one in a container sees no other's process.
 
 use std::fs::File;
@@ -12,38 +13,42 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use tempfile::TempDir;
 
-const PREFIX: &str = "run-";
 /// How often a folder may be taken for left behind between its making and its lock.
 const TRIES: usize = 16;
 
-/// Removed when dropped, and by the next worker of the host where that could not be.
+/// Removed when dropped, and by the next process of the host that makes one of its kind where that could not be.
 #[derive(Debug)]
-pub(crate) struct RunDir {
+pub struct HeldDir {
     // Before the lock: what is locked is nobody else's to remove.
     dir: TempDir,
     _lock: Flock<File>,
 }
 
-impl RunDir {
-    /// Makes one in `parent`, after removing what dead workers left there.
-    pub(crate) fn make(parent: &Path) -> io::Result<Self> {
-        sweep(parent);
+impl HeldDir {
+    /// Makes one in `parent`, after removing what dead processes left there. `kind` begins its name and those of all
+    /// others of its kind: whatever is called so and held by nobody goes.
+    ///
+    /// # Errors
+    /// When it cannot be made or locked.
+    pub fn make(parent: &Path, kind: &str) -> io::Result<Self> {
+        sweep(parent, kind);
         // The process id tells people and tests whose it is, and nothing else.
-        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let prefix = format!("{kind}{}-", std::process::id());
         for _ in 0..TRIES {
             let dir = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent)?;
             match lock(dir.path()) {
                 Ok(Some(lock)) if is_at(&lock, dir.path()) => return Ok(Self { dir, _lock: lock }),
-                // A worker that starts just now took it for a dead one's.
+                // A process that starts just now took it for a dead one's.
                 Ok(_) => {}
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(e),
             }
         }
-        Err(io::Error::other("other workers remove each folder made here"))
+        Err(io::Error::other("other processes remove each folder made here"))
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         self.dir.path()
     }
 }
@@ -65,9 +70,9 @@ fn is_at(lock: &Flock<File>, path: &Path) -> bool {
 }
 
 /// Removes the folders nobody holds. Nothing is mounted there in this mount namespace.
-fn sweep(parent: &Path) {
+fn sweep(parent: &Path, kind: &str) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
-        if !entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+        if !entry.file_name().as_encoded_bytes().starts_with(kind.as_bytes()) {
             continue;
         }
         if let Ok(Some(_dead)) = lock(&entry.path()) {
@@ -83,12 +88,12 @@ mod tests {
     #[test]
     fn a_living_workers_folder_stays_and_a_dead_ones_goes() {
         let parent = tempfile::tempdir().unwrap();
-        let living = RunDir::make(parent.path()).unwrap();
+        let living = HeldDir::make(parent.path(), "run-").unwrap();
         let dead = parent.path().join("run-dead");
         std::fs::create_dir_all(dead.join("skeleton/w")).unwrap();
         let other = parent.path().join("ids");
         std::fs::create_dir(&other).unwrap();
-        let next = RunDir::make(parent.path()).unwrap();
+        let next = HeldDir::make(parent.path(), "run-").unwrap();
         assert!(living.path().is_dir() && next.path().is_dir() && other.is_dir() && !dead.exists());
         let gone = living.path().to_owned();
         drop(living);
@@ -101,10 +106,12 @@ mod tests {
         std::thread::scope(|scope| {
             let started: Vec<_> = (0..8)
                 .map(|_| {
-                    scope.spawn(|| (0..20).map(|_| RunDir::make(parent.path()).unwrap()).collect::<Vec<_>>())
+                    scope.spawn(|| {
+                        (0..20).map(|_| HeldDir::make(parent.path(), "run-").unwrap()).collect::<Vec<_>>()
+                    })
                 })
                 .collect();
-            let all: Vec<RunDir> = started.into_iter().flat_map(|t| t.join().unwrap()).collect();
+            let all: Vec<HeldDir> = started.into_iter().flat_map(|t| t.join().unwrap()).collect();
             assert!(all.iter().all(|one| one.path().is_dir()));
         });
     }
