@@ -199,7 +199,8 @@ impl Store {
         Ok(Adopted::Taken)
     }
 
-    /// Stores the hash of a token under this id, unless the id is there.
+    /// Stores the hash of a token under this id, unless the id or the hash is there: of equal rows at once PostgreSQL
+    /// may meet either key first.
     async fn insert_token(
         &self,
         id: &str,
@@ -212,7 +213,7 @@ impl Store {
         self.db
             .exec(
                 "INSERT INTO tokens (id, name, tenant, scopes, lookup, hash, created_ms, priority, expires_ms) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
                 args![
                     id,
                     new.name.as_str(),
