@@ -273,7 +273,7 @@ async fn whatever_dies_each_submission_ends_with_one_right_verdict_or_a_visible_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "two thousand submissions take long"]
+#[ignore = "two thousand submissions take long; `make test-long` runs it"]
 async fn whatever_dies_two_thousand_end_with_one_right_verdict_or_a_visible_se() {
     cluster_under_chaos(2000, usize::MAX, Duration::from_hours(1)).await;
 }
@@ -330,7 +330,7 @@ async fn a_service_killed_three_times_judges_everything_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "two thousand submissions take long"]
+#[ignore = "two thousand submissions take long; `make test-long` runs it"]
 async fn a_service_killed_ten_times_judges_two_thousand_once() {
     let _one = ONE.lock().await;
     serve_under_chaos(2000, 10).await;

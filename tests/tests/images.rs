@@ -353,7 +353,7 @@ fn packed_by<W: std::io::Write>(mut encoder: W, pieces: impl Iterator<Item = Vec
 
 /// The bombs of their real size, each a few megabytes packed.
 #[test]
-#[ignore = "makes half a million files"]
+#[ignore = "makes half a million files; `make test-long` runs it"]
 fn bombs_are_refused_at_their_real_size() {
     let gzip = || flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     let entries = |name: fn(u32) -> String| {

@@ -1,9 +1,9 @@
 //! `tribunal`: every role of the service and every local command in one executable.
 //!
 //! The order in `main` is a promise the sandbox rests on: first the question whether this process was
-//! executed to be the box server, to unpack a layer or to read a specification in a box, then arguments, then the start of the box server, and only then threads
-//! and the tokio runtime. One file per subcommand; each returns an exit status or a [`Failure`], and this
-//! file alone turns that into the end of the process.
+//! executed to be the box server, to unpack a layer or to read a specification in a box, then arguments, then the
+//! start of the box server, and only then threads and the tokio runtime. One file per subcommand; each returns an exit
+//! status or a [`Failure`], and this file alone turns that into the end of the process.
 
 #![forbid(unsafe_code)]
 
