@@ -100,6 +100,23 @@ impl Mortal {
         self.order("start", server);
     }
 
+    /// Fills the disk of the database until nothing more goes on it; other users than root have no disk to fill,
+    /// and the script says so. Returns when the database has felt it.
+    ///
+    /// # Panics
+    /// When that failed.
+    pub fn fill_disk(&mut self) {
+        self.order("fill", Server::Database);
+    }
+
+    /// Frees the disk of the database; starts the database when it has ended for want of space.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn free_disk(&mut self) {
+        self.order("free", Server::Database);
+    }
+
     fn order(&mut self, what: &str, server: Server) {
         let name = match server {
             Server::Broker => "rabbitmq",

@@ -1,8 +1,9 @@
 //! Does every submission end with exactly one right verdict, or a visible SE, whatever dies meanwhile?
 //!
 //! Two APIs and three workers over a RabbitMQ and a PostgreSQL of the test's own, behind wires that can be cut; workers,
-//! APIs, the broker and the database are killed and started again, connections are cut or refused for a while, alone
-//! and two at a time. And `serve` alone, killed again and again. The verdicts are read from the database afterwards.
+//! APIs, the broker and the database are killed and started again, the database's disk is full, connections are cut or
+//! refused for a while, alone and two at a time. And `serve` alone, killed again and again. The verdicts are read from
+//! the database afterwards.
 //! `TRIBUNAL_TEST_CHAOS_SEED` makes the same choices again. The long forms are `--ignored`.
 
 use std::net::SocketAddr;
@@ -24,7 +25,11 @@ use tokio::sync::Mutex;
 static ONE: Mutex<()> = Mutex::const_new(());
 const SEED: &str = "TRIBUNAL_TEST_CHAOS_SEED";
 /// What [`Cluster::disturb`] chooses from, by number.
-const KINDS: u64 = 7;
+const KINDS: u64 = 8;
+/// The kind that fills the database's disk.
+const FULL: u64 = 7;
+/// What the first rounds do, so that the shortest run does it.
+const FIRST: [u64; 3] = [FULL, KILLS[0].0, KILLS[1].0];
 /// The kinds that kill the broker and the database.
 const KILLS: [(u64, Server); 2] = [(5, Server::Broker), (6, Server::Database)];
 /// Requests of clients open at once.
@@ -152,11 +157,10 @@ impl Cluster {
         self.workers[n] = Some(tokio::task::block_in_place(|| Running::start(&mut command, "working")));
     }
 
-    /// One or two things break, stay broken for a while, and are whole again. The first rounds kill the broker and the
-    /// database, so that the shortest run does.
+    /// One or two things break, stay broken for a while, and are whole again.
     async fn disturb(&mut self, round: usize, random: &mut Random) {
         let chosen = random.below(KINDS);
-        let mut broken = vec![KILLS.get(round).map_or(chosen, |(kind, _)| *kind)];
+        let mut broken = vec![FIRST.get(round).copied().unwrap_or(chosen)];
         if random.below(3) == 0 {
             broken.push((broken[0] + 1 + random.below(KINDS - 1)) % KINDS);
         }
@@ -176,9 +180,15 @@ impl Cluster {
                 _ => {}
             }
         }
+        if broken.contains(&FULL) {
+            tokio::task::block_in_place(|| self.mortal.fill_disk());
+        }
         let killed = || KILLS.iter().filter(|(kind, _)| broken.contains(kind));
         killed().for_each(|(_, server)| tokio::task::block_in_place(|| self.mortal.kill(*server)));
         tokio::time::sleep(pause).await;
+        if broken.contains(&FULL) {
+            tokio::task::block_in_place(|| self.mortal.free_disk());
+        }
         killed().for_each(|(_, server)| tokio::task::block_in_place(|| self.mortal.revive(*server)));
         for n in 0..2 {
             self.servers[n].up(self.upstreams[n]);
@@ -282,7 +292,7 @@ async fn cluster_under_chaos(count: usize, rounds: usize, patience: Duration) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_dies_each_submission_ends_with_one_right_verdict_or_a_visible_se() {
-    cluster_under_chaos(60, 8, Duration::from_mins(10)).await;
+    cluster_under_chaos(60, 6, Duration::from_mins(10)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
