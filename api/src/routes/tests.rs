@@ -11,6 +11,7 @@ use crate::testing::{Answer, SECRET, Site, judge_with};
 mod refusals;
 mod service;
 mod trace;
+mod walk;
 mod watch;
 mod webhooks;
 mod workers;

@@ -27,6 +27,8 @@ mod workers;
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod dump;
 
 use std::path::Path;
 
