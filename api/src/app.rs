@@ -148,7 +148,7 @@ impl App {
             (ClaimReply::Granted { attempt, fence, queued_ms }, Some(submission)) => {
                 trace::waited(request.traceparent.as_deref(), *queued_ms);
                 tracing::debug!(submission.id = %submission, attempt, worker.id = %request.worker_id, "claimed");
-                self.hub.running(submission, *attempt, *fence);
+                self.hub.running(submission, judgement, *attempt, *fence);
             }
             (ClaimReply::TryElsewhere, _) => self.wake.notify_one(),
             (ClaimReply::Refused { reason }, Some(submission)) => {

@@ -3,9 +3,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use proto::limits::Limits;
 
+use crate::events::LOOK_EVERY;
 use crate::store::{Retention, S3Config};
 use crate::webhooks::target::Allowed;
 
@@ -56,6 +58,8 @@ pub struct ServiceConfig {
     pub callbacks: Allowed,
     /// How long things are kept; for ever by default.
     pub retention: Retention,
+    /// How often a submission somebody watches is read when nothing tells of a change.
+    pub(crate) look_every: Duration,
 }
 
 impl ServiceConfig {
@@ -74,6 +78,7 @@ impl ServiceConfig {
             window: 4,
             callbacks: Allowed::default(),
             retention: Retention::default(),
+            look_every: LOOK_EVERY,
         }
     }
 }

@@ -26,6 +26,7 @@ mod events;
 mod first_tokens;
 mod ingest;
 mod metrics;
+mod neighbours;
 mod overhead;
 mod package;
 mod redact;
@@ -34,6 +35,7 @@ mod routes;
 mod routing;
 mod service;
 mod store;
+mod story;
 #[cfg(test)]
 mod testing;
 pub mod time;

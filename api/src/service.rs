@@ -23,9 +23,10 @@ use crate::config::{Broker, ServiceConfig};
 use crate::embedded::{Embedded, Local};
 use crate::events::Hub;
 use crate::metrics::Metrics;
+use crate::neighbours::News;
 use crate::store::{Store, StoreError};
 use crate::time::now_ms;
-use crate::{dispatch, first_tokens, ingest, package, retention, routes, webhooks};
+use crate::{dispatch, first_tokens, ingest, neighbours, package, retention, routes, webhooks};
 
 /// How long open requests may take after the service was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -136,7 +137,7 @@ impl Service {
         let brokered = link.is_some();
         let app = Arc::new(App {
             store: store.clone(),
-            hub: Hub::default(),
+            hub: Hub::new(store.has_neighbours().then(News::default), config.look_every),
             metrics: Metrics::new(),
             wake: wake.clone(),
             hooks: Notify::new(),
@@ -237,6 +238,7 @@ impl Service {
         loops.spawn(ingest::events(app.clone(), events));
         loops.spawn(dispatch::sweep(app.clone()));
         loops.spawn(retention::sweep(app.clone()));
+        loops.spawn(neighbours::talk(app.clone()));
         loops.spawn(webhooks::send(app.clone(), caller));
         if let Some(jobs) = jobs {
             loops.spawn(dispatch::publish(app.clone(), jobs, window));

@@ -36,15 +36,20 @@ pub(crate) async fn stores() -> Vec<(&'static str, Store, TempDir)> {
     let url = format!("sqlite://{}", folder.path().join("t.db").display());
     let sqlite = Store::open(&url, &folder.path().join("blobs")).await.unwrap();
     let mut stores = vec![("sqlite", sqlite, folder)];
-    match std::env::var("TRIBUNAL_TEST_POSTGRES") {
-        Ok(server) => {
-            let folder = tempfile::tempdir().unwrap();
-            let url = fresh_database(&server).await;
-            stores.push(("postgres", Store::open(&url, &folder.path().join("blobs")).await.unwrap(), folder));
-        }
-        Err(_) => println!("SKIPPED: TRIBUNAL_TEST_POSTGRES names no server; only SQLite is tested"),
+    if let Some(url) = postgres().await {
+        let folder = tempfile::tempdir().unwrap();
+        stores.push(("postgres", Store::open(&url, &folder.path().join("blobs")).await.unwrap(), folder));
     }
     stores
+}
+
+/// The URL of an empty PostgreSQL database, when `TRIBUNAL_TEST_POSTGRES` names a server.
+pub(crate) async fn postgres() -> Option<String> {
+    let Ok(server) = std::env::var("TRIBUNAL_TEST_POSTGRES") else {
+        println!("SKIPPED: TRIBUNAL_TEST_POSTGRES names no server; only SQLite is tested");
+        return None;
+    };
+    Some(fresh_database(&server).await)
 }
 
 /// The S3-compatible service that `.ci/s3` started.
@@ -194,6 +199,19 @@ impl Site {
         let running = tokio::spawn(service.run(stop.clone()));
         let router = routes::router(app.clone());
         Self { app, admin, worker, link, folder, stop, running, router }
+    }
+
+    /// One on SQLite, and one on an empty PostgreSQL database when there is a server.
+    pub(crate) async fn on_every_store(change: impl Fn(&mut ServiceConfig)) -> Vec<Self> {
+        let mut sites = vec![Self::start_with(&change).await];
+        if let Some(url) = postgres().await {
+            let with_database = |config: &mut ServiceConfig| {
+                change(config);
+                config.database = Some(url);
+            };
+            sites.push(Self::start_with(with_database).await);
+        }
+        sites
     }
 
     pub(crate) async fn token(&self, scopes: &[Scope]) -> String {

@@ -1,217 +1,187 @@
 //! Follows one submission to its end: for server-sent events and for `?wait`.
 //!
-//! A watcher first hears what is known already and then what comes; the story is the same for those who come
-//! early, late, or again with `Last-Event-ID`. The store is asked at least every second, because with several
-//! API processes another one may have stored the report.
+//! A watcher first hears what is known already and then what comes; the story is the same for those who come early,
+//! late, or again with `Last-Event-ID`. All who watch one submission in this process share one reader: it reads the
+//! store once for each change, however many they are, and once in a while, because another API process may have stored
+//! the report and its notice may have got lost. It lives as long as somebody listens.
 
-use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::event::{EventKind, State};
-use proto::http::{JudgementView, SubmissionView};
+use futures::Stream;
 use proto::id::SubmissionId;
-use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::app::App;
-use crate::events::{event_id, place};
 use crate::store::{StoreError, SubmissionRow};
-
-/// The store is asked this often when nothing else wakes the watcher.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Events on the way to one client.
-const WAITING: usize = 64;
-
-/// One event as it goes out.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Sent {
-    pub(crate) id: i64,
-    pub(crate) event: &'static str,
-    pub(crate) data: Value,
-}
-
-/// The view a caller may have of a submission (decision 12).
-pub(crate) fn view_for(mut view: SubmissionView, judge: bool) -> SubmissionView {
-    view.judgement = view.judgement.map(|judgement| judgement_for(judgement, judge));
-    view
-}
-
-/// The view a caller may have of a judgement (decision 12).
-pub(crate) fn judgement_for(judgement: JudgementView, judge: bool) -> JudgementView {
-    if judge {
-        return judgement;
-    }
-    let result = judgement.result.clone().for_contestant();
-    JudgementView { result, ..judgement }
-}
+use crate::story::{End, Story, Teller, Told};
 
 /// Waits until the submission is final or the time is over; returns it as it is then.
 pub(crate) async fn wait(
-    app: &App,
+    app: &Arc<App>,
     id: SubmissionId,
     tenant: Option<&str>,
     patience: Duration,
 ) -> Result<Option<SubmissionRow>, StoreError> {
-    let deadline = tokio::time::Instant::now() + patience;
-    loop {
-        let mut wake = app.hub.subscribe(id);
-        let Some(row) = app.store.submission(id, tenant).await? else {
-            app.hub.finished(id);
-            return Ok(None);
+    let deadline = Instant::now() + patience;
+    let mut story = story(app, id);
+    let row = loop {
+        let (row, end) = {
+            let story = story.borrow_and_update();
+            let row = story.row.clone().filter(|_| story.is_seen_by(tenant));
+            if story.row.is_some() && row.is_none() {
+                return Ok(None);
+            }
+            (row, story.end)
         };
-        if row.view.state.is_final() {
-            app.hub.finished(id);
-            return Ok(Some(row));
+        match end {
+            None => {}
+            Some(End::Missing) => return Ok(None),
+            Some(End::Final) => break row,
+            Some(End::Failed) => break None,
         }
         tokio::select! {
-            _ = wake.changed() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = tokio::time::sleep_until(deadline) => return Ok(Some(row)),
-            () = app.shutdown.cancelled() => return Ok(Some(row)),
+            // The reader is gone when the service stops.
+            changed = story.changed() => if changed.is_err() { break row },
+            () = tokio::time::sleep_until(deadline) => break row,
+        }
+    };
+    match row {
+        Some(row) => Ok(Some(SubmissionRow::clone(&row))),
+        // Nothing was read, so the store has the word, or the reason why it has none.
+        None => app.store.submission(id, tenant).await,
+    }
+}
+
+/// Starts to follow a submission; `None` when there is no such one for this tenant. Only events after `after` are told.
+/// The stream ends after `done`, after a cancellation, when the store fails, and when the service stops.
+pub(crate) async fn follow(
+    app: &Arc<App>,
+    id: SubmissionId,
+    tenant: Option<&str>,
+    after: i64,
+) -> Result<Option<impl Stream<Item = Arc<Told>> + Send + use<>>, StoreError> {
+    let mut story = story(app, id);
+    let known = story.wait_for(|story| story.row.is_some() || story.end.is_some()).await;
+    let seen = known.is_ok_and(|story| story.is_seen_by(tenant));
+    // Nothing was read, so the store has the word, or the reason why it has none.
+    if !seen && app.store.submission(id, tenant).await?.is_none() {
+        return Ok(None);
+    }
+    let listener = Listener { story, after, turn: 0, ready: VecDeque::new() };
+    Ok(Some(futures::stream::unfold(listener, async |mut listener| {
+        let told = listener.next().await?;
+        Some((told, listener))
+    })))
+}
+
+/// One who follows.
+struct Listener {
+    story: watch::Receiver<Story>,
+    after: i64,
+    turn: u64,
+    ready: VecDeque<Arc<Told>>,
+}
+
+impl Listener {
+    async fn next(&mut self) -> Option<Arc<Told>> {
+        loop {
+            if let Some(told) = self.ready.pop_front() {
+                return Some(told);
+            }
+            let over = {
+                let story = self.story.borrow_and_update();
+                let new = story.since(&mut self.turn).into_iter();
+                self.ready.extend(new.filter(|told| told.id > self.after));
+                story.end.is_some()
+            };
+            if self.ready.is_empty() && (over || self.story.changed().await.is_err()) {
+                return None;
+            }
         }
     }
 }
 
-/// Starts to follow a submission. The stream ends after `done`, after a cancellation, when nobody listens any
-/// more, and when the service stops.
-pub(crate) fn follow(
+/// The story of a submission; starts a reader when nobody else watches it.
+fn story(app: &Arc<App>, id: SubmissionId) -> watch::Receiver<Story> {
+    app.hub.story(id, |story, bell| {
+        let reader = Reader { app: app.clone(), id, story, bell, teller: Teller::default() };
+        tokio::spawn(reader.run());
+    })
+}
+
+/// Reads for all who watch one submission.
+struct Reader {
     app: Arc<App>,
     id: SubmissionId,
-    tenant: Option<String>,
-    judge: bool,
-    after: i64,
-) -> mpsc::Receiver<Sent> {
-    let (out, events) = mpsc::channel(WAITING);
-    tokio::spawn(async move {
-        let mut watcher = Watcher { judge, after, sent: HashSet::new(), out };
-        if let Err(e) = watcher.run(&app, id, tenant.as_deref()).await {
-            tracing::error!(error = %e, submission.id = %id, "its events end early: the store failed");
-        }
-    });
-    events
+    story: watch::Sender<Story>,
+    bell: Arc<Notify>,
+    teller: Teller,
 }
 
-struct Watcher {
-    judge: bool,
-    after: i64,
-    sent: HashSet<i64>,
-    out: mpsc::Sender<Sent>,
+impl Drop for Reader {
+    /// However it ends, those who listen are not left waiting for it.
+    fn drop(&mut self) {
+        self.app.hub.gone(self.id, &self.story);
+    }
 }
 
-/// Nobody listens any more.
-struct Gone;
-
-impl Watcher {
-    async fn run(&mut self, app: &App, id: SubmissionId, tenant: Option<&str>) -> Result<(), StoreError> {
+impl Reader {
+    async fn run(mut self) {
+        let every = self.app.hub.look_every;
+        let mut row = None;
+        let mut look = Instant::now();
         loop {
-            let mut wake = app.hub.subscribe(id);
-            let Some(row) = app.store.submission(id, tenant).await? else {
-                app.hub.finished(id);
-                return Ok(());
-            };
-            let over = row.view.state.is_final();
-            let told = if over {
-                app.hub.finished(id);
-                self.tell_end(row).await
-            } else {
-                self.tell_live(app, id, &row).await
-            };
-            if over || told.is_err() {
-                return Ok(());
+            let now = Instant::now();
+            if self.app.hub.take_stale(self.id) || now >= look {
+                look = now + every;
+                match self.app.store.submission(self.id, None).await {
+                    Ok(Some(read)) if read.view.state.is_final() => return self.end(Some(read), End::Final),
+                    Ok(Some(read)) => row = Some(Arc::new(read)),
+                    Ok(None) => return self.end(None, End::Missing),
+                    Err(e) => {
+                        tracing::error!(error = %e, submission.id = %self.id, "its events end early: the store failed");
+                        return self.end(None, End::Failed);
+                    }
+                }
+            }
+            if let Some(row) = &row {
+                self.tell(row);
             }
             tokio::select! {
-                _ = wake.changed() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = self.out.closed() => return Ok(()),
-                () = app.shutdown.cancelled() => return Ok(()),
+                () = self.bell.notified() => {}
+                () = tokio::time::sleep_until(look) => {}
+                () = self.story.closed() => if self.app.hub.leave(self.id, &self.story) { return },
+                () = self.app.shutdown.cancelled() => return,
             }
         }
     }
 
-    /// What is known of a submission that is being judged.
-    async fn tell_live(&mut self, app: &App, id: SubmissionId, row: &SubmissionRow) -> Result<(), Gone> {
-        let number = row.number;
-        self.state(event_id(number, 0, place::RUNNING), State::Queued, 0, None).await?;
-        if row.attempt == 0 {
-            return Ok(());
-        }
-        let live = app.hub.live(id);
-        let attempt = live.attempt.max(row.attempt);
-        self.state(event_id(number, attempt, place::RUNNING), State::Running, attempt, None).await?;
-        if live.attempt == attempt {
-            for (at, part) in live.parts {
-                self.part(event_id(number, attempt, at), attempt, &part).await?;
-            }
-        }
-        if row.view.state == State::Queued && attempt == row.attempt {
-            let at = event_id(number, attempt, place::QUEUED_AGAIN);
-            self.state(at, State::Queued, attempt, None).await?;
-        }
-        Ok(())
+    fn tell(&mut self, row: &Arc<SubmissionRow>) {
+        let (attempt, parts) = match row.attempt {
+            0 => (0, Vec::new()), // what was told of one that was read too early is taken when it is read again
+            _ => self.app.hub.take_parts(self.id, row.judgement),
+        };
+        self.story.send_if_modified(|story| {
+            let first = story.row.is_none();
+            story.row = Some(row.clone());
+            self.teller.live(story, row, attempt, &parts) || first
+        });
     }
 
-    /// The whole story of a submission that is final; what was told already is not told again.
-    async fn tell_end(&mut self, row: SubmissionRow) -> Result<(), Gone> {
-        let (number, attempt) = (row.number, row.attempt);
-        self.state(event_id(number, 0, place::RUNNING), State::Queued, 0, None).await?;
-        if row.view.state == State::Cancelled {
-            let at = event_id(number, attempt, place::CANCELLED);
-            return self.state(at, State::Cancelled, attempt, None).await;
+    fn end(&mut self, row: Option<SubmissionRow>, end: End) {
+        match end {
+            End::Final | End::Missing => self.app.hub.end(self.id, &self.story),
+            End::Failed => self.app.hub.gone(self.id, &self.story),
         }
-        if attempt > 0 {
-            let at = event_id(number, attempt, place::RUNNING);
-            self.state(at, State::Running, attempt, None).await?;
-        }
-        if let Some(judgement) = &row.view.judgement {
-            let result = &judgement.result;
-            if let Some(compile) = &result.compile {
-                let part = EventKind::Compile { compile: compile.clone() };
-                self.part(event_id(number, attempt, place::COMPILE), attempt, &part).await?;
+        self.story.send_modify(|story| {
+            if let Some(row) = row.map(Arc::new) {
+                self.teller.end(story, &row);
+                story.row = Some(row);
             }
-            let total = result.tests.len() as u32;
-            for (index, test) in (0..).zip(&result.tests) {
-                let part = EventKind::Test { index, total, test: Box::new(test.clone()) };
-                self.part(event_id(number, attempt, place::FIRST_TEST + index), attempt, &part).await?;
-            }
-        }
-        let data = serde_json::to_value(view_for(row.view, self.judge)).unwrap_or(Value::Null);
-        self.tell(event_id(number, attempt, place::DONE), "done", data).await
-    }
-
-    async fn part(&mut self, id: i64, attempt: u32, part: &EventKind) -> Result<(), Gone> {
-        match part {
-            EventKind::State { state, tests_total } => self.state(id, *state, attempt, *tests_total).await,
-            EventKind::Compile { compile } => {
-                self.tell(id, "compile", serde_json::to_value(compile).unwrap_or(Value::Null)).await
-            }
-            EventKind::Test { index, total, test } => {
-                let test = test.as_ref().clone();
-                let test = if self.judge { test } else { test.for_contestant() };
-                let mut data = json!({"index": index, "total": total});
-                if let (Value::Object(data), Ok(Value::Object(test))) =
-                    (&mut data, serde_json::to_value(test))
-                {
-                    data.extend(test);
-                }
-                self.tell(id, "test", data).await
-            }
-            EventKind::Done { .. } => Ok(()), // made from the store only
-        }
-    }
-
-    async fn state(&mut self, id: i64, state: State, attempt: u32, total: Option<u32>) -> Result<(), Gone> {
-        let mut data = json!({"state": state, "attempt": attempt});
-        if let Some(total) = total {
-            data["tests_total"] = total.into();
-        }
-        self.tell(id, "state", data).await
-    }
-
-    async fn tell(&mut self, id: i64, event: &'static str, data: Value) -> Result<(), Gone> {
-        if id <= self.after || !self.sent.insert(id) {
-            return Ok(());
-        }
-        self.out.send(Sent { id, event, data }).await.map_err(|_| Gone)
+            story.end = Some(end);
+        });
     }
 }

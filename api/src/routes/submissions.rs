@@ -13,7 +13,6 @@ use proto::facts::Accounting;
 use proto::http::{NewSubmission, PastJudgementView, ProblemDocument, QueuePlace, SubmissionView};
 use proto::id::{Digest, SubmissionId};
 use serde::Deserialize;
-use tokio_stream::wrappers::ReceiverStream;
 
 use super::{Id, Params, accept, audit, batch, body, multipart, once, uploads};
 use crate::app::App;
@@ -22,8 +21,8 @@ use crate::error::{ApiError, Code};
 use crate::store::{Accepted, Filter, NewRow, Once, ProblemRow, Scope, SubmissionRow};
 use crate::time::now_ms;
 use crate::trace;
-use crate::watch;
 use crate::webhooks::target;
+use crate::{story, watch};
 
 /// Largest body: sources and tests at their caps, as base64 in JSON.
 const BODY_MAX: usize = 4 << 20;
@@ -191,7 +190,7 @@ fn is_json(content_type: &str) -> bool {
 }
 
 fn shown(row: SubmissionRow, caller: &Caller) -> axum::Json<SubmissionView> {
-    axum::Json(watch::view_for(row.view, caller.is_judge()))
+    axum::Json(story::view_for(row.view, caller.is_judge()))
 }
 
 /// `room`: bytes of uploads that the request may still name.
@@ -350,7 +349,7 @@ pub(crate) async fn list(
     let rows = app.store.list_submissions(&filter).await?;
     let judge = caller.is_judge();
     let full = rows.len() == limit as usize;
-    let views: Vec<SubmissionView> = rows.into_iter().map(|r| watch::view_for(r.view, judge)).collect();
+    let views: Vec<SubmissionView> = rows.into_iter().map(|r| story::view_for(r.view, judge)).collect();
     let next = views.last().filter(|_| full).map(|last| [(header::LINK, next_page(&uri, last.id))]);
     Ok((next, axum::Json(views)).into_response())
 }
@@ -385,7 +384,7 @@ pub(crate) async fn judgements(
         current: p.current,
         created_at: p.created_at,
         done_at: p.done_at,
-        judgement: watch::judgement_for(p.view, judge),
+        judgement: story::judgement_for(p.view, judge),
     });
     Ok(axum::Json(shown.collect()))
 }
@@ -442,19 +441,18 @@ pub(crate) async fn events(
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     caller.need(Scope::Read)?;
-    if app.store.submission(id, caller.sees()).await?.is_none() {
-        return Err(ApiError::missing("such submission"));
-    }
     let after = match headers.get("last-event-id").map(|v| v.to_str().unwrap_or_default().trim()) {
         None | Some("") => -1,
         Some(text) => text.parse::<i64>().map_err(|_| {
             ApiError::new(Code::InvalidParameter, "`Last-Event-ID` must be an id this stream gave")
         })?,
     };
-    let tenant = caller.sees().map(str::to_owned);
-    let sent = watch::follow(app.clone(), id, tenant, caller.is_judge(), after);
-    let stream = ReceiverStream::new(sent)
-        .map(|e| Ok(Event::default().id(e.id.to_string()).event(e.event).data(e.data.to_string())));
+    let told = watch::follow(&app, id, caller.sees(), after).await?;
+    let told = told.ok_or_else(|| ApiError::missing("such submission"))?;
+    let judge = caller.is_judge();
+    let stream = told.map(move |told| {
+        Ok(Event::default().id(told.id.to_string()).event(told.event).data(told.data(judge)))
+    });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(COMMENT_EVERY)))
 }
 

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use futures::StreamExt;
 use serde_json::{Value, json};
 
 use crate::store::{NewToken, Scope};
@@ -10,6 +11,8 @@ use crate::testing::{Answer, SECRET, Site, judge_with};
 mod refusals;
 mod service;
 mod trace;
+mod walk;
+mod watch;
 mod webhooks;
 mod workers;
 
@@ -110,7 +113,8 @@ async fn watchers_hear_the_same_story_early_late_and_after_a_break() {
 async fn a_watcher_hears_how_many_cases_there_are_while_it_is_judged() {
     let mut site = Site::start(false).await;
     let id = submit(&site).await.parse().unwrap();
-    let mut heard = crate::watch::follow(site.app.clone(), id, None, true, -1);
+    let heard = crate::watch::follow(&site.app, id, None, -1).await.unwrap().unwrap();
+    let mut heard = std::pin::pin!(heard);
     let me = crate::testing::registration("host", &["cpp"]);
     let queue::WorkerLink { mut jobs, events, coordinator, .. } = site.link.take().unwrap();
     coordinator.register(&me).await.unwrap();
@@ -132,14 +136,15 @@ async fn a_watcher_hears_how_many_cases_there_are_while_it_is_judged() {
     events.publish(&message).await;
     let told = async {
         loop {
-            let sent = heard.recv().await.expect("the story goes on");
-            if sent.data.get("tests_total").is_some() {
-                return sent;
+            let told = heard.next().await.expect("the story goes on");
+            let data: Value = serde_json::from_str(told.data(true)).unwrap();
+            if data.get("tests_total").is_some() {
+                return data;
             }
         }
     };
     let told = tokio::time::timeout(std::time::Duration::from_mins(1), told).await.unwrap();
-    assert_eq!(told.data, json!({"state": "running", "attempt": 1, "tests_total": 2}));
+    assert_eq!(told, json!({"state": "running", "attempt": 1, "tests_total": 2}));
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod jobs;
 mod judging;
 mod ledger;
 mod moves;
+mod notices;
 mod problems;
 mod rejudges;
 mod retention;
@@ -26,6 +27,8 @@ mod workers;
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod dump;
 
 use std::path::Path;
 
@@ -143,6 +146,9 @@ pub struct Store {
     db: Db,
     blobs: Blobs,
     registrations: workers::Registrations,
+    /// How often a submission was read.
+    #[cfg(test)]
+    reads: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
 impl Store {
@@ -150,13 +156,29 @@ impl Store {
     /// made when missing; brings the tables up to date.
     pub async fn open(url: &str, blobs: &Path) -> Result<Self, StoreError> {
         let blobs = Blobs::Folder(BlobDir::open(blobs)?);
-        Ok(Self { db: Db::open(url).await?, blobs, registrations: workers::Registrations::default() })
+        Self::over(url, blobs).await
     }
 
     /// The same with blobs in the bucket `s3://BUCKET[/PREFIX]`.
     pub async fn open_with_bucket(url: &str, bucket: &str, config: &S3Config) -> Result<Self, StoreError> {
         let blobs = Blobs::Bucket(Bucket::open(bucket, config).await?);
-        Ok(Self { db: Db::open(url).await?, blobs, registrations: workers::Registrations::default() })
+        Self::over(url, blobs).await
+    }
+
+    async fn over(url: &str, blobs: Blobs) -> Result<Self, StoreError> {
+        Ok(Self {
+            db: Db::open(url).await?,
+            blobs,
+            registrations: workers::Registrations::default(),
+            #[cfg(test)]
+            reads: std::sync::Arc::default(),
+        })
+    }
+
+    /// How often a submission was read.
+    #[cfg(test)]
+    pub(crate) fn reads(&self) -> u64 {
+        self.reads.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Asks the database for a sign of life.

@@ -64,7 +64,10 @@ pub(crate) struct NewRow {
 /// A submission with its current judgement.
 #[derive(Debug, Clone)]
 pub(crate) struct SubmissionRow {
+    pub(crate) tenant: String,
     pub(crate) view: SubmissionView,
+    /// The current judgement.
+    pub(crate) judgement: JudgementId,
     /// Number of the current judgement.
     pub(crate) number: u32,
     /// Attempt of the current judgement, 0 before the first claim.
@@ -196,7 +199,8 @@ macro_rules! select_submissions {
         concat!(
             "SELECT s.id, s.state, s.created_ms, s.problem, s.language, s.priority, s.external_id, ",
             "s.participant, s.labels, j.id, j.number, j.cause, j.problem_name, j.problem_digest, j.attempt, ",
-            "j.worker_id, j.result, s.traceparent, s.sources_erased_ms, s.outputs_erased_ms FROM submissions s ",
+            "j.worker_id, j.result, s.traceparent, s.sources_erased_ms, s.outputs_erased_ms, s.tenant ",
+            "FROM submissions s ",
             "JOIN judgements j ON j.submission_id = s.id AND j.current = 1 ",
             $rest
         )
@@ -247,7 +251,8 @@ fn submission(row: &Row) -> Result<SubmissionRow, StoreError> {
         queue: None,
         judgement,
     };
-    Ok(SubmissionRow { view, number, attempt })
+    let (tenant, judgement) = (row.text(20)?, row.parse(9, "judgements.id")?);
+    Ok(SubmissionRow { tenant, view, judgement, number, attempt })
 }
 
 impl Store {
@@ -334,6 +339,8 @@ impl Store {
         id: SubmissionId,
         tenant: Option<&str>,
     ) -> Result<Option<SubmissionRow>, StoreError> {
+        #[cfg(test)]
+        self.reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let row = self
             .db
             .row(

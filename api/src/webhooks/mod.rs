@@ -17,8 +17,8 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::store::{DeliveryState, StoreError, Tried, TryRow, WebhookRow};
+use crate::story;
 use crate::time::now_ms;
-use crate::watch;
 use target::{Allowed, Checked, Refused};
 
 /// Deliveries under way at the same time.
@@ -134,7 +134,7 @@ async fn attempt(app: &App, client: &Client, row: &WebhookRow, at: i64) -> Resul
         Ok(url) => url,
         Err(why) => return hopeless(&format!("the URL is not called: {why}")),
     };
-    let view = watch::view_for(found.view, row.judge);
+    let view = story::view_for(found.view, row.judge);
     let event = format!("submission.{}", view.state.name());
     let body = json!({ "delivery": row.id, "event": event, "submission": view }).to_string();
     let timestamp = at / 1000;

@@ -1,0 +1,278 @@
+//! The story of one submission as those who watch it hear it: which events, in which order, with which ids.
+//!
+//! Made from the stored row and from what workers told; each event is made once, and put into words once for judges
+//! and once for contestants, however many listen. Reads nothing and waits for nothing.
+
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
+
+use proto::event::{EventKind, State};
+use proto::http::{JudgementView, SubmissionView};
+use proto::id::Attempt;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::events::{event_id, place};
+use crate::store::SubmissionRow;
+
+/// The view a caller may have of a submission (decision 12).
+pub(crate) fn view_for(mut view: SubmissionView, judge: bool) -> SubmissionView {
+    view.judgement = view.judgement.map(|judgement| judgement_for(judgement, judge));
+    view
+}
+
+/// The view a caller may have of a judgement (decision 12).
+pub(crate) fn judgement_for(judgement: JudgementView, judge: bool) -> JudgementView {
+    if judge {
+        return judgement;
+    }
+    let result = judgement.result.clone().for_contestant();
+    JudgementView { result, ..judgement }
+}
+
+/// What an event says.
+#[derive(Debug)]
+enum Said {
+    State {
+        state: State,
+        attempt: Attempt,
+        total: Option<u32>,
+    },
+    /// As the worker told it, or as the stored judgement has it.
+    Part(Arc<EventKind>),
+    Done(Arc<SubmissionRow>),
+}
+
+/// One event.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) id: i64,
+    /// `state`, `compile`, `test` or `done`.
+    pub(crate) event: &'static str,
+    /// Its place in the order in which events of this story were told.
+    turn: u64,
+    said: Said,
+    /// JSON, once somebody asked for it: for contestants, and for judges.
+    texts: [OnceLock<String>; 2],
+}
+
+impl Told {
+    /// Its data, a JSON object, in the view of a judge or of a contestant.
+    pub(crate) fn data(&self, judge: bool) -> &str {
+        let [contestants, judges] = &self.texts;
+        let text = if judge { judges } else { contestants };
+        text.get_or_init(|| self.said.value(judge).to_string())
+    }
+}
+
+impl Said {
+    fn value(&self, judge: bool) -> Value {
+        match self {
+            Said::State { state, attempt, total } => {
+                let mut data = json!({"state": state, "attempt": attempt});
+                if let Some(total) = total {
+                    data["tests_total"] = (*total).into();
+                }
+                data
+            }
+            Said::Part(part) => match &**part {
+                EventKind::Compile { compile } => value(compile),
+                EventKind::Test { index, total, test } => {
+                    let test = test.as_ref().clone();
+                    let test = if judge { test } else { test.for_contestant() };
+                    let mut data = json!({"index": index, "total": total});
+                    if let (Value::Object(data), Value::Object(test)) = (&mut data, value(&test)) {
+                        data.extend(test);
+                    }
+                    data
+                }
+                // Told as states, and from the store only.
+                EventKind::State { .. } | EventKind::Done { .. } => Value::Null,
+            },
+            Said::Done(row) => value(&view_for(row.view.clone(), judge)),
+        }
+    }
+}
+
+fn value<T: Serialize>(of: &T) -> Value {
+    serde_json::to_value(of).unwrap_or(Value::Null)
+}
+
+/// How a story ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The row is final.
+    Final,
+    /// There is no such submission, or not any more.
+    Missing,
+    /// The store could not be read.
+    Failed,
+}
+
+/// What is told of one submission so far.
+#[derive(Debug, Default)]
+pub(crate) struct Story {
+    /// As it was read last; none before the first time.
+    pub(crate) row: Option<Arc<SubmissionRow>>,
+    /// By turn; those of attempts before the current one are dropped.
+    told: Vec<Arc<Told>>,
+    pub(crate) end: Option<End>,
+}
+
+impl Story {
+    /// Whether `tenant` may know of it; anybody's with `None`. False before it was read.
+    pub(crate) fn is_seen_by(&self, tenant: Option<&str>) -> bool {
+        self.row.as_ref().is_some_and(|row| tenant.is_none_or(|tenant| row.tenant == tenant))
+    }
+
+    /// What was told since `turn`, which moves on.
+    pub(crate) fn since(&self, turn: &mut u64) -> Vec<Arc<Told>> {
+        let new = &self.told[self.told.partition_point(|told| told.turn < *turn)..];
+        if let Some(last) = new.last() {
+            *turn = last.turn + 1;
+        }
+        new.to_vec()
+    }
+}
+
+/// Tells one story: knows what it told, and tells nothing twice.
+#[derive(Debug, Default)]
+pub(crate) struct Teller {
+    /// Ids.
+    told: HashSet<i64>,
+    turn: u64,
+    /// Judgement number and attempt.
+    at: (u32, Attempt),
+}
+
+impl Teller {
+    /// What is known of a submission that is being judged: the row as it was read last, the newest attempt a worker
+    /// told of, and parts of that attempt. True when there was something new.
+    pub(crate) fn live(
+        &mut self,
+        story: &mut Story,
+        row: &SubmissionRow,
+        told_of: Attempt,
+        parts: &[(u32, Arc<EventKind>)],
+    ) -> bool {
+        let before = self.turn;
+        let number = row.number;
+        let attempt = if row.attempt == 0 { 0 } else { told_of.max(row.attempt) };
+        self.begin(story, number, attempt);
+        self.state(story, event_id(number, 0, place::RUNNING), State::Queued, 0, None);
+        if attempt > 0 {
+            self.state(story, event_id(number, attempt, place::RUNNING), State::Running, attempt, None);
+            if told_of == attempt {
+                for (at, part) in parts {
+                    self.part(story, event_id(number, attempt, *at), attempt, part);
+                }
+            }
+            if row.view.state == State::Queued && attempt == row.attempt {
+                let at = event_id(number, attempt, place::QUEUED_AGAIN);
+                self.state(story, at, State::Queued, attempt, None);
+            }
+        }
+        self.turn > before
+    }
+
+    /// The whole story of a submission that is final; what was told already is not told again.
+    pub(crate) fn end(&mut self, story: &mut Story, row: &Arc<SubmissionRow>) {
+        let (number, attempt) = (row.number, row.attempt);
+        self.begin(story, number, attempt);
+        self.state(story, event_id(number, 0, place::RUNNING), State::Queued, 0, None);
+        if row.view.state == State::Cancelled {
+            let at = event_id(number, attempt, place::CANCELLED);
+            return self.state(story, at, State::Cancelled, attempt, None);
+        }
+        if attempt > 0 {
+            self.state(story, event_id(number, attempt, place::RUNNING), State::Running, attempt, None);
+        }
+        if let Some(judgement) = &row.view.judgement {
+            let result = &judgement.result;
+            if let Some(compile) = &result.compile {
+                let id = event_id(number, attempt, place::COMPILE);
+                self.tell(story, id, "compile", || {
+                    Said::Part(Arc::new(EventKind::Compile { compile: compile.clone() }))
+                });
+            }
+            let total = result.tests.len() as u32;
+            for (index, test) in (0..).zip(&result.tests) {
+                let id = event_id(number, attempt, place::FIRST_TEST + index);
+                self.tell(story, id, "test", || {
+                    Said::Part(Arc::new(EventKind::Test { index, total, test: Box::new(test.clone()) }))
+                });
+            }
+        }
+        self.tell(story, event_id(number, attempt, place::DONE), "done", || Said::Done(row.clone()));
+    }
+
+    /// Those who come now do not hear of attempts before this one; those who were here drop them by its `state`.
+    fn begin(&mut self, story: &mut Story, number: u32, attempt: Attempt) {
+        if self.at != (number, attempt) {
+            self.at = (number, attempt);
+            let (sent, began) =
+                (event_id(number, 0, place::RUNNING), event_id(number, attempt, place::RUNNING));
+            story.told.retain(|told| told.id == sent || told.id >= began);
+        }
+    }
+
+    fn part(&mut self, story: &mut Story, id: i64, attempt: Attempt, part: &Arc<EventKind>) {
+        match &**part {
+            EventKind::State { state, tests_total } => self.state(story, id, *state, attempt, *tests_total),
+            EventKind::Compile { .. } => self.tell(story, id, "compile", || Said::Part(part.clone())),
+            EventKind::Test { .. } => self.tell(story, id, "test", || Said::Part(part.clone())),
+            EventKind::Done { .. } => {} // made from the store only
+        }
+    }
+
+    fn state(&mut self, story: &mut Story, id: i64, state: State, attempt: Attempt, total: Option<u32>) {
+        self.tell(story, id, "state", || Said::State { state, attempt, total });
+    }
+
+    fn tell(&mut self, story: &mut Story, id: i64, event: &'static str, said: impl FnOnce() -> Said) {
+        if self.told.insert(id) {
+            let turn = self.turn;
+            self.turn += 1;
+            story.told.push(Arc::new(Told { id, event, turn, said: said(), texts: Default::default() }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{new_row, stores};
+    use crate::time::now_ms;
+    use proto::job::Priority;
+
+    fn running(total: u32) -> Arc<EventKind> {
+        Arc::new(EventKind::State { state: State::Running, tests_total: Some(total) })
+    }
+
+    #[tokio::test]
+    async fn who_comes_late_hears_the_attempt_that_runs_and_who_was_there_hears_nothing_twice() {
+        let (_, store, _folder) = stores().await.remove(0);
+        let id = store.submit(&new_row(Priority::Normal), now_ms()).await.unwrap();
+        let mut row = store.submission(id, None).await.unwrap().unwrap();
+        let (mut story, mut teller, mut turn) = (Story::default(), Teller::default(), 0);
+        let ids = |told: Vec<Arc<Told>>| told.iter().map(|told| told.id).collect::<Vec<_>>();
+        let first = |attempt| event_id(1, attempt, place::RUNNING);
+        assert!(teller.live(&mut story, &row, 0, &[]));
+        assert_eq!(ids(story.since(&mut turn)), [first(0)]);
+        row.view.state = State::Running;
+        row.attempt = 1;
+        assert!(teller.live(&mut story, &row, 1, &[(place::TOTAL, running(3))]));
+        assert!(!teller.live(&mut story, &row, 1, &[(place::TOTAL, running(3))]), "nothing new");
+        assert_eq!(ids(story.since(&mut turn)), [first(1), event_id(1, 1, place::TOTAL)]);
+        row.view.state = State::Queued;
+        teller.live(&mut story, &row, 1, &[]);
+        row.view.state = State::Running;
+        row.attempt = 2;
+        teller.live(&mut story, &row, 2, &[]);
+        assert_eq!(ids(story.since(&mut turn)), [first(2)], "of what was missed, only what still holds");
+        assert_eq!(ids(story.since(&mut 0)), [first(0), first(2)]);
+        teller.end(&mut story, &Arc::new(row));
+        assert_eq!(ids(story.since(&mut turn)), [event_id(1, 2, place::DONE)]);
+        assert_eq!(ids(story.since(&mut turn)), [] as [i64; 0]);
+    }
+}
