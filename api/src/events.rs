@@ -37,7 +37,11 @@ pub(crate) mod place {
     /// The first case; the others follow.
     pub(crate) const FIRST_TEST: u32 = 3;
     /// The attempt ended without an answer, another one will be made.
-    pub(crate) const QUEUED_AGAIN: u32 = 999_997;
+    pub(crate) const QUEUED_AGAIN: u32 = 998_999;
+    /// Held before its next attempt; released is the place after it, and each further hold takes the next two.
+    pub(crate) const HELD: u32 = 999_000;
+    /// Holds that are told of one attempt: their places end before the next one.
+    pub(crate) const HOLDS_MAX: u32 = 499;
     /// Taken back.
     pub(crate) const CANCELLED: u32 = 999_998;
     /// The answer.
@@ -395,6 +399,9 @@ mod tests {
             event_id(1, 1, place::RUNNING),
             event_id(1, 1, place::FIRST_TEST + 5),
             event_id(1, 1, place::QUEUED_AGAIN),
+            event_id(1, 1, place::HELD),
+            event_id(1, 1, place::HELD + 2 * place::HOLDS_MAX - 1),
+            event_id(1, 1, place::CANCELLED),
             event_id(1, 2, place::COMPILE),
             event_id(1, 2, place::DONE),
             event_id(2, 0, 0),

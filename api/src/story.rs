@@ -143,6 +143,9 @@ pub(crate) struct Teller {
     turn: u64,
     /// Judgement number and attempt.
     at: (u32, Attempt),
+    /// Holds since that attempt, and whether one lasts.
+    holds: u32,
+    held: bool,
 }
 
 impl Teller {
@@ -159,7 +162,11 @@ impl Teller {
         let number = row.number;
         let attempt = if row.attempt == 0 { 0 } else { told_of.max(row.attempt) };
         self.begin(story, number, attempt);
-        self.state(story, event_id(number, 0, place::RUNNING), State::Queued, 0, None);
+        let accepted = event_id(number, 0, place::RUNNING);
+        if attempt == 0 && row.view.state == State::Held {
+            self.told.insert(accepted); // it was held from the start, or before anybody came
+        }
+        self.state(story, accepted, State::Queued, 0, None);
         if attempt > 0 {
             self.state(story, event_id(number, attempt, place::RUNNING), State::Running, attempt, None);
             if told_of == attempt {
@@ -172,7 +179,24 @@ impl Teller {
                 self.state(story, at, State::Queued, attempt, None);
             }
         }
+        self.hold(story, row, attempt);
         self.turn > before
+    }
+
+    /// Holds and their ends since the attempt, as they are seen.
+    fn hold(&mut self, story: &mut Story, row: &SubmissionRow, attempt: Attempt) {
+        let at = event_id(row.number, attempt, place::HELD + 2 * self.holds);
+        match row.view.state {
+            State::Held if !self.held && self.holds < place::HOLDS_MAX => {
+                self.held = true;
+                self.state(story, at, State::Held, attempt, None);
+            }
+            State::Queued if self.held => {
+                (self.held, self.holds) = (false, self.holds + 1);
+                self.state(story, at + 1, State::Queued, attempt, None);
+            }
+            _ => {}
+        }
     }
 
     /// The whole story of a submission that is final; what was told already is not told again.
@@ -209,7 +233,7 @@ impl Teller {
     /// Those who come now do not hear of attempts before this one; those who were here drop them by its `state`.
     fn begin(&mut self, story: &mut Story, number: u32, attempt: Attempt) {
         if self.at != (number, attempt) {
-            self.at = (number, attempt);
+            (self.at, self.holds, self.held) = ((number, attempt), 0, false);
             let (sent, began) =
                 (event_id(number, 0, place::RUNNING), event_id(number, attempt, place::RUNNING));
             story.told.retain(|told| told.id == sent || told.id >= began);
@@ -244,6 +268,30 @@ mod tests {
     use crate::testing::{new_row, stores};
     use crate::time::now_ms;
     use proto::job::Priority;
+
+    #[tokio::test]
+    async fn a_hold_is_told_as_one_each_time_and_so_is_its_end() {
+        let (_, store, _folder) = stores().await.remove(0);
+        let id = store.submit(&new_row(Priority::Normal), now_ms()).await.unwrap();
+        let mut row = store.submission(id, None).await.unwrap().unwrap();
+        let (mut story, mut teller, mut turn) = (Story::default(), Teller::default(), 0);
+        let mut told = Vec::new();
+        let states = [State::Held, State::Held, State::Queued, State::Queued, State::Held, State::Queued];
+        for (state, attempt) in states.map(|state| (state, 0)).into_iter().chain([(State::Held, 1)]) {
+            (row.view.state, row.attempt) = (state, attempt);
+            teller.live(&mut story, &row, attempt, &[]);
+            told.extend(story.since(&mut turn));
+        }
+        row.view.state = State::Cancelled;
+        teller.end(&mut story, &Arc::new(row));
+        told.extend(story.since(&mut turn));
+        assert!(told.is_sorted_by_key(|told| told.id), "ids increase");
+        let said = |state: &str, attempt| json!({"state": state, "attempt": attempt}).to_string();
+        let first = ["held", "queued", "held", "queued"].map(|state| said(state, 0));
+        let then = [said("running", 1), said("held", 1), said("cancelled", 1)];
+        let texts: Vec<_> = told.iter().map(|told| told.data(false)).collect();
+        assert_eq!(texts, [&first[..], &then[..]].concat());
+    }
 
     fn running(total: u32) -> Arc<EventKind> {
         Arc::new(EventKind::State { state: State::Running, tests_total: Some(total) })

@@ -81,6 +81,7 @@ async function showSubmission(id) {
     await watch(id, {
       event: (kind, data) => result.event(kind, data),
       submission: (view) => { result.submission(view); noteRecent(view); },
+      place: (view) => result.place(view),
       lost: () => result.lost(),
     }, signal);
   } catch (error) {

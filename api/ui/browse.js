@@ -4,7 +4,7 @@
 import * as api from './api.js';
 import { byId, el, fill } from './dom.js';
 import { bytes, count, moment, time } from './format.js';
-import { badge } from './parts.js';
+import { badge, lack } from './parts.js';
 import { VERDICTS } from './verdicts.js';
 
 const PAGE = 50;
@@ -112,23 +112,43 @@ function diagnostics(list) {
 
 // Queue and workers ---------------------------------------------------------------------------------
 
-/** Shows queue and workers, again and again until `signal`. */
+// State of a worker -> tone of its colour.
+const TONES = { ready: 'pass', cordoned: 'part', draining: 'part', unfit: 'fail', lost: 'mute' };
+
+/** Shows queue and workers, again and again until `signal`. Only rows are replaced, so the focus stays where it is. */
 export async function queue(signal) {
+  const figures = el('p', { testid: 'queue' });
+  const lacks = el('div', { role: 'status' });
+  const classes = el('tbody');
+  const rows = el('tbody');
+  const nobody = el('p', { class: 'note' }, 'No worker has registered.');
+  const whole = table('workers', 'Workers', ['Name', 'State', 'Slots', 'Version', 'Figures', 'Languages', 'Heard of'], []);
+  whole.querySelector('tbody').replaceWith(rows);
+  const byClass = table('classes', 'Classes of the queue, most urgent first', ['Class', 'Waiting', 'Running', 'Oldest waits for'], []);
+  byClass.querySelector('tbody').replaceWith(classes);
+  let said = '';
   while (!signal.aborted) {
     const [state, workers] = await Promise.all([api.queue(signal), api.workers(signal)]);
-    fill(byId('view-browse'),
-      card(el('h1', {}, 'Queue'), el('p', { testid: 'queue' }, `${state.waiting} waiting, ${state.running} running, ${count(state.slots, 'slot')}`),
-        (state.waiting_for ?? []).map((lack) => el('p', { class: 'note', testid: 'lacking' }, `${lack.waiting} wait for what no worker has: ${lack.missing}`)),
-        table('classes', 'Classes of the queue, most urgent first', ['Class', 'Waiting', 'Running', 'Oldest waits for'], (state.classes ?? []).map((entry) =>
-          el('tr', {}, el('th', { scope: 'row' }, entry.priority), el('td', {}, String(entry.waiting)), el('td', {}, String(entry.running)), el('td', {}, time(entry.oldest_ms)))))),
-      card(el('h2', {}, 'Workers'), workers.length === 0 ? el('p', { class: 'note' }, 'No worker has registered.') :
-        table('workers', 'Workers', ['Name', 'State', 'Slots', 'Version', 'Figures', 'Languages', 'Heard of'], workers.map(workerRow))));
+    if (!figures.isConnected) fill(byId('view-browse'), card(el('h1', {}, 'Queue'), figures, lacks, byClass), card(el('h2', {}, 'Workers'), nobody, whole));
+    fill(figures, `${state.waiting} waiting, ${state.running} running, ${count(state.slots, 'slot')}`);
+    const lacking = (state.waiting_for ?? []).map((entry) => `${entry.waiting} of them ${entry.waiting === 1 ? 'waits' : 'wait'}: ${lack(entry.missing)}.`);
+    // A screen reader hears it when it changes, not every time.
+    if (lacking.join() !== said) fill(lacks, lacking.map((text) => el('p', { class: 'warning', testid: 'lacking' }, text)));
+    said = lacking.join();
+    fill(classes, (state.classes ?? []).map((entry) =>
+      el('tr', {}, el('th', { scope: 'row' }, entry.priority), el('td', {}, String(entry.waiting)), el('td', {}, String(entry.running)), el('td', {}, time(entry.oldest_ms)))));
+    nobody.hidden = workers.length > 0;
+    whole.hidden = workers.length === 0;
+    fill(rows, workers.map(workerRow));
     await new Promise((resolve) => { setTimeout(resolve, REFRESH_MS); signal.addEventListener('abort', resolve, { once: true }); });
   }
 }
 
 function workerRow(worker) {
   const state = worker.state ?? (!worker.alive ? 'lost' : worker.draining ? 'draining' : 'ready');
-  return el('tr', {}, el('th', { scope: 'row' }, worker.name), el('td', {}, worker.unfit ? `${state}: ${worker.unfit}` : state), el('td', {}, String(worker.slots)), el('td', {}, worker.version),
-    el('td', {}, worker.accounting), el('td', {}, (worker.languages ?? []).join(', ')), el('td', {}, moment(worker.seen_at)));
+  return el('tr', { testid: 'worker', data: { state } }, el('th', { scope: 'row' }, worker.name),
+    el('td', {}, el('span', { class: 'badge', data: { tone: TONES[state] ?? 'mute' } }, state), worker.unfit && state !== 'lost' ? el('p', { class: 'why', testid: 'unfit' }, worker.unfit) : null),
+    el('td', {}, String(worker.slots)), el('td', {}, worker.version), el('td', {}, worker.accounting),
+    el('td', { class: 'languages' }, (worker.languages ?? []).join(', ')),
+    el('td', { class: 'moment' }, moment(worker.seen_at)));
 }

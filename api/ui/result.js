@@ -3,7 +3,7 @@
 
 import { append, byId, el, fill } from './dom.js';
 import { bytes, count, moment, time, words } from './format.js';
-import { badge, hidden, meter } from './parts.js';
+import { badge, hidden, lack, meter, sign } from './parts.js';
 import { plot } from './plot.js';
 import { transcript } from './transcript.js';
 import { verdict } from './verdicts.js';
@@ -40,6 +40,14 @@ export class Result {
     this.view = view;
     if (view.judgement) this.onJudgement(view.judgement);
     else this.drawAll();
+  }
+
+  /** Takes where it stands while it waits: events do not tell that. */
+  place(view) {
+    const waits = (state) => state === 'queued' || state === 'held';
+    if (!waits(this.view.state) || !waits(view.state)) return;
+    this.view = { ...this.view, state: view.state, queue: view.queue };
+    this.drawHead();
   }
 
   /** Live events were given up; the state is asked for instead. */
@@ -85,8 +93,13 @@ export class Result {
     this.total = this.tests.size;
     this.clearRows();
     this.drawAll();
-    if (this.said !== judgement.verdict) announce(`Verdict: ${verdict(judgement.verdict).title}.`);
-    this.said = judgement.verdict;
+    this.say(`Verdict: ${verdict(judgement.verdict).title}.`);
+  }
+
+  // Says something aloud, once.
+  say(text) {
+    if (this.said !== text) announce(text);
+    this.said = text;
   }
 
   // The frame, built once.
@@ -134,7 +147,9 @@ export class Result {
     const code = this.judgement?.verdict ?? null;
     const state = this.view.state;
     const known = code ? verdict(code) : null;
-    this.head.dataset.tone = known?.tone ?? 'wait';
+    const [mark, tone] = sign(state);
+    const stuck = state === 'queued' && this.view.queue?.waiting_for;
+    this.head.dataset.tone = known?.tone ?? (stuck ? 'part' : tone);
     this.head.dataset.state = state;
     const language = this.languages().find((entry) => entry.id === this.view.language);
     fill(this.head,
@@ -143,7 +158,7 @@ export class Result {
           ? el('a', { href: `#/problems/${encodeURIComponent(this.view.problem)}`, testid: 'again' }, '← Edit and submit again')
           : el('a', { href: '#/' }, '← Submit another')),
       el('div', { class: 'banner-line' },
-        el('span', { class: 'banner-code', testid: 'verdict', data: { verdict: code ?? '' }, 'aria-hidden': known ? null : 'true' }, code ?? '···'),
+        el('span', { class: 'banner-code', testid: 'verdict', data: { verdict: code ?? '' }, 'aria-hidden': known ? null : 'true' }, code ?? mark),
         el('div', {},
           el('h1', { testid: 'verdict-title' }, known ? capital(known.title) : this.progressTitle(state)),
           el('p', { class: 'banner-sub', testid: 'summary' }, this.summary())),
@@ -151,6 +166,7 @@ export class Result {
       this.progress(),
       el('p', { class: 'banner-meta' },
         [this.view.problem ? this.title() : 'Own tests', language?.name ?? this.view.language, moment(this.view.created_at)].filter(Boolean).join('  ·  ')));
+    if (!known && state !== 'running') this.say(`${this.progressTitle(state)}. ${this.summary()}`);
     document.title = `${code ?? capital(state)} · ${this.view.problem ?? 'submission'} · Tribunal`;
   }
 
@@ -161,7 +177,7 @@ export class Result {
   progressTitle(state) {
     if (state === 'cancelled') return 'Cancelled';
     if (state === 'held') return 'Held by an operator';
-    if (state !== 'running') return 'Waiting for a worker';
+    if (state !== 'running') return this.view.queue?.waiting_for ? 'Nobody can judge it now' : 'Waiting for a worker';
     if (this.tests.size > 0) return `Judged ${this.tests.size} of ${this.total ?? '?'}`;
     return this.compile ? 'Running' : 'Compiling';
   }
@@ -170,7 +186,7 @@ export class Result {
     if (this.judgement?.reason) return this.judgement.reason;
     if (this.compile?.status === 'error') return 'The compiler refused it; the log is below.';
     const done = [...this.tests.values()].filter((test) => test.verdict !== 'SK');
-    if (done.length === 0) return this.lostLive ? 'Live updates were lost; asking every second.' : '';
+    if (done.length === 0) return [this.waits(), this.lostLive ? 'Live updates were lost; asking every second.' : ''].filter(Boolean).join('  ·  ');
     const passed = done.filter((test) => test.verdict === 'AC' || test.verdict === 'OK').length;
     const slowest = top(done.map((test) => test.cpu_time_ms));
     const largest = top(done.map((test) => test.memory_bytes));
@@ -178,8 +194,19 @@ export class Result {
       largest === null ? null : `most memory ${bytes(largest)}`].filter(Boolean).join('  ·  ');
   }
 
+  // What a submission that nobody judges waits for.
+  waits() {
+    const { state, queue } = this.view;
+    if (state === 'held') return 'It keeps its place and is judged when the hold ends.';
+    if (state === 'cancelled') return 'It was taken back and is not judged.';
+    if (state !== 'queued' || !queue) return '';
+    if (queue.waiting_for) return `It waits: ${lack(queue.waiting_for)}.`;
+    return [queue.ahead > 0 ? `${queue.ahead} before it` : 'Next in turn', queue.estimate_ms == null ? null : `done in about ${Math.max(1, Math.round(queue.estimate_ms / 1000))} s`].filter(Boolean).join('  ·  ');
+  }
+
   progress() {
-    if (this.judgement || this.view.state === 'cancelled') return null;
+    const idle = this.view.state === 'held' || (this.view.state === 'queued' && this.view.queue?.waiting_for);
+    if (this.judgement || this.view.state === 'cancelled' || idle) return null;
     const bar = el('progress', { 'aria-label': 'Progress', max: this.total ?? 1 });
     if (this.total) bar.value = this.tests.size;
     return bar;

@@ -6,25 +6,52 @@ import * as api from './api.js';
 const FAILURES_MAX = 4; // consecutive broken streams before asking instead
 const PAUSE_MS = 400; // before the second try; doubled each time
 const POLL_MS = 1000;
+const PLACE_MS = 2000; // how often its place is asked for while it waits
 
 const isFinal = (state) => state === 'done' || state === 'cancelled';
 
 /**
- * Calls `on.event(kind, data)` for live parts, `on.submission(view)` for every stored state read, and
- * `on.lost()` once when live events are given up. Returns when the submission is final.
+ * Calls `on.event(kind, data)` for live parts, `on.submission(view)` for every stored state read, `on.place(view)`
+ * now and then while it waits, and `on.lost()` once when live events are given up. Returns when the submission is final.
  * Throws what the server refuses (an unknown id, a missing token) and AbortError on `signal`.
  */
 export async function watch(id, on, signal) {
   let view = await api.submission(id, signal);
   on.submission(view);
   if (isFinal(view.state)) return;
-  await follow(id, on, signal);
+  await followWithPlace(id, view.state, on, signal);
   view = await api.submission(id, signal);
   on.submission(view);
   while (!isFinal(view.state)) {
     await pause(POLL_MS, signal);
     view = await api.submission(id, signal).catch(passing);
     if (view.state) on.submission(view);
+  }
+}
+
+// Follows, and asks for its place as long as nobody judges it.
+async function followWithPlace(id, before, on, signal) {
+  const over = new AbortController();
+  const leave = () => over.abort();
+  signal.addEventListener('abort', leave, { once: true });
+  let running = before === 'running';
+  const event = (kind, data) => {
+    running = kind !== 'state' || data.state === 'running';
+    on.event(kind, data);
+  };
+  const places = async () => {
+    for (;;) {
+      await pause(PLACE_MS, over.signal);
+      const view = running ? {} : await api.submission(id, over.signal).catch(passing);
+      if (!running && view.state) on.place(view);
+    }
+  };
+  places().catch(() => {}); // it was left, or is not there: following tells
+  try {
+    await follow(id, { ...on, event }, signal);
+  } finally {
+    signal.removeEventListener('abort', leave);
+    leave();
   }
 }
 

@@ -1,11 +1,13 @@
-// The page in a real Chromium, against a running service: TRIBUNAL_URL=http://127.0.0.1:8080/ node page.test.mjs DIR
-// writes screenshots to DIR. Each test is a claim; the last line has the form of `cargo test`, so one counter reads both.
+// The page in a real Chromium, against a running service: TRIBUNAL_URL=http://127.0.0.1:8080/ TRIBUNAL_TEST_ADMIN=trb_…
+// TRIBUNAL_TEST_WORKER_TOKEN_FILE=…/worker.token node page.test.mjs DIR [WORD] writes screenshots to DIR and runs the
+// tests whose names have WORD. It gives orders to the workers of that service and ends them again. Each test is a claim; the last line has the form of `cargo test`, so one counter reads both.
 
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { Operator } from './operator.mjs';
 
 const URL_BASE = process.env.TRIBUNAL_URL;
 const PICTURES = process.argv[2] ?? 'screenshots';
@@ -16,8 +18,9 @@ const CPP_BROKEN = 'int main() {\n    broken;\n    return 0\n}\n';
 
 const BISECT = await readFile(new URL('../problems/bisect/submissions/accepted/halves.py', import.meta.url), 'utf8');
 
+const ONLY = process.argv[3] ?? '';
 const tests = [];
-const test = (name, body) => tests.push([name, body]);
+const test = (name, body) => { if (name.includes(ONLY)) tests.push([name, body]); };
 
 test('the_problem_shows_its_statement_limits_and_samples', async ({ page, shot }) => {
   await open(page);
@@ -195,6 +198,98 @@ test('queue_and_workers_are_seen', async ({ page, shot }) => {
   await shot('queue');
 });
 
+test('workers_that_take_nothing_say_so_and_why', async ({ page, shot, operator }) => {
+  const why = 'the hypervisor took 41 % of the processor time in use; up to 30 % is borne';
+  const names = ['unfit-host', 'a-host-with-a-rather-long-name.example', 'tired-host'].map((name) => `${name}-${Date.now() % 1000}`);
+  await operator.play(names[0], { unfit: why });
+  const [cordoned, draining] = [await operator.play(names[1]), await operator.play(names[2])];
+  await operator.ask('POST', `api/v1/workers/${cordoned}/cordon`);
+  await operator.ask('POST', `api/v1/workers/${draining}/drain`);
+  await open(page, '#/queue');
+  const states = async () => Object.fromEntries(await page.getByTestId('worker').evaluateAll((rows) => rows.map((row) => [row.querySelector('th').textContent, row.dataset.state])));
+  await page.waitForFunction((names) => names.every((name) => document.querySelector('[data-testid=workers]')?.textContent.includes(name)), names);
+  const shown = await states();
+  assert.deepEqual(names.map((name) => shown[name]), ['unfit', 'cordoned', 'draining']);
+  assert.ok(Object.values(shown).includes('ready'));
+  assert.equal(await page.locator('[data-state=unfit]').getByTestId('unfit').first().innerText(), why);
+  // The table can be reached and scrolled by keyboard, and stays reached when it is shown anew.
+  const region = page.getByRole('region', { name: 'Workers' });
+  await region.focus();
+  await page.evaluate(() => { window.shownAnew = 0; new MutationObserver(() => { window.shownAnew += 1; }).observe(document.querySelector('[data-testid=workers] tbody'), { childList: true }); });
+  await page.waitForFunction(() => window.shownAnew > 0);
+  assert.ok(await region.evaluate((node) => node === document.activeElement), 'the focus stays');
+  await readable(page, shot, 'workers');
+});
+
+test('a_submission_that_is_taken_back_says_so_at_once_and_in_the_lists', async ({ page, shot, operator }) => {
+  await operator.order('cordon');
+  try {
+    await fillForm(page, 'python3', 'print(1)\n');
+    await page.getByTestId('submit').click();
+    await page.waitForURL(/#\/submissions\//);
+    await page.getByTestId('verdict-title').waitFor();
+    await operator.ask('POST', `api/v1/submissions/${page.url().split('/').pop()}/cancel`);
+    await page.waitForFunction(() => document.querySelector('[data-testid=verdict-title]')?.textContent === 'Cancelled');
+    assert.equal(await page.locator('progress').count(), 0, 'nothing is under way');
+    await page.waitForFunction(() => document.getElementById('announce').textContent.includes('Cancelled'));
+    await readable(page, shot, 'cancelled');
+    assert.match(await page.getByTestId('recent').locator('a').first().innerText(), /cancelled/);
+    await page.reload();
+    await page.waitForFunction(() => document.querySelector('[data-testid=verdict-title]')?.textContent === 'Cancelled');
+  } finally {
+    await operator.order('uncordon');
+  }
+});
+
+test('a_submission_that_nobody_can_judge_says_what_is_missing_and_is_judged_when_it_comes', async ({ page, shot, operator }) => {
+  await operator.order('cordon');
+  try {
+    await fillForm(page, 'python3', 'print(sum(map(int, input().split())))\n');
+    await page.getByTestId('submit').click();
+    await page.waitForFunction(() => document.querySelector('[data-testid=summary]')?.textContent.includes('cordoned or drained'));
+    assert.equal(await page.getByTestId('verdict-title').innerText(), 'Nobody can judge it now');
+    await page.waitForFunction(() => document.getElementById('announce').textContent.includes('cordoned or drained'));
+    await readable(page, shot, 'lacking');
+    const here = page.url();
+    await page.getByTestId('nav-queue').click();
+    await page.getByTestId('lacking').waitFor();
+    assert.match(await page.getByTestId('lacking').innerText(), /1 of them waits: the workers that could are cordoned or drained/);
+    await readable(page, shot, 'queue-lacking');
+    await page.goto(here);
+    await page.waitForFunction(() => document.querySelector('[data-testid=summary]')?.textContent.includes('cordoned or drained'));
+  } finally {
+    await operator.order('uncordon');
+  }
+  await verdict(page, 'AC');
+});
+
+test('a_held_submission_says_so_and_is_judged_when_it_is_released', async ({ page, shot, operator }) => {
+  await operator.ask('PUT', 'api/v1/holds/problem/aplusb', { reason: 'its tests are looked at' });
+  try {
+    await fillForm(page, 'python3', 'print(sum(map(int, input().split())))\n');
+    await page.getByTestId('submit').click();
+    await page.waitForFunction(() => document.querySelector('[data-testid=verdict-title]')?.textContent === 'Held by an operator');
+    // Live events do not say otherwise.
+    await page.waitForTimeout(1000);
+    assert.equal(await page.getByTestId('verdict-title').innerText(), 'Held by an operator');
+    assert.match(await page.getByTestId('summary').innerText(), /judged when the hold ends/);
+    await readable(page, shot, 'held');
+    const here = page.url();
+    await page.getByTestId('nav-submissions').click();
+    await page.getByTestId('filter-state').selectOption('held');
+    await page.getByTestId('filter').click();
+    await page.waitForURL(/state=held/);
+    await page.getByTestId('submission-row').first().waitFor();
+    assert.match(await page.getByTestId('submission-row').first().innerText(), /held/);
+    await shot('held-list');
+    await page.goto(here);
+    await page.getByTestId('verdict-title').waitFor();
+  } finally {
+    await operator.ask('DELETE', 'api/v1/holds/problem/aplusb');
+  }
+  await verdict(page, 'AC');
+});
+
 test('every_control_has_a_name_and_the_form_works_by_keyboard', async ({ page }) => {
   await open(page, '#/problems/aplusb');
   const nameless = await page.evaluate(() => [...document.querySelectorAll('button, select, input, textarea, a[href]')]
@@ -294,6 +389,52 @@ async function verdict(page, code) {
   assert.equal(await page.getByTestId('verdict').getAttribute('data-verdict'), code, await page.getByTestId('view-result').innerText());
 }
 
+// Light and dark, wide and narrow: text has the contrast WCAG 2.1 asks for (1.4.3: 4.5 to 1, large text 3), and nothing is
+// wider than the window. The pictures are to be looked at.
+async function readable(page, shot, name) {
+  for (const [colorScheme, width] of [['light', 1280], ['dark', 1280], ['dark', 390], ['light', 390]]) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: width > 640 ? 860 : 844 });
+    await shot(`${name}-${colorScheme}-${width}`);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.ok(overflow <= 0, `${name}: ${overflow} px too wide for ${width} px`);
+    assert.deepEqual(await page.evaluate(faint), [], `${name}, ${colorScheme}: too faint`);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 1280, height: 860 });
+}
+
+// In the page: visible text whose colour is too near its ground's.
+function faint() {
+  const paint = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const over = (below, colour) => {
+    paint.fillStyle = `rgb(${below.join()})`;
+    paint.fillRect(0, 0, 1, 1);
+    paint.fillStyle = colour;
+    paint.fillRect(0, 0, 1, 1);
+    return [...paint.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const light = (colour) => {
+    const [r, g, b] = colour.map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (node) => over(node.parentElement ? ground(node.parentElement) : [255, 255, 255], getComputedStyle(node).backgroundColor);
+  const found = [];
+  for (const node of document.querySelectorAll('body *')) {
+    const own = [...node.childNodes].filter((child) => child.nodeType === Node.TEXT_NODE).map((child) => child.textContent).join('').trim();
+    const style = getComputedStyle(node);
+    const hidden = own === '' || !node.checkVisibility({ visibilityProperty: true }) || node.closest('.visually-hidden, .skip, option, :disabled, .painted, .paint, .gutter');
+    if (hidden) continue;
+    const below = ground(node);
+    const [a, b] = [light(over(below, style.color)), light(below)].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    if (contrast < (large ? 3 : 4.5)) found.push(`${contrast.toFixed(2)} ${own.slice(0, 40)}`);
+  }
+  return found;
+}
+
 function watchNetwork(page, seen) {
   const origin = new URL(URL_BASE).origin;
   page.on('console', (message) => { if (message.type() === 'error' || message.type() === 'warning') seen.console.push(message.text()); });
@@ -322,13 +463,14 @@ async function main() {
   });
   try {
     const page = context.pages()[0] ?? await context.newPage();
+    const operator = await Operator.from(URL_BASE, process.env);
     const seen = { console: [], failed: [], foreign: [], streams: 0 };
     watchNetwork(page, seen);
     const shot = (name) => page.waitForTimeout(500).then(() => page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true }));
     console.log(`suite page\n\nrunning ${tests.length} tests`);
     for (const [name, body] of tests) {
       try {
-        await body({ page, seen, shot });
+        await body({ page, seen, shot, operator });
         console.log(`test page::${name} ... ok`);
       } catch (error) {
         failed.push([name, error]);
@@ -336,6 +478,7 @@ async function main() {
         await page.screenshot({ path: join(PICTURES, `failed-${name}.png`), fullPage: true }).catch(() => {});
         await writeFile(join(PICTURES, `failed-${name}.txt`), String(error.stack)).catch(() => {});
       }
+      await operator.rest().catch(() => {});
     }
   } finally {
     await context.close();
