@@ -157,9 +157,14 @@ impl From<StoreError> for ApiError {
                 tracing::error!(error = %error, "the store is damaged");
                 Self::new(Code::Internal, "the service failed; its log has the cause")
             }
+            StoreError::Full { .. } => {
+                tracing::error!(error = %error, "the store is full");
+                Self::new(Code::Unavailable, "there is no room to store this now; try again later")
+            }
             StoreError::Url(_)
             | StoreError::Open { .. }
             | StoreError::Database(_)
+            | StoreError::Silent { .. }
             | StoreError::Blob { .. } => {
                 tracing::error!(error = %error, "the store could not be used");
                 Self::new(Code::Unavailable, "the store cannot be used now; try again later")

@@ -48,6 +48,7 @@ one_label! {
     Worker { worker }
     Event { event }
     What { what }
+    Place { place }
 }
 
 /// What the store knows at the moment.
@@ -60,6 +61,8 @@ pub(crate) struct Seen {
     pub(crate) held: i64,
     pub(crate) deliveries_waiting: i64,
     pub(crate) broker_up: bool,
+    /// Places of the store that have no room.
+    pub(crate) full: Vec<&'static str>,
     pub(crate) now: i64,
 }
 
@@ -97,6 +100,7 @@ pub(crate) struct Metrics {
     workers: Family<Condition, Gauge>,
     slots: Family<Condition, Gauge>,
     broker_up: Gauge,
+    full: Family<Place, Gauge>,
 }
 
 impl Metrics {
@@ -135,6 +139,7 @@ impl Metrics {
             workers: Family::default(),
             slots: Family::default(),
             broker_up: Gauge::default(),
+            full: Family::default(),
         };
         let build = Family::<Build, Gauge>::default();
         build.get_or_create(&env!("CARGO_PKG_VERSION").into()).set(1);
@@ -178,6 +183,7 @@ impl Metrics {
         r.register("workers", "Workers by state", m.workers.clone());
         r.register("slots", "Slots of living workers that take jobs", m.slots.clone());
         r.register("broker_up", "1 when the broker is reachable or not needed", m.broker_up.clone());
+        r.register("store_full", "1 when a place of the store has no room", m.full.clone());
         m
     }
 
@@ -315,6 +321,9 @@ impl Metrics {
         self.lacking.set(seen.lacking);
         self.deliveries_waiting.set(seen.deliveries_waiting);
         self.broker_up.set(i64::from(seen.broker_up));
+        for place in ["database", "blobs"] {
+            self.full.get_or_create(&place.into()).set(i64::from(seen.full.contains(&place)));
+        }
         let mut text = String::new();
         if let Err(e) = prometheus_client::encoding::text::encode(&mut text, &self.registry) {
             tracing::error!(error = %e, "the metrics could not be written");

@@ -12,7 +12,7 @@ use proto::id::SubmissionId;
 use tokio::sync::Notify;
 
 use crate::app::App;
-use crate::store::StoreError;
+use crate::store::{PULSE, StoreError};
 
 /// After the database failed.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -66,8 +66,11 @@ async fn talk_once(app: &App, news: &News) -> Result<(), StoreError> {
     let (teller, mut notices) = app.store.notices().await?;
     let tell = async {
         loop {
-            news.bell.notified().await;
-            teller.tell(&news.take()).await?;
+            match tokio::time::timeout(PULSE, news.bell.notified()).await {
+                Ok(()) => teller.tell(&news.take()).await?,
+                Err(_) => teller.pulse().await?,
+            }
+            // A steady flow of news is a pulse, too: this process hears its own.
         }
     };
     let hear = async {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use problem::PackageError;
 use problem::model::{Case, Problem};
+use problem::{OpenError, PackageError};
 use proto::http::{ProblemView, SampleView};
 use proto::limits::Limits;
 use proto::units::round_ms;
@@ -106,7 +106,14 @@ fn read(zip: &[u8], fallback: &str) -> Result<Read, ApiError> {
         ApiError::new(Code::InvalidPackage, e.to_string()).with("diagnostics", diagnostics)
     };
     let scratch = tempfile::tempdir().map_err(ours)?;
-    let problem = problem::open_zip(zip, fallback, scratch.path()).map_err(refused)?.problem;
+    let opened = problem::open_zip(zip, fallback, scratch.path()).map_err(|e| match e {
+        OpenError::Package(e) => refused(e),
+        OpenError::Room { .. } => {
+            tracing::error!(error = %e, "a package was not looked at");
+            ApiError::new(Code::Unavailable, "there is no room to look at the package now; try again later")
+        }
+    })?;
+    let problem = opened.problem;
     problem.honourable(&Limits::default_maxima()).map_err(refused)?;
     // As the command line does before it sends one; no validator is run here.
     let diagnostics =

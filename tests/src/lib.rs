@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod apart;
 pub mod client;
 pub mod collector;
 pub mod corpus;

@@ -1,6 +1,6 @@
 //! A wire that can be cut: a TCP proxy on loopback between a process under test and what it needs.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -14,21 +14,21 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Listens; forwards to `upstream`, or to nothing yet.
+    /// Listens on a port of `address`; forwards to `upstream`, or to nothing yet.
     ///
     /// # Panics
     /// When there is no port.
-    pub async fn start(upstream: Option<SocketAddr>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port of loopback is free");
+    pub async fn start(address: Ipv4Addr, upstream: Option<SocketAddr>) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.expect("a port of loopback is free");
         let address = listener.local_addr().expect("a listener has an address");
         let (wire, seen) = watch::channel((upstream, 0));
         tokio::spawn(accept(listener, seen));
         Self { address, wire }
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// The port on which it listens.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Cuts every connection; new ones are possible at once.

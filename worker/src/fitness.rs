@@ -1,5 +1,5 @@
-//! Whether this host may be trusted with timed work: what the doctor misses, and what takes time from programs without
-//! their seeing it.
+//! Whether this host may be trusted with timed work: what the doctor misses, a full data directory, and what takes time
+//! from programs without their seeing it.
 //!
 //! Looked at with every heartbeat, judged over the last [`WINDOW`]: one bad moment is made good by the runs that are made
 //! again near a limit, a host that stays bad is not. What cannot be read here (no hypervisor, no quota) is no reason and
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::engine::blocking;
+use crate::room::Room;
 
 /// How far back a host is judged.
 const WINDOW: Duration = Duration::from_mins(1);
@@ -54,6 +55,8 @@ struct Seen {
     unfit: Option<String>,
     /// What the doctor missed, and when he was asked.
     missed: Option<(String, Instant)>,
+    /// The room that the data directory lacks.
+    lacking: Option<String>,
 }
 
 /// The host.
@@ -61,6 +64,7 @@ pub struct Fitness {
     /// Where `/proc` and `/sys` lie.
     root: PathBuf,
     doctor: Option<Doctor>,
+    room: Option<Room>,
     seen: Mutex<Seen>,
 }
 
@@ -73,7 +77,13 @@ impl std::fmt::Debug for Fitness {
 impl Fitness {
     /// The host whose `/proc` and `/sys` lie below `root`; without a doctor only its clocks and counters are looked at.
     pub fn new(root: impl Into<PathBuf>, doctor: Option<Doctor>) -> Self {
-        Self { root: root.into(), doctor, seen: Mutex::default() }
+        Self { root: root.into(), doctor, room: None, seen: Mutex::default() }
+    }
+
+    /// The same host, unfit as well while the data directory has no room.
+    #[must_use]
+    pub fn with_room(self, room: Room) -> Self {
+        Self { room: Some(room), ..self }
     }
 
     /// Asks the doctor, and again when he misses something, so that one box that failed on a busy host is no finding.
@@ -111,7 +121,9 @@ impl Fitness {
             let first = seen.samples.front().copied().unwrap_or(sample);
             seen.unfit = judge(&first, &sample, was);
         }
-        seen.missed.as_ref().map(|(what, _)| what.clone()).or_else(|| seen.unfit.clone())
+        seen.lacking = self.room.as_ref().and_then(|room| room.lacks(seen.lacking.is_some()));
+        let missed = seen.missed.as_ref().map(|(what, _)| what.clone());
+        missed.or_else(|| seen.lacking.clone()).or_else(|| seen.unfit.clone())
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {

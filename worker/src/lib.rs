@@ -26,6 +26,7 @@ pub mod error;
 pub mod fitness;
 pub mod floor;
 pub mod packages;
+pub mod room;
 pub mod runner;
 pub mod speed;
 #[cfg(test)]

@@ -195,9 +195,14 @@ fn unpack(
     let scratch = tempfile::Builder::new()
         .prefix("package-")
         .tempdir_in(folder)
-        .map_err(|e| ours("make room for", e))?;
-    let loaded = problem::open_zip(zip, name, scratch.path())
-        .map_err(|e| JudgeError::hopeless(format!("problem {name} cannot be read: {e}")))?;
+        .map_err(|e| ours(&format!("make a folder in {} for", folder.display()), e))?;
+    let loaded = problem::open_zip(zip, name, scratch.path()).map_err(|e| match e {
+        problem::OpenError::Package(e) => JudgeError::hopeless(format!("problem {name} cannot be read: {e}")),
+        // Elsewhere, or later, there is room.
+        problem::OpenError::Room { .. } => {
+            JudgeError::failed(format!("could not unpack problem {name}: {e}"))
+        }
+    })?;
     if loaded.problem.digest != *digest {
         return Err(JudgeError::hopeless(format!(
             "problem {name} reads as {} here, but the job pins {digest}; do API and worker have one version?",

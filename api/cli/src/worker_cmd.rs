@@ -14,6 +14,7 @@ use worker::coordinator_http::HttpCoordinator;
 use worker::engine::Engine;
 use worker::fitness::{Doctor, Fitness};
 use worker::packages::{DEFAULT_CACHE_BYTES, Packages};
+use worker::room::Room;
 use worker::{speed, versions};
 
 use crate::args::WorkerArgs;
@@ -48,7 +49,8 @@ impl Worker {
         let accounting = boxes.accounting();
         let store = settings.store()?;
         // Before anything else runs in boxes, so that the two do not disturb each other.
-        let fitness = Arc::new(Fitness::new("/", Some(doctor(settings, &boxes, &store)?)));
+        let fitness = Fitness::new("/", Some(doctor(settings, &boxes, &store)?));
+        let fitness = Arc::new(fitness.with_room(Room::of(&settings.data)));
         fitness.ask().await;
         let speed = tokio::task::spawn_blocking(speed::measure).await.ok().flatten();
         for language in language::all() {

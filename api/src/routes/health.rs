@@ -22,17 +22,20 @@ pub(crate) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Submissions are taken: the store answers and the service is not stopping. A broker that cannot be reached
-/// is told and is no reason to say no: submissions wait in the store.
+/// Submissions are taken: the store answers, its database has room, and the service is not stopping. A broker that
+/// cannot be reached is told and is no reason to say no: submissions wait in the store. Nor are full `blobs`: only
+/// uploads and packages need them.
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, description = "Ready"), (status = 503, description = "Not ready")))]
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
     let store = app.store.ping().await.is_ok();
     let stopping = app.shutdown.is_cancelled();
     let broker = app.broker_state();
-    let ready = store && !stopping;
+    let full = app.store.full();
+    let ready = store && !stopping && !full.contains(&"database");
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({"ready": ready, "store": store, "broker": broker, "stopping": stopping});
+    let body = json!({"ready": ready, "store": store, "broker": broker, "stopping": stopping,
+        "full": full});
     (status, axum::Json(body)).into_response()
 }
 
@@ -52,6 +55,7 @@ pub(crate) async fn metrics(caller: Caller, State(app): State<Arc<App>>) -> Resu
         held: app.store.held_count().await?,
         deliveries_waiting: app.store.webhooks_waiting().await?,
         broker_up: app.broker_state() != "unreachable",
+        full: app.store.full(),
         now,
     });
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -458,11 +458,13 @@ async fn catalogue_metrics_and_health_answer() {
         "overhead_seconds_count",
         "slots",
         "broker_up",
+        "store_full",
     ] {
         assert!(metrics.contains(&format!("\ntribunal_{name}")), "{name}: {metrics}");
     }
     let ready = site.ask("GET", "/readyz", None, None).await;
-    assert_eq!(ready.json(), json!({"ready": true, "store": true, "broker": "embedded", "stopping": false}));
+    let well = json!({"ready": true, "store": true, "broker": "embedded", "stopping": false, "full": []});
+    assert_eq!(ready.json(), well);
 }
 
 #[test]

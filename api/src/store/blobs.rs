@@ -3,15 +3,16 @@
 //! A blob is written to a temporary file, made durable and then renamed, so a name always stands for whole
 //! bytes; writing the same bytes twice is one blob.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use proto::id::Digest;
 
 use super::bucket::Bucket;
-use super::db::args;
+use super::db::{Place, args};
 use super::{Millis, Store, StoreError};
 
 /// A blob is written before the row that needs it; for so long nobody may find that it has none.
@@ -39,15 +40,30 @@ impl Blobs {
 #[derive(Debug, Clone)]
 pub(crate) struct BlobDir {
     root: PathBuf,
+    place: Arc<Place>,
 }
 
 impl BlobDir {
     pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
         let failed = |source| StoreError::Blob { path: root.display().to_string(), source };
         std::fs::create_dir_all(root).map_err(failed)?;
+        let place = Arc::new(Place::new(format!("the blobs in {}", root.display())));
+        let folder = Self { root: root.to_owned(), place };
         // Finding out now that nothing can be written beats finding out with the first upload.
-        tempfile::NamedTempFile::new_in(root).map_err(failed)?;
-        Ok(Self { root: root.to_owned() })
+        tempfile::NamedTempFile::new_in(root).map_err(|e| folder.failed(root, e))?;
+        Ok(folder)
+    }
+
+    /// Whether it refused a blob lately for want of room.
+    pub(super) fn is_full(&self) -> bool {
+        self.place.is_full()
+    }
+
+    fn failed(&self, path: &Path, source: std::io::Error) -> StoreError {
+        match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => self.place.full(&source),
+            _ => StoreError::Blob { path: path.display().to_string(), source },
+        }
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
@@ -61,7 +77,7 @@ impl BlobDir {
 
     fn write(&self, digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.path(digest);
-        let failed = |source| StoreError::Blob { path: path.display().to_string(), source };
+        let failed = |source| self.failed(&path, source);
         let lock = self.lock().map_err(failed)?;
         lock.lock_shared().map_err(failed)?;
         if let Ok(file) = std::fs::File::options().append(true).open(&path) {
@@ -80,12 +96,12 @@ impl BlobDir {
     /// Removes a blob nobody has written for [`YOUNG`].
     fn remove(&self, digest: &Digest) -> Result<bool, StoreError> {
         let path = self.path(digest);
-        let failed = |source| StoreError::Blob { path: path.display().to_string(), source };
+        let failed = |source| self.failed(&path, source);
         let lock = self.lock().map_err(failed)?;
         lock.lock().map_err(failed)?;
         let modified = match path.symlink_metadata().and_then(|meta| meta.modified()) {
             Ok(modified) => modified,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(true),
             Err(e) => return Err(failed(e)),
         };
         if modified.elapsed().is_ok_and(|age| age > YOUNG) {
@@ -99,7 +115,7 @@ impl BlobDir {
         let path = self.path(digest);
         match std::fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes.into())),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(StoreError::Blob { path: path.display().to_string(), source }),
         }
     }

@@ -32,6 +32,7 @@ mod holds;
 mod rejudges;
 mod retention;
 mod tenancy;
+mod trouble;
 mod uploads;
 mod webhooks;
 mod workers;

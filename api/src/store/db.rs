@@ -3,16 +3,24 @@
 //! Values are [`Arg`]s (text or integer, both may be null) and come back through [`Row`]. SQLite has one
 //! writing connection and a pool of readers; PostgreSQL has one pool. Every write that depends on what was
 //! read names the state it expects in its `WHERE`, so no statement needs a dialect's locking words.
+//!
+//! A statement ends: a PostgreSQL that falls silent (a cable, a firewall that forgot a connection) is given up after
+//! [`ANSWER`], and the connection with it; it gives us up likewise ([`SESSION`]), and with us what we had locked.
+
+mod place;
+mod values;
+
+pub(crate) use place::Place;
+pub(crate) use values::{Arg, Row, args};
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-};
-use sqlx::{Connection as _, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::StoreError;
 use crate::redact::redact;
@@ -25,121 +33,42 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
 /// Connections of one API process to PostgreSQL.
 const CONNECTIONS: u32 = 8;
-
-/// A bound value.
-#[derive(Debug, Clone)]
-pub(crate) enum Arg {
-    /// TEXT or null.
-    Text(Option<String>),
-    /// BIGINT or null.
-    Int(Option<i64>),
-}
-
-impl From<&str> for Arg {
-    fn from(v: &str) -> Self {
-        Arg::Text(Some(v.to_owned()))
-    }
-}
-impl From<String> for Arg {
-    fn from(v: String) -> Self {
-        Arg::Text(Some(v))
-    }
-}
-impl From<Option<String>> for Arg {
-    fn from(v: Option<String>) -> Self {
-        Arg::Text(v)
-    }
-}
-impl From<i64> for Arg {
-    fn from(v: i64) -> Self {
-        Arg::Int(Some(v))
-    }
-}
-impl From<u32> for Arg {
-    fn from(v: u32) -> Self {
-        Arg::Int(Some(i64::from(v)))
-    }
-}
-impl From<Option<i64>> for Arg {
-    fn from(v: Option<i64>) -> Self {
-        Arg::Int(v)
-    }
-}
-macro_rules! arg_by_display {
-    ($($t:ty),*) => {$(
-        impl From<$t> for Arg {
-            fn from(v: $t) -> Self {
-                Arg::Text(Some(v.to_string()))
-            }
-        }
-    )*};
-}
-arg_by_display!(proto::id::SubmissionId, proto::id::JudgementId, proto::id::WorkerId, &proto::id::Digest);
-
-/// Writes a list of values as `Vec<Arg>`.
-macro_rules! args {
-    ($($v:expr),* $(,)?) => { vec![$($crate::store::db::Arg::from($v)),*] };
-}
-pub(crate) use args;
-
-/// One row of an answer; columns by place.
-#[derive(Debug)]
-pub(crate) enum Row {
-    Sqlite(SqliteRow),
-    Postgres(PgRow),
-}
-
-impl Row {
-    pub(crate) fn opt_text(&self, at: usize) -> Result<Option<String>, StoreError> {
-        Ok(match self {
-            Row::Sqlite(r) => r.try_get_unchecked(at)?,
-            Row::Postgres(r) => r.try_get_unchecked(at)?,
-        })
-    }
-
-    pub(crate) fn opt_int(&self, at: usize) -> Result<Option<i64>, StoreError> {
-        Ok(match self {
-            Row::Sqlite(r) => r.try_get_unchecked(at)?,
-            Row::Postgres(r) => r.try_get_unchecked(at)?,
-        })
-    }
-
-    pub(crate) fn text(&self, at: usize) -> Result<String, StoreError> {
-        self.opt_text(at)?.ok_or_else(|| StoreError::corrupt(format!("column {at} is null")))
-    }
-
-    pub(crate) fn int(&self, at: usize) -> Result<i64, StoreError> {
-        self.opt_int(at)?.ok_or_else(|| StoreError::corrupt(format!("column {at} is null")))
-    }
-
-    /// Parses a text column; `what` names it in the error.
-    pub(crate) fn parse<T: FromStr>(&self, at: usize, what: &str) -> Result<T, StoreError>
-    where
-        T::Err: std::fmt::Display,
-    {
-        self.text(at)?.parse().map_err(|e| StoreError::corrupt(format!("{what}: {e}")))
-    }
-
-    /// Reads a text column as JSON; `what` names it in the error.
-    pub(crate) fn json<T: serde::de::DeserializeOwned>(
-        &self,
-        at: usize,
-        what: &str,
-    ) -> Result<T, StoreError> {
-        serde_json::from_str(&self.text(at)?).map_err(|e| StoreError::corrupt(format!("{what}: {e}")))
-    }
-}
+/// How long PostgreSQL may take for a statement, the wait for a connection included: longer than the server itself lets
+/// one run (`statement_timeout` of [`SESSION`]), so that what only takes long is told by the server.
+pub(super) const ANSWER: Duration = Duration::from_secs(25);
+/// How long a connection may take to show that it still leads to the server.
+const PING: Duration = Duration::from_secs(5);
+/// A connection that was used within this is not asked whether it still leads to the server.
+const RESTED: Duration = Duration::from_secs(1);
+/// What a session asks of the server, where the server knows it (`tcp_user_timeout` is of PostgreSQL 12): no statement
+/// runs for longer than any of ours may, and a client that is gone without a word holds its locks no longer than 30 s.
+const SESSION: &str = "SELECT set_config(s.name, v.value, false) FROM (VALUES \
+    ('statement_timeout', '20s'), ('idle_in_transaction_session_timeout', '30s'), \
+    ('tcp_keepalives_idle', '15'), ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3'), \
+    ('tcp_user_timeout', '30s')) AS v (name, value) JOIN pg_settings s ON s.name = v.name";
 
 /// The database.
 #[derive(Debug, Clone)]
-pub(crate) enum Db {
+pub(crate) struct Db {
+    pools: Pools,
+    place: Arc<Place>,
+}
+
+#[derive(Debug, Clone)]
+enum Pools {
     Sqlite { write: SqlitePool, read: SqlitePool },
     Postgres(PgPool),
 }
 
 /// A transaction; rolled back when dropped.
 #[derive(Debug)]
-pub(crate) enum Tx {
+pub(crate) struct Tx {
+    open: Open,
+    place: Arc<Place>,
+}
+
+#[derive(Debug)]
+enum Open {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
@@ -172,10 +101,8 @@ impl Db {
     }
 
     async fn open_sqlite(file: &Path) -> Result<Self, StoreError> {
-        let failed = |cause: sqlx::Error| StoreError::Open {
-            what: format!("the SQLite file {}", file.display()),
-            cause: cause.to_string(),
-        };
+        let place = Arc::new(Place::new(format!("the SQLite file {}", file.display())));
+        let failed = |cause: sqlx::Error| place.not_opened(&cause);
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -192,52 +119,84 @@ impl Db {
         let write = pool(1).connect_with(options.clone()).await.map_err(failed)?;
         MIGRATIONS.run(&write).await.map_err(|e| failed(e.into()))?;
         let read = pool(READERS).connect_with(options).await.map_err(failed)?;
-        Ok(Db::Sqlite { write, read })
+        Ok(Db { pools: Pools::Sqlite { write, read }, place })
     }
 
     async fn open_postgres(url: &str) -> Result<Self, StoreError> {
-        let failed = |cause: sqlx::Error| StoreError::Open {
-            what: format!("the database {}", redact(url)),
-            cause: cause.to_string(),
-        };
+        let place = Arc::new(Place::new(format!("the database {}", redact(url))));
+        let failed = |cause: sqlx::Error| place.not_opened(&cause);
         let options = PgConnectOptions::from_str(url).map_err(failed)?;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::query(SESSION).execute(connection).await.map(drop) })
+            })
+            // sqlx's own question before each use would be asked of a connection that answered just now, too.
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(
+                    async move { if meta.idle_for < RESTED { Ok(true) } else { answers(connection).await } },
+                )
+            })
+            // What was given up in the middle still waits for its answer, and sqlx would wait with it without end.
+            .after_release(|connection, _| Box::pin(answers(connection)))
             .connect_with(options)
             .await
             .map_err(failed)?;
-        MIGRATIONS.run(&pool).await.map_err(|e| failed(e.into()))?;
-        Ok(Db::Postgres(pool))
+        // Bringing a large table up to date may take longer than a statement may.
+        let mut own = pool.acquire().await.map_err(failed)?.detach();
+        sqlx::query("SET statement_timeout = 0").execute(&mut own).await.map_err(failed)?;
+        MIGRATIONS.run(&mut own).await.map_err(|e| failed(e.into()))?;
+        own.close().await.map_err(failed)?;
+        Ok(Db { pools: Pools::Postgres(pool), place })
+    }
+
+    /// Whether the disk below it refused something lately.
+    pub(crate) fn is_full(&self) -> bool {
+        self.place.is_full()
+    }
+
+    /// Its connections, when it is a PostgreSQL, which others may use at the same time.
+    pub(crate) fn postgres(&self) -> Option<&PgPool> {
+        match &self.pools {
+            Pools::Sqlite { .. } => None,
+            Pools::Postgres(pool) => Some(pool),
+        }
+    }
+
+    /// What it is called, and whether it is full.
+    pub(crate) fn place(&self) -> &Arc<Place> {
+        &self.place
     }
 
     /// Starts a transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(match self {
+        let open = match &self.pools {
             // IMMEDIATE: take the write lock now, or a second process could make the first write fail.
-            Db::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-        })
+            Pools::Sqlite { write, .. } => {
+                Open::Sqlite(self.place.told(write.begin_with("BEGIN IMMEDIATE").await)?)
+            }
+            Pools::Postgres(pool) => Open::Postgres(self.place.within(ANSWER, pool.begin()).await?),
+        };
+        Ok(Tx { open, place: self.place.clone() })
     }
 
     /// One writing statement on its own; returns how many rows it changed.
     pub(crate) async fn exec(&self, sql: &'static str, args: Vec<Arg>) -> Result<u64, StoreError> {
-        Ok(match self {
-            Db::Sqlite { write, .. } => bind!(sql, args).execute(write).await?.rows_affected(),
-            Db::Postgres(pool) => bind!(sql, args).execute(pool).await?.rows_affected(),
+        Ok(match &self.pools {
+            Pools::Sqlite { write, .. } => {
+                self.place.told(bind!(sql, args).execute(write).await)?.rows_affected()
+            }
+            Pools::Postgres(pool) => {
+                self.place.within(ANSWER, bind!(sql, args).execute(pool)).await?.rows_affected()
+            }
         })
     }
 
     /// Reads outside a transaction.
     pub(crate) async fn rows(&self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
-        Ok(match self {
-            Db::Sqlite { read, .. } => {
-                bind!(sql, args).fetch_all(read).await?.into_iter().map(Row::Sqlite).collect()
-            }
-            Db::Postgres(pool) => {
-                bind!(sql, args).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
-            }
-        })
+        self.fetch(sql, args).await
     }
 
     /// Reads with conditions put together from fixed pieces; every value is bound.
@@ -247,13 +206,18 @@ impl Db {
         conditions: String,
         args: Vec<Arg>,
     ) -> Result<Vec<Row>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("{select}{conditions}"));
-        Ok(match self {
-            Db::Sqlite { read, .. } => {
-                bind!(sql, args).fetch_all(read).await?.into_iter().map(Row::Sqlite).collect()
+        self.fetch(sqlx::AssertSqlSafe(format!("{select}{conditions}")), args).await
+    }
+
+    async fn fetch(&self, sql: impl sqlx::SqlSafeStr + Send, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
+        Ok(match &self.pools {
+            Pools::Sqlite { read, .. } => {
+                let rows = self.place.told(bind!(sql, args).fetch_all(read).await)?;
+                rows.into_iter().map(Row::Sqlite).collect()
             }
-            Db::Postgres(pool) => {
-                bind!(sql, args).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
+            Pools::Postgres(pool) => {
+                let rows = self.place.within(ANSWER, bind!(sql, args).fetch_all(pool)).await?;
+                rows.into_iter().map(Row::Postgres).collect()
             }
         })
     }
@@ -266,41 +230,55 @@ impl Db {
     /// A writing statement with `RETURNING`.
     #[cfg(test)]
     pub(crate) async fn returning(&self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
-        Ok(match self {
-            Db::Sqlite { write, .. } => {
-                bind!(sql, args).fetch_all(write).await?.into_iter().map(Row::Sqlite).collect()
+        Ok(match &self.pools {
+            Pools::Sqlite { write, .. } => {
+                let rows = self.place.told(bind!(sql, args).fetch_all(write).await)?;
+                rows.into_iter().map(Row::Sqlite).collect()
             }
-            Db::Postgres(_) => self.rows(sql, args).await?,
+            Pools::Postgres(_) => self.rows(sql, args).await?,
         })
     }
 
     /// Closes every connection; SQLite folds its log back into the file.
     pub(crate) async fn close(&self) {
-        match self {
-            Db::Sqlite { write, read } => {
+        match &self.pools {
+            Pools::Sqlite { write, read } => {
                 read.close().await;
                 write.close().await;
             }
-            Db::Postgres(pool) => pool.close().await,
+            // A server that is silent is not waited for.
+            Pools::Postgres(pool) => drop(tokio::time::timeout(PING, pool.close()).await),
         }
+    }
+}
+
+/// Whether the connection still leads to the server; the error ends it.
+async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    match tokio::time::timeout(PING, connection.ping()).await {
+        Ok(answer) => answer.map(|()| true),
+        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
     }
 }
 
 impl Tx {
     pub(crate) async fn exec(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<u64, StoreError> {
-        Ok(match self {
-            Tx::Sqlite(tx) => bind!(sql, args).execute(&mut **tx).await?.rows_affected(),
-            Tx::Postgres(tx) => bind!(sql, args).execute(&mut **tx).await?.rows_affected(),
+        Ok(match &mut self.open {
+            Open::Sqlite(tx) => self.place.told(bind!(sql, args).execute(&mut **tx).await)?.rows_affected(),
+            Open::Postgres(tx) => {
+                self.place.within(ANSWER, bind!(sql, args).execute(&mut **tx)).await?.rows_affected()
+            }
         })
     }
 
     pub(crate) async fn rows(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
-        Ok(match self {
-            Tx::Sqlite(tx) => {
-                bind!(sql, args).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
+        Ok(match &mut self.open {
+            Open::Sqlite(tx) => {
+                let rows = self.place.told(bind!(sql, args).fetch_all(&mut **tx).await)?;
+                rows.into_iter().map(Row::Sqlite).collect()
             }
-            Tx::Postgres(tx) => {
-                bind!(sql, args).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
+            Open::Postgres(tx) => {
+                let rows = self.place.within(ANSWER, bind!(sql, args).fetch_all(&mut **tx)).await?;
+                rows.into_iter().map(Row::Postgres).collect()
             }
         })
     }
@@ -310,10 +288,9 @@ impl Tx {
     }
 
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Tx::Sqlite(tx) => tx.commit().await?,
-            Tx::Postgres(tx) => tx.commit().await?,
+        match self.open {
+            Open::Sqlite(tx) => self.place.told(tx.commit().await),
+            Open::Postgres(tx) => self.place.within(ANSWER, tx.commit()).await,
         }
-        Ok(())
     }
 }

@@ -44,6 +44,7 @@ pub(crate) use idempotency::Once;
 pub(crate) use jobs::{LeasedJob, QueueCount};
 pub(crate) use judging::Ingest;
 pub use ledger::Entry;
+pub(crate) use notices::PULSE;
 pub(crate) use problems::{NewProblem, ProblemRow};
 pub(crate) use rejudges::{Change, NewRejudge, RejudgeRow, RejudgeState, Revision, Selection};
 pub(crate) use retention::Erased;
@@ -77,6 +78,22 @@ pub enum StoreError {
     /// A statement failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
+    /// There is no room where things are stored.
+    #[error("there is no room left for {place}: {cause}; make room on its disk")]
+    Full {
+        /// Which database or folder, without secrets.
+        place: String,
+        /// What it said.
+        cause: String,
+    },
+    /// The database did not answer a statement.
+    #[error("{place} did not answer within {seconds} s")]
+    Silent {
+        /// Which database, without secrets.
+        place: String,
+        /// How long it had.
+        seconds: u64,
+    },
     /// What was read is not what was written.
     #[error("the database holds something unexpected: {0}")]
     Corrupt(String),
@@ -179,6 +196,13 @@ impl Store {
     #[cfg(test)]
     pub(crate) fn reads(&self) -> u64 {
         self.reads.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Which of its places refused something within the last half minute because they are full: `database`, `blobs`.
+    pub(crate) fn full(&self) -> Vec<&'static str> {
+        let blobs = matches!(&self.blobs, Blobs::Folder(folder) if folder.is_full());
+        let known = [("database", self.db.is_full()), ("blobs", blobs)];
+        known.into_iter().filter(|(_, full)| *full).map(|(name, _)| name).collect()
     }
 
     /// Asks the database for a sign of life.

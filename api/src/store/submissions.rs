@@ -361,7 +361,7 @@ impl Store {
     /// How SQLite would read such a list, a line a step; `None` on PostgreSQL, which decides by what is stored.
     #[cfg(test)]
     pub(crate) async fn list_plan(&self, filter: &Filter) -> Option<Vec<String>> {
-        if !matches!(self.db, super::db::Db::Sqlite { .. }) {
+        if self.db.postgres().is_some() {
             return None;
         }
         let (conditions, values) = filter.conditions();

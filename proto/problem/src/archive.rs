@@ -48,10 +48,39 @@ fn write_zip(tree: &Tree, name: &str) -> io::Result<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
+/// Why an archive is not unpacked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unpacking {
+    /// Something is wrong with the archive.
+    #[error("{0}")]
+    Archive(String),
+    /// It may be sound: the disk took no more.
+    #[error("there is no room to unpack it: {0}")]
+    Room(io::Error),
+}
+
+impl From<String> for Unpacking {
+    fn from(what: String) -> Self {
+        Self::Archive(what)
+    }
+}
+
+impl Unpacking {
+    /// A file or folder that cannot be written is the archive's fault (a file where a folder is) unless the disk is full.
+    fn writing(shown: &str, what: &str, error: io::Error) -> Self {
+        if no_room(&error) { Self::Room(error) } else { Self::Archive(format!("`{shown}`: {what}: {error}")) }
+    }
+}
+
+/// Whether the disk, and nothing else, is at fault.
+pub(crate) fn no_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// Unpacks `bytes` below `target`, an empty folder, and gives the package's folder: `target` itself, or
 /// its only folder when everything lies in one and that one has the `problem.yaml`.
-pub(crate) fn unpack(bytes: &[u8], target: &Path) -> Result<PathBuf, String> {
-    unpack_zip(bytes, target, MAX_TOTAL_BYTES, MAX_FILES)?;
+pub(crate) fn unpack(bytes: &[u8], target: &Path) -> Result<PathBuf, Unpacking> {
+    unpack_entries(bytes, target, MAX_TOTAL_BYTES, MAX_FILES)?;
     Ok(package_folder(target))
 }
 
@@ -61,16 +90,21 @@ pub(crate) fn unpack(bytes: &[u8], target: &Path) -> Result<PathBuf, String> {
 /// # Errors
 /// What is wrong with the archive, with the entry's name. What was unpacked before stays in `target`.
 pub fn unpack_zip(bytes: &[u8], target: &Path, max_bytes: u64, max_files: usize) -> Result<(), String> {
+    unpack_entries(bytes, target, max_bytes, max_files).map_err(|e| e.to_string())
+}
+
+fn unpack_entries(bytes: &[u8], target: &Path, max_bytes: u64, max_files: usize) -> Result<(), Unpacking> {
     if bytes.len() as u64 > MAX_ZIP_BYTES {
-        return Err(format!("the archive has {} bytes; the maximum is {MAX_ZIP_BYTES}", bytes.len()));
+        let found = bytes.len();
+        return Err(format!("the archive has {found} bytes; the maximum is {MAX_ZIP_BYTES}").into());
     }
     let unreadable = |e: zip::result::ZipError| format!("this is not a zip archive that can be read: {e}");
     let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
     if zip.len() > max_files {
-        return Err(format!("the archive has {} entries; the maximum is {max_files}", zip.len()));
+        return Err(format!("the archive has {} entries; the maximum is {max_files}", zip.len()).into());
     }
     if zip.has_overlapping_files().map_err(unreadable)? {
-        return Err("entries of the archive overlap; pack it again".to_owned());
+        return Err("entries of the archive overlap; pack it again".to_owned().into());
     }
     let (mut total, mut seen) = (0u64, BTreeSet::new());
     for i in 0..zip.len() {
@@ -82,22 +116,22 @@ pub fn unpack_zip(bytes: &[u8], target: &Path, max_bytes: u64, max_files: usize)
             .ok_or_else(|| format!("`{shown}`: the name leads out of the package or is not plain"))?;
         let kind = file.unix_mode().unwrap_or(0) & 0o170_000;
         if file.is_symlink() || !matches!(kind, 0 | 0o100_000 | 0o040_000) {
-            return Err(format!("`{shown}`: only files and folders may be packed, no links or devices"));
+            return Err(
+                format!("`{shown}`: only files and folders may be packed, no links or devices").into()
+            );
         }
         let at = target.join(&path);
         if file.is_dir() {
-            make_folder(&at).map_err(|e| format!("`{shown}`: {e}"))?;
+            fs::create_dir_all(&at).map_err(|e| Unpacking::writing(&shown, NO_FOLDER, e))?;
             continue;
         }
         if !seen.insert(path) {
-            return Err(format!("`{shown}` is packed twice"));
+            return Err(format!("`{shown}` is packed twice").into());
         }
         let budget =
             MAX_FILE_BYTES.min(max_bytes - total).min((1 << 20) + file.compressed_size() * MAX_RATIO);
         let executable = file.unix_mode().is_some_and(|m| m & 0o100 != 0);
-        let written =
-            write_file(&mut file, &at, executable, budget).map_err(|e| format!("`{shown}`: {e}"))?;
-        total += written;
+        total += write_file(&mut file, &at, &shown, executable, budget)?;
     }
     Ok(())
 }
@@ -112,23 +146,30 @@ pub(crate) fn enclosed(name: &str) -> Option<PathBuf> {
     plain.then(|| parts.into_iter().collect())
 }
 
-fn make_folder(at: &Path) -> Result<(), String> {
-    fs::create_dir_all(at).map_err(|e| format!("the folder cannot be made: {e}"))
-}
+const NO_FOLDER: &str = "the folder cannot be made";
 
-fn write_file(from: &mut impl Read, at: &Path, executable: bool, budget: u64) -> Result<u64, String> {
+/// Writes one entry, called `shown` in messages, to `at`; its bytes.
+fn write_file(
+    from: &mut impl Read,
+    at: &Path,
+    shown: &str,
+    executable: bool,
+    budget: u64,
+) -> Result<u64, Unpacking> {
+    let cannot = |what: &'static str| move |e: io::Error| Unpacking::writing(shown, what, e);
     if let Some(folder) = at.parent() {
-        make_folder(folder)?;
+        fs::create_dir_all(folder).map_err(cannot(NO_FOLDER))?;
     }
     let mode = if executable { 0o755 } else { 0o644 };
-    let cannot = |e: io::Error| format!("the file cannot be written: {e}");
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(at).map_err(cannot)?;
-    let written = io::copy(&mut from.take(budget + 1), &mut file)
-        .map_err(|e| format!("the entry cannot be unpacked: {e}"))?;
+    let unwritten = "the file cannot be written";
+    let open = OpenOptions::new().write(true).create_new(true).mode(mode).open(at);
+    let mut file = open.map_err(cannot(unwritten))?;
+    let copied = io::copy(&mut from.take(budget + 1), &mut file);
+    let written = copied.map_err(cannot("the entry cannot be unpacked"))?;
     if written > budget {
-        return Err(format!("unpacks to more than {budget} bytes, which is all it may"));
+        return Err(format!("`{shown}`: unpacks to more than {budget} bytes, which is all it may").into());
     }
-    file.flush().map_err(cannot)?;
+    file.flush().map_err(cannot(unwritten))?;
     Ok(written)
 }
 
@@ -170,7 +211,7 @@ mod tests {
         zip.add_symlink("p/link", "/etc/passwd", SimpleFileOptions::default()).unwrap();
         let bytes = zip.finish().unwrap().into_inner();
         let dir = tempfile::tempdir().unwrap();
-        assert!(unpack(&bytes, dir.path()).unwrap_err().contains("links"));
+        assert!(unpack(&bytes, dir.path()).unwrap_err().to_string().contains("links"));
     }
 
     #[test]
@@ -204,8 +245,8 @@ mod tests {
         let written = fs::metadata(dir.path().join("zeros")).map_or(0, |m| m.len());
         assert!(written <= 8 << 20);
         let mut budgeted = io::repeat(0);
-        let error = write_file(&mut budgeted, &dir.path().join("endless"), false, 1 << 20).unwrap_err();
-        assert!(error.contains("more than 1048576 bytes"));
+        let error = write_file(&mut budgeted, &dir.path().join("endless"), "e", false, 1 << 20).unwrap_err();
+        assert!(error.to_string().contains("more than 1048576 bytes"));
         assert_eq!(fs::metadata(dir.path().join("endless")).unwrap().len(), (1 << 20) + 1);
     }
 
@@ -217,7 +258,7 @@ mod tests {
         }
         let bytes = zip.finish().unwrap().into_inner();
         let dir = tempfile::tempdir().unwrap();
-        assert!(unpack(&bytes, dir.path()).unwrap_err().contains("entries; the maximum is"));
+        assert!(unpack(&bytes, dir.path()).unwrap_err().to_string().contains("entries; the maximum is"));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 

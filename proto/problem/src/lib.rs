@@ -37,9 +37,10 @@ pub mod timing;
 pub mod tree;
 pub mod yaml;
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
+use archive::Unpacking;
 pub use archive::{MAX_ZIP_BYTES, pack_zip, unpack_zip};
 pub use diagnostic::{Diagnostic, Findings, PackageError, Severity};
 pub use model::Problem;
@@ -99,24 +100,48 @@ pub fn open(path: &Path, scratch: &Path) -> Result<Loaded, PackageError> {
         Err(e) => return Err(refuse(format!("there is no package: {e}; a folder or a .zip file is needed"))),
     }
     let bytes = fs::read(path).map_err(|e| refuse(format!("the archive cannot be read: {e}")))?;
-    open_zip(&bytes, &stem, scratch)
+    open_zip(&bytes, &stem, scratch).map_err(|e| match e {
+        OpenError::Package(error) => error,
+        OpenError::Room { .. } => refuse(e.to_string()),
+    })
+}
+
+/// Why there is no problem from an archive.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The package, or its archive, is at fault.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// It may be sound: it cannot be unpacked here.
+    #[error("there is no room to unpack a package in {}: {source}", folder.display())]
+    Room {
+        /// The folder that took no more.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 /// Reads the package in the zip `bytes`, unpacking it into a fresh folder below `scratch` as [`open`] does.
 /// `name` is its short name unless everything lies in one top folder, which then gives it.
 ///
 /// # Errors
-/// Every finding of a package that cannot be judged, or what is wrong with the archive.
-pub fn open_zip(bytes: &[u8], name: &str, scratch: &Path) -> Result<Loaded, PackageError> {
+/// Every finding of a package that cannot be judged, or what is wrong with the archive; `Room` when nothing is wrong
+/// with it, and `scratch` took no more.
+pub fn open_zip(bytes: &[u8], name: &str, scratch: &Path) -> Result<Loaded, OpenError> {
     let (name, _) = short_name(name);
-    let refuse = |why: String| PackageError::single(&name, ".", why);
-    let fresh = tempfile::Builder::new()
-        .prefix("package-")
-        .tempdir_in(scratch)
-        .map_err(|e| refuse(format!("no scratch folder can be made: {e}")))?;
+    let refuse = |why: String| OpenError::from(PackageError::single(&name, ".", why));
+    let no_room = |source| OpenError::Room { folder: scratch.to_owned(), source };
+    let no_folder = |e| {
+        if archive::no_room(&e) { no_room(e) } else { refuse(format!("no scratch folder can be made: {e}")) }
+    };
+    let fresh = tempfile::Builder::new().prefix("package-").tempdir_in(scratch).map_err(no_folder)?;
     let target = fresh.path().join(&name);
-    fs::create_dir(&target).map_err(|e| refuse(format!("no scratch folder can be made: {e}")))?;
-    let folder = archive::unpack(bytes, &target).map_err(refuse)?;
+    fs::create_dir(&target).map_err(no_folder)?;
+    let folder = archive::unpack(bytes, &target).map_err(|e| match e {
+        Unpacking::Room(source) => no_room(source),
+        archive @ Unpacking::Archive(_) => refuse(archive.to_string()),
+    })?;
     let loaded = read_dir(&folder)?;
     let _ = fresh.keep();
     Ok(loaded)

@@ -71,6 +71,8 @@ async fn fill_and_empty(api: &Api, data: &Path) -> Result<()> {
     ensure!(refused > 0, "{} submissions were stored without room", taken.len());
     let (status, _) = api.get("/healthz").await;
     ensure!(status == 200, "the service answers {status}");
+    let (status, ready) = api.get("/readyz").await;
+    ensure!(status == 503 && ready["full"] == json!(["database"]), "not ready, and why: {status} {ready}");
 
     drop(file);
     std::fs::remove_file(&filler)?;

@@ -25,7 +25,7 @@ pub(super) struct Gate(watch::Sender<State>);
 impl Gate {
     pub(super) fn new(unfit: Option<String>) -> Self {
         if let Some(why) = &unfit {
-            tracing::warn!(why, "taking no jobs: this host is unfit for timed work");
+            tracing::warn!(why, "taking no jobs: this host is unfit");
         }
         Self(watch::Sender::new(State { order: Order::Work, unfit }))
     }
@@ -53,7 +53,7 @@ impl Gate {
         self.change(|state| {
             match (&state.unfit, &unfit) {
                 (None, Some(why)) => {
-                    tracing::warn!(why, "taking no more jobs: this host is unfit for timed work");
+                    tracing::warn!(why, "taking no more jobs: this host is unfit");
                 }
                 (Some(_), None) => tracing::info!("this host is fit again"),
                 _ => {}

@@ -66,6 +66,10 @@ async fn handle_traced(shared: &Shared, delivery: Delivery<Job>) {
         }),
     };
 
+    // A disk that is full now fails the next job, too: its attempts are not to be used up before the next heartbeat.
+    if matches!(outcome, Outcome::Failed { retry: true, .. }) {
+        shared.gate.host(shared.config.fitness.look().await);
+    }
     let report = ReportMessage {
         schema: PROTOCOL,
         judgement_id: job.judgement_id,

@@ -180,3 +180,25 @@ async fn notices_reach_the_others_whole() {
     assert_eq!(got, ids);
     assert_eq!(timeout(SOON, mine.next()).await.unwrap().unwrap(), ids[..1]);
 }
+
+/// A process that hears not even itself listens at a wire that is cut.
+#[tokio::test]
+async fn who_hears_not_even_his_own_pulse_listens_anew() {
+    let Some(url) = postgres().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let store = crate::Store::open(&url, folder.path()).await.unwrap();
+    let (here, mut mine) = store.notices().await.unwrap();
+    mine.silent = Duration::from_secs(2);
+    let pulses = async {
+        for _ in 0..8 {
+            here.pulse().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    tokio::select! {
+        () = pulses => {}
+        heard = mine.next() => panic!("{heard:?} while its own pulse was heard"),
+    }
+    let ended = timeout(SOON, mine.next()).await.expect("it notices");
+    assert!(matches!(ended, Err(crate::store::StoreError::Silent { .. })), "{ended:?}");
+}
