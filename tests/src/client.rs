@@ -26,8 +26,7 @@ impl Api {
     /// # Panics
     /// When TLS cannot be set up.
     pub fn new(base: &str, token: Option<&str>) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().timeout(JUDGING).build().expect("a client can be made");
+        let client = outbound::client().timeout(JUDGING).build().expect("a client can be made");
         Self { client, base: base.to_owned(), token: token.map(str::to_owned) }
     }
 

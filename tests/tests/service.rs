@@ -29,6 +29,18 @@ fn unlike(example: &Example, done: &Value) -> Option<String> {
     (!right).then(|| format!("{}/{}: {} {done}", example.problem, example.path, example.verdict))
 }
 
+/// The variables are those by which OpenSSL and rustls-native-certs find the system's list.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_without_certificate_authorities_starts_as_well() {
+    let data = tempfile::tempdir().unwrap();
+    let mut command = tribunal(data.path());
+    command.args(["serve", "--listen", "127.0.0.1:0"]);
+    command.env("SSL_CERT_FILE", data.path().join("none")).env("SSL_CERT_DIR", data.path().join("none.d"));
+    let running = Running::start(&mut command, "listening on ");
+    let api = Api::new(running.said("listening on ").unwrap(), None);
+    assert_eq!(api.get("/readyz").await.1["ready"], true);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tests_of_a_request_bring_back_what_the_program_wrote() {
     let data = tempfile::tempdir().unwrap();

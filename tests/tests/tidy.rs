@@ -18,25 +18,26 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("problem", &["proto"]),
     ("import", &["problem", "proto"]),
     ("queue", &["proto"]),
+    ("outbound", &[]),
     ("sandbox", &["proto"]),
-    ("images", &["language", "proto"]),
+    ("images", &["language", "outbound", "proto"]),
     ("checker", &["problem", "proto"]),
     ("selftest", &["checker", "proto", "sandbox"]),
     ("harness", &["checker", "problem", "proto", "sandbox"]),
-    ("worker", &["checker", "images", "language", "problem", "proto", "queue", "sandbox"]),
-    ("api", &["checker", "problem", "proto", "queue"]),
+    ("worker", &["checker", "images", "language", "outbound", "problem", "proto", "queue", "sandbox"]),
+    ("api", &["checker", "outbound", "problem", "proto", "queue"]),
     (
         "tribunal",
         &[
-            "api", "checker", "harness", "images", "import", "language", "problem", "proto", "queue",
-            "sandbox", "selftest", "worker",
+            "api", "checker", "harness", "images", "import", "language", "outbound", "problem", "proto",
+            "queue", "sandbox", "selftest", "worker",
         ],
     ),
     (
         "tests",
         &[
-            "api", "checker", "images", "import", "language", "problem", "proto", "queue", "sandbox",
-            "selftest", "worker",
+            "api", "checker", "images", "import", "language", "outbound", "problem", "proto", "queue",
+            "sandbox", "selftest", "worker",
         ],
     ),
     // libFuzzer's targets: what is fuzzed, and nothing else.
@@ -464,6 +465,10 @@ fn tests_there_are() -> BTreeSet<String> {
     }
     let page = read("tests/ui/page.test.mjs");
     names.extend(page.split("\ntest('").skip(1).map(|rest| word(rest).to_owned()));
+    // What the VM with systemd checks, as `systemd::name`.
+    let guest = read(".ci/systemd-guest/check");
+    let checks = guest.split_once("CHECKS = (").and_then(|(_, rest)| rest.split_once(')')).unwrap().0;
+    names.extend(checks.split(',').map(|name| format!("systemd::{}", name.trim())));
     // A target of libFuzzer with its corpus is a test of its own, as `fuzz::name`.
     for entry in std::fs::read_dir(root().join("tests/fuzz/corpus")).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap();
@@ -496,7 +501,8 @@ fn rows_held_by_tests(list: &str, letter: char) -> BTreeSet<String> {
             findings.push(format!("{} names no test", cells[0]));
         }
         for test in tests {
-            let name = if test.starts_with("fuzz::") { test } else { test.rsplit("::").next().unwrap() };
+            let whole = ["fuzz::", "systemd::"].iter().any(|suite| test.starts_with(suite));
+            let name = if whole { test } else { test.rsplit("::").next().unwrap() };
             if !names.contains(name) {
                 findings.push(format!("{} names `{test}`, which does not exist", cells[0]));
             }

@@ -52,7 +52,7 @@ impl HttpCoordinator {
                 "is not the URL of an API; one such as http://127.0.0.1:8080 is needed",
             ));
         }
-        let client = reqwest::Client::builder()
+        let client = outbound::client()
             .timeout(CALL_TIMEOUT)
             .connect_timeout(Duration::from_secs(5))
             .build()

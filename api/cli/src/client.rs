@@ -105,7 +105,7 @@ impl Service {
         if token.is_some() && base.scheme() == "http" && !is_loopback(&base) {
             note(&format!("{base} is spoken to without TLS: the token can be read on the way"));
         }
-        let client = reqwest::Client::builder()
+        let client = outbound::client()
             .connect_timeout(CONNECT)
             .redirect(reqwest::redirect::Policy::none())
             .build()
@@ -282,8 +282,6 @@ mod tests {
 
     #[test]
     fn a_path_is_escaped_and_stays_below_the_address() {
-        // As `main` does; another test may have done it before.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let args = ServerArgs { server: Some("http://h:1/x/".to_owned()), token_file: None };
         let service = Service::new(&args).unwrap();
         let request = service.request(Method::GET, &["tokens", "a/b?c"]).build().unwrap();

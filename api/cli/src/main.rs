@@ -66,8 +66,8 @@ fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     output::start_log(&cli.log, cli.log_format == "json", cli.command.otlp_endpoint().is_some());
-    // Once for the process, before anything speaks TLS; a second provider cannot be there yet.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    // Once for the process, before anything speaks TLS.
+    outbound::choose_provider();
     match dispatch(cli) {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as Key;
-use object_store::{ClientOptions, ObjectStoreExt, PutPayload, RetryConfig};
+use object_store::{Certificate, ClientOptions, ObjectStoreExt, PutPayload, RetryConfig};
 use proto::id::Digest;
 
 use super::StoreError;
@@ -74,6 +74,8 @@ impl Bucket {
         let plain = config.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
         let client =
             ClientOptions::new().with_timeout(REQUEST).with_connect_timeout(CONNECT).with_allow_http(plain);
+        let roots = outbound::extra_roots().iter().filter_map(|der| Certificate::from_der(der).ok());
+        let client = roots.fold(client, ClientOptions::with_root_certificate);
         let retry =
             RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_WITHIN, ..RetryConfig::default() };
         let mut builder = AmazonS3Builder::new()

@@ -37,9 +37,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// # Errors
 /// When the system's certificates cannot be used.
 pub(crate) fn client(allowed: &Allowed) -> Result<Client, reqwest::Error> {
-    // Fails when somebody chose one already; either does.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
+    outbound::client()
         .dns_resolver(Arc::new(Checked(allowed.clone())))
         .redirect(reqwest::redirect::Policy::none())
         // A proxy of the environment would look names up itself.

@@ -14,7 +14,7 @@ mod push;
 
 use std::time::Duration;
 
-use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
@@ -147,6 +147,7 @@ fn source(host: &str, plain_http: bool, reference: Reference, auth: RegistryAuth
         read_timeout: Some(SILENCE),
         connect_timeout: Some(CONNECT),
         user_agent,
+        extra_root_certificates: extra_roots(),
         ..ClientConfig::default()
     };
     let none = |error: &dyn std::error::Error| ImageError::Registry {
@@ -155,13 +156,18 @@ fn source(host: &str, plain_http: bool, reference: Reference, auth: RegistryAuth
         problem: chain(error),
     };
     let client = Client::try_from(config).map_err(|error| none(&error))?;
-    let http = reqwest::Client::builder()
+    let http = outbound::client()
         .user_agent(user_agent)
         .read_timeout(SILENCE)
         .connect_timeout(CONNECT)
         .build()
         .map_err(|error| none(&error))?;
     Ok(Source { client, http, scheme: if plain { "http" } else { "https" }, reference, auth })
+}
+
+fn extra_roots() -> Vec<Certificate> {
+    let of = |der: &&[u8]| Certificate { encoding: CertificateEncoding::Der, data: der.to_vec() };
+    outbound::extra_roots().iter().map(of).collect()
 }
 
 /// What is sent there never leaves this machine.

@@ -59,7 +59,7 @@ async fn an_api_whose_database_is_silent_answers_and_works_again_at_once() {
     let test = "alone::an_api_whose_database_is_silent_answers_and_works_again_at_once";
     let Some((mut cluster, api)) = cluster(test).await else { return };
     let url = format!("{}/api/v1/submissions", cluster.bases()[0]);
-    let client = Client::builder().timeout(2 * ANSWERED).build().unwrap();
+    let client = outbound::client().timeout(2 * ANSWERED).build().unwrap();
     // Each asks until it is refused, and says how long that took.
     let asking = tokio::spawn(join_all((0..REQUESTS).map(move |_| {
         let (client, url) = (client.clone(), url.clone());

@@ -16,7 +16,6 @@ mod serve;
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt as _};
-use reqwest::Client;
 use serde_json::{Value, json};
 use tests::apart::{Apart, apart};
 use tests::corpus::{Example, examples};
@@ -151,7 +150,7 @@ async fn cluster_under_chaos(test: &str, count: usize, rounds: usize, first: &[K
     let bases = cluster.bases();
     let api = tests::client::Api::new(&bases[0], None);
     api.ready(2).await;
-    let client = Client::builder().timeout(Duration::from_secs(45)).build().unwrap();
+    let client = outbound::client().timeout(Duration::from_secs(45)).build().unwrap();
     let stubborn = Stubborn { client, bases: bases.into(), deadline: Instant::now() + patience };
     let sent = wanted_with_uploads(count);
     let clients = tokio::spawn({

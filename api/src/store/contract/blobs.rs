@@ -8,7 +8,7 @@ const HOUR: Millis = 3600 * 1000;
 
 /// A store over SQLite with its blobs in a bucket of its own.
 async fn with_bucket() -> (Store, tempfile::TempDir) {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    outbound::choose_provider();
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("t.db").display());
     let config = S3Config {
