@@ -14,13 +14,16 @@ static void wait_for_the_run(void) {
     bind(listener, (const struct sockaddr *)&door, sizeof door), listen(listener, 8);
     for (const char **name = (const char *[]){"/tmp/daemon", "/dev/shm/daemon", "/w/daemon", 0}; *name; name++) close(open(*name, O_CREAT | O_WRONLY, 0666));
     (void)shared;
-    for (;;) { copy_self("/w/a.out", 0755); pause(); }
+    copy_self("/w/a.out", 0755);
+    close(open("/w/written", O_CREAT | O_WRONLY, 0666));
+    for (;;) pause();
 }
 int main(int argc, char **argv) {
     (void)argc;
     if (compiling(argv)) {
         if (fork() == 0) { if (fork() == 0) wait_for_the_run(); _exit(0); }
-        usleep(20000);
+        /* Its copy is whole before ours takes its place: half of it would be the attack's own fault. */
+        for (int tries = 0; tries < 1000 && access("/w/written", F_OK) != 0; tries++) usleep(5000);
         return copy_self("b.out", 0755) || rename("b.out", "a.out");
     }
     if (connect(socket(AF_UNIX, SOCK_STREAM, 0), (const struct sockaddr *)&door, sizeof door) == 0) { puts("the daemon answers"); return 1; }

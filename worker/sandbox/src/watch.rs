@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use proto::facts::{Accounting, Exit, LimitEvent, LimitHit, RunFacts, Violation};
 use proto::limits::Limits;
 
-use crate::birth::{failed, kill_and_wait};
+use crate::birth::{failed, kill_and_wait, readable};
 use crate::cgroup::{BoxGroup, CpuTime};
 use crate::channel::{self, Tag};
 use crate::collect;
@@ -213,7 +213,10 @@ impl<'a> Watch<'a> {
         if self.over_output() {
             return Ok(Some(self.end_now(None)));
         }
-        if ready.init && self.hear_init(program)? {
+        // The descriptors are asked one after the other: an init that spoke and ended between two of them is dead and
+        // looks silent, and its word lies there all the same.
+        let spoke = ready.init || (ready.dead && readable(&self.warm.init, Duration::ZERO)?);
+        if spoke && self.hear_init(program)? {
             let cpu = self.cpu_now()?;
             let end = self.end_now(Some(cpu));
             self.freeze_output()?;
@@ -561,7 +564,7 @@ pub(crate) fn wait<const N: usize>(watches: [&Watch<'_>; N]) -> Result<([Ready; 
 }
 
 /// What poll found.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Ready {
     cancel: bool,
     init: bool,
@@ -583,3 +586,6 @@ fn cpus() -> u32 {
     static CPUS: OnceLock<u32> = OnceLock::new();
     *CPUS.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get() as u32))
 }
+
+#[cfg(test)]
+mod tests;
