@@ -127,6 +127,8 @@ async fn a_worker_without_room_says_so_takes_nothing_and_fails_no_submission() {
     (1..3).for_each(|worker| drop(cluster.break_it(Kind::WorkerKilled, 0, worker)));
     cluster.break_it(Kind::WorkerKilled, 0, 0);
     cluster.start_worker(0);
+    // After its first heartbeat and well before its second: the jobs meet the full disk, not the heartbeat.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     cluster.break_it(Kind::WorkerFull, 0, 0);
     let mut ids = Vec::new();
     for wanted in wanted(20) {
@@ -143,4 +145,14 @@ async fn a_worker_without_room_says_so_takes_nothing_and_fails_no_submission() {
         assert_eq!(done["verdict"], verdict, "{done}");
     }
     until(&api, "/api/v1/workers", TOLD, |workers| !unfit(workers)).await;
+    // What it had in hand may have failed, and what was on its way; not one job after the other until the heartbeat.
+    let mut failed = 0;
+    for base in cluster.bases() {
+        let (_, metrics) = Api::new(&base, None).get("/metrics").await;
+        let again = "tribunal_reports_total{outcome=\"again\"} ";
+        let counts = metrics.as_str().unwrap().lines().filter_map(|line| line.strip_prefix(again));
+        failed += counts.map(|count| count.parse::<u32>().unwrap()).sum::<u32>();
+    }
+    println!("{failed} attempts failed before it took no more");
+    assert!((1..=2).contains(&failed), "{failed} attempts failed");
 }
