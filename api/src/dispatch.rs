@@ -28,6 +28,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// How often lost attempts are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
+/// How often what an API of the release before left undone is looked for.
+const MEND_EVERY: Duration = Duration::from_secs(5);
+/// How far such a look goes back, but for the first one: clocks may differ by less.
+const MEND_BACK_MS: i64 = 600_000;
 /// What the broker holds unclaimed for this long while a slot is free is published again.
 const UNCLAIMED_MS: i64 = 60_000;
 /// Publishes of one judgement nobody claims before it becomes a visible SE.
@@ -135,6 +139,7 @@ async fn publish_one(
 
 /// Looks for lost attempts, and in broker mode for lost messages, until the service stops.
 pub(crate) async fn sweep(app: Arc<App>) {
+    let (mut mend_at, mut since) = (tokio::time::Instant::now(), None);
     loop {
         tokio::select! {
             () = app.shutdown.cancelled() => return,
@@ -142,6 +147,16 @@ pub(crate) async fn sweep(app: Arc<App>) {
         }
         if let Err(e) = sweep_once(&app, now_ms()).await {
             tracing::error!(error = %e, "lost attempts could not be looked for");
+        }
+        if tokio::time::Instant::now() >= mend_at {
+            let began = now_ms();
+            match app.store.mend(since).await {
+                Ok(mended) if mended.more => {}
+                Ok(_) => {
+                    (mend_at, since) = (tokio::time::Instant::now() + MEND_EVERY, Some(began - MEND_BACK_MS));
+                }
+                Err(e) => tracing::error!(error = %e, "what an older API wrote could not be looked at"),
+            }
         }
         app.hub.prune();
     }

@@ -13,6 +13,7 @@ mod idempotency;
 mod jobs;
 mod judging;
 mod ledger;
+mod mend;
 mod moves;
 mod notices;
 mod problems;

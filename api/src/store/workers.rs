@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use proto::http::{Heartbeat, Order, WorkerCounts, WorkerRegistration};
-use proto::id::WorkerId;
+use proto::id::{Digest, WorkerId};
 use proto::language::LanguageInfo;
 
 use super::db::{Row, Tx, args};
@@ -71,9 +71,18 @@ impl WorkerRow {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Registrations(Arc<Mutex<Known>>);
 
+/// What one worker told.
+#[derive(Debug)]
+struct Told {
+    revision: String,
+    /// Of the text it was read from.
+    digest: Digest,
+    registration: Arc<WorkerRegistration>,
+}
+
 #[derive(Debug, Default)]
 struct Known {
-    by_id: HashMap<WorkerId, (String, Arc<WorkerRegistration>)>,
+    by_id: HashMap<WorkerId, Told>,
     /// How many were read from JSON, for tests.
     read: u64,
 }
@@ -86,21 +95,31 @@ impl Registrations {
     /// What is known at this revision. Rows of a release before revisions have none, and are read each time.
     fn get(&self, id: WorkerId, revision: &str) -> Option<Arc<WorkerRegistration>> {
         let known = self.lock();
-        let (at, registration) = known.by_id.get(&id)?;
-        (!revision.is_empty() && at == revision).then(|| Arc::clone(registration))
+        let told = known.by_id.get(&id)?;
+        (!revision.is_empty() && told.revision == revision).then(|| Arc::clone(&told.registration))
     }
 
     fn put(
         &self,
         id: WorkerId,
         revision: String,
+        text: &str,
         registration: WorkerRegistration,
     ) -> Arc<WorkerRegistration> {
         let registration = Arc::new(registration);
+        let told =
+            Told { revision, digest: Digest::of(text.as_bytes()), registration: Arc::clone(&registration) };
         let mut known = self.lock();
         known.read += 1;
-        known.by_id.insert(id, (revision, Arc::clone(&registration)));
+        known.by_id.insert(id, told);
         registration
+    }
+
+    /// Whether what is known at this revision is what this text says; nothing known is not wrong.
+    pub(super) fn hold(&self, id: WorkerId, revision: &str, text: &str) -> bool {
+        let known = self.lock();
+        let told = known.by_id.get(&id).filter(|told| told.revision == revision);
+        told.is_none_or(|told| told.digest == Digest::of(text.as_bytes()))
     }
 
     /// Forgets all but these.
@@ -159,7 +178,7 @@ macro_rules! complete {
                 None => {
                     let sql = "SELECT registration, revision FROM workers WHERE id = $1";
                     let Some(row) = $source.row(sql, args![slim.id]).await? else { continue };
-                    $known.put(slim.id, row.text(1)?, row.json(0, "workers.registration")?)
+                    $known.put(slim.id, row.text(1)?, &row.text(0)?, row.json(0, "workers.registration")?)
                 }
             };
             workers.push(slim.with(registration)?);

@@ -249,3 +249,24 @@ async fn bytes_sent_once_are_named_by_digest_and_by_nobody_else() {
     tests["tests"] = json!(vec![json!({"stdin_blob": large}); 17]);
     assert_eq!(site.ask("POST", SUBMISSIONS, Some(&mine), Some(tests)).await.code(), "body_too_large");
 }
+
+#[tokio::test]
+async fn what_an_older_api_wrote_is_mended_while_the_service_runs() {
+    let mut site = Site::start(false).await;
+    let scopes = [Scope::Submit, Scope::Read];
+    let token = site.app.store.create_token("a", "a", &scopes, 0).await.unwrap();
+    site.judge_everything().await;
+    let sent = site.ask("POST", "/api/v1/submissions?wait=60", Some(&token), Some(body())).await.json();
+    assert_eq!(sent["verdict"], "WA");
+    let list = format!("{SUBMISSIONS}?verdict=WA");
+    // Twice: the first look is at all there is, a later one at what is new.
+    for _ in 0..2 {
+        site.app.store.forget_tenants_for_tests().await;
+        let mended = async {
+            while site.ask("GET", &list, Some(&token), None).await.json()[0]["id"] != sent["id"] {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_mins(1), mended).await.unwrap();
+    }
+}

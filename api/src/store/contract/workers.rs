@@ -3,6 +3,7 @@
 use proto::facts::Accounting;
 use proto::http::{Order, WorkerCounts};
 
+use super::mend::Mended;
 use super::*;
 
 on_every_store!(an_order_is_brought_by_the_next_heartbeat_and_holds_through_a_registration, |store| {
@@ -130,4 +131,47 @@ on_every_store!(what_a_worker_told_is_read_once_however_often_it_is_asked_for, |
     store.db.exec("UPDATE workers SET revision = '' WHERE id = $1", args![changed.id]).await.unwrap();
     assert_eq!((slots().await, slots().await), (Some(77), Some(77)));
     assert_eq!(store.registrations.read(), 23);
+});
+
+on_every_store!(what_an_api_of_the_release_before_writes_is_mended, |store| {
+    // As the release before 0008 writes a registration over one that has a revision.
+    let worker = registration("w", &["cpp"]);
+    store.register_worker(&worker, NOW).await.unwrap();
+    assert_eq!(store.workers().await.unwrap()[0].registration.slots, 2);
+    let mut changed = worker.clone();
+    changed.slots = 77;
+    let old = "INSERT INTO workers (id, name, registration, registered_ms, seen_ms, draining, unfit) \
+               VALUES ($1, $2, $3, $4, $4, 0, $5) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
+               registration = excluded.registration, seen_ms = excluded.seen_ms, unfit = excluded.unfit, draining = 0";
+    let told = serde_json::to_string(&changed).unwrap();
+    store.db.exec(old, args![worker.id, "w", told, NOW, None::<String>]).await.unwrap();
+    assert_eq!(store.mend(None).await.unwrap(), Mended { workers: 1, ..Mended::default() });
+    assert_eq!(store.workers().await.unwrap()[0].registration.slots, 77);
+    assert_eq!(store.mend(None).await.unwrap(), Mended::default(), "once");
+
+    // As the release before 0009 writes judgements: without the tenant.
+    let found = async |tenant: &str| {
+        let filter =
+            Filter { tenant: Some(tenant.into()), verdict: Some(Verdict::AC), limit: 9, ..Filter::default() };
+        store.list_submissions(&filter).await.unwrap().len()
+    };
+    let result =
+        serde_json::to_string(&proto::report::Judgement::system_error("cpp", String::new())).unwrap();
+    for (tenant, at) in [("local", 5_000), ("a", 1_000), ("b", 9_000)] {
+        let submission = submit_as(&store, tenant, 1, NOW).await.remove(0);
+        for sql in ["DELETE FROM jobs", "DELETE FROM judgements WHERE submission_id = $1"] {
+            let bound = if sql.contains('$') { args![submission] } else { args![] };
+            store.db.exec(sql, bound).await.unwrap();
+        }
+        let id = uuid::Builder::from_unix_timestamp_millis(at, &[7; 10]).into_uuid().to_string();
+        let old = "INSERT INTO judgements (id, submission_id, number, cause, current, state, verdict, result, attempt, \
+                   fence, created_ms) VALUES ($1, $2, 1, 'submitted', 1, 'done', 'AC', $3, 1, 1, $4)";
+        store.db.exec(old, args![id, submission, result.clone(), NOW]).await.unwrap();
+    }
+    assert_eq!((found("local").await, found("a").await, found("b").await), (1, 0, 0));
+    assert_eq!(store.mend(Some(9_000)).await.unwrap().judgements, 1, "the newer one");
+    assert_eq!((found("a").await, found("b").await), (0, 1));
+    assert_eq!(store.mend(None).await.unwrap().judgements, 1, "and all");
+    assert_eq!((found("local").await, found("a").await, found("b").await), (1, 1, 1));
+    assert_eq!(store.mend(None).await.unwrap(), Mended::default());
 });
