@@ -74,6 +74,7 @@ pub(crate) fn language(id: &str, usable: bool) -> LanguageInfo {
         name: id.into(),
         version: None,
         extensions: vec![],
+        variant_of: None,
         image: None,
         image_kind: None,
         compile: None,

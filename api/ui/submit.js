@@ -115,7 +115,9 @@ function languageChosen() {
 
 function guessLanguage(fileName) {
   const extension = fileName.includes('.') ? fileName.split('.').pop().toLowerCase() : '';
-  return state.languages.find((language) => language.usable !== false && (language.extensions ?? []).some((known) => known.toLowerCase() === extension));
+  const meant = state.languages.filter((language) => language.usable !== false && (language.extensions ?? []).some((known) => known.toLowerCase() === extension));
+  // Another compiler or version of a language is chosen by hand.
+  return meant.find((language) => !language.variant_of) ?? meant[0];
 }
 
 // Sources -------------------------------------------------------------------------------------------

@@ -222,6 +222,7 @@ impl Store {
             name: language.name.clone(),
             version: None,
             extensions: language.extensions.clone(),
+            variant_of: language.variant_of.clone(),
             image_kind: image.as_ref().map(|(_, kind)| kind.name().to_owned()),
             usable: image.is_some(),
             image: image.map(|(digest, _)| digest),

@@ -15,6 +15,9 @@ pub struct LanguageInfo {
     pub version: Option<String>,
     /// File name extensions without the dot; the first is used for pasted code.
     pub extensions: Vec<String>,
+    /// The language this is another compiler or version of. It is never guessed from a file's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant_of: Option<String>,
     /// Digest of the image's manifest; `None` when there is no image yet.
     pub image: Option<Digest>,
     /// Where the root file system comes from: `oci` or `host` (the stand-in made of the host's own /usr).

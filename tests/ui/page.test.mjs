@@ -83,6 +83,17 @@ test('an_uploaded_file_chooses_its_language', async ({ page }) => {
   assert.match(await page.getByTestId('code').inputValue(), /sum\(map/);
 });
 
+test('a_variant_of_a_language_is_not_guessed_from_a_files_name', async ({ page }) => {
+  const language = (id, more) => ({ id, name: id, version: null, extensions: ['py'], image: null, image_kind: 'oci', compile: null, run: [id], usable: true, reason: null, ...more });
+  const told = [language('cpp', { extensions: ['cpp'] }), language('pypy3', { variant_of: 'python3' }), language('python3')];
+  await page.route('**/api/v1/languages', (route) => route.fulfill({ json: told }));
+  await open(page, '#/problems/aplusb');
+  await page.getByTestId('language').selectOption('cpp');
+  await page.getByTestId('file').setInputFiles({ name: 'sum.py', mimeType: 'text/x-python', buffer: Buffer.from('print(1)\n') });
+  await page.waitForFunction(() => document.getElementById('language').value !== 'cpp');
+  assert.equal(await page.getByTestId('language').inputValue(), 'python3');
+});
+
 test('the_template_of_each_language_is_a_program_that_is_accepted', async ({ page }) => {
   for (const language of ['cpp', 'python3']) {
     await open(page, '#/problems/aplusb');

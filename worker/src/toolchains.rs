@@ -145,6 +145,7 @@ impl Toolchains {
             name: language.name.clone(),
             version: None,
             extensions: language.extensions.clone(),
+            variant_of: language.variant_of.clone(),
             image: rootfs.as_ref().ok().map(|r| r.digest.clone()),
             image_kind: rootfs.as_ref().ok().map(|r| r.kind.name().to_owned()),
             compile: language.compile.clone(),

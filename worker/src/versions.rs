@@ -37,6 +37,7 @@ pub fn describe_without_boxes(why: &str, languages: &[Language]) -> Vec<Language
             name: language.name.clone(),
             version: None,
             extensions: language.extensions.clone(),
+            variant_of: language.variant_of.clone(),
             image: None,
             image_kind: None,
             compile: language.compile.clone(),

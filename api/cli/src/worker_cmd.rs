@@ -167,6 +167,7 @@ mod tests {
             name: id.to_uppercase(),
             version: None,
             extensions: Vec::new(),
+            variant_of: None,
             image: None,
             image_kind: kind.map(str::to_owned),
             compile: None,
