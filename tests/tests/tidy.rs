@@ -23,8 +23,8 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("checker", &["problem", "proto"]),
     ("selftest", &["checker", "proto", "sandbox"]),
     ("harness", &["checker", "problem", "proto", "sandbox"]),
-    ("worker", &["checker", "images", "language", "problem", "proto", "queue", "sandbox"]),
-    ("api", &["checker", "problem", "proto", "queue"]),
+    ("worker", &["checker", "harness", "images", "language", "problem", "proto", "queue", "sandbox"]),
+    ("api", &["checker", "harness", "problem", "proto", "queue"]),
     (
         "tribunal",
         &[
