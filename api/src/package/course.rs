@@ -146,7 +146,7 @@ mod tests {
                 "harness.toml",
                 "belongs to the system",
             ),
-            (zip(&[RUN, ("harness.toml", "time = \"100h\"\n")]), "harness.toml", "operator"),
+            (zip(&[RUN, ("harness.toml", "time = \"6000m\"\n")]), "harness.toml", "operator"),
             (b"no zip".to_vec(), "bad", "not a zip archive"),
         ];
         for (bytes, path, word) in table {
