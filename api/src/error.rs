@@ -147,7 +147,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Missing(what) => Self::missing(&what),
-            StoreError::Moved { .. } | StoreError::Rejudge { .. } => {
+            StoreError::Moved { .. } | StoreError::NameTaken(_) | StoreError::Rejudge { .. } => {
                 Self::new(Code::Conflict, error.to_string())
             }
             StoreError::TooMany { .. } => Self::new(Code::InvalidBody, error.to_string()),

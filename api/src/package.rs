@@ -1,4 +1,7 @@
-//! An uploaded package: read and checked by `problem`, its bytes kept as a blob, its face as a view.
+//! An uploaded package: read and checked by `problem`, its bytes kept as a blob, its face as a view. Courses'
+//! autograders are kept in the same way and checked by `harness`.
+
+mod course;
 
 use std::path::Path;
 
@@ -20,6 +23,32 @@ const SAMPLE_BYTES_MAX: u64 = 4096;
 /// Bytes shown of a statement.
 const STATEMENT_MAX: usize = 256 << 10;
 
+/// What a package is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// A problem.
+    #[default]
+    Problem,
+    /// A course's autograder.
+    Harness,
+}
+
+impl Kind {
+    /// What an installed package is.
+    pub(crate) fn of(view: &ProblemView) -> Self {
+        if view.harness.is_some() { Kind::Harness } else { Kind::Problem }
+    }
+
+    /// Its word in requests and messages.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Kind::Problem => "problem",
+            Kind::Harness => "harness",
+        }
+    }
+}
+
 /// How a package gets its short name: from the request, else from the folder in the zip, else from the file.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Naming<'a> {
@@ -37,7 +66,27 @@ pub(crate) async fn install(
     zip: Bytes,
     naming: Naming<'_>,
 ) -> Result<(ProblemView, bool), ApiError> {
-    let fallback = naming.file.unwrap_or(NAMELESS).to_owned();
+    install_with(store, zip, naming, read).await
+}
+
+/// The same for a course's autograder, whose limits must be within `maxima`.
+pub(crate) async fn install_harness(
+    store: &Store,
+    zip: Bytes,
+    naming: Naming<'_>,
+    maxima: &Limits,
+) -> Result<(ProblemView, bool), ApiError> {
+    let maxima = maxima.clone();
+    install_with(store, zip, naming, move |zip, name| course::read(zip, name, &maxima)).await
+}
+
+async fn install_with(
+    store: &Store,
+    zip: Bytes,
+    naming: Naming<'_>,
+    read: impl FnOnce(&[u8], &str) -> Result<Read, ApiError> + Send + 'static,
+) -> Result<(ProblemView, bool), ApiError> {
+    let fallback = naming.asked.or(naming.file).unwrap_or(NAMELESS).to_owned();
     let bytes = zip.clone();
     let read = tokio::task::spawn_blocking(move || read(&bytes, &fallback)).await;
     let (mut view, languages) = read.map_err(|e| {
@@ -46,6 +95,10 @@ pub(crate) async fn install(
     })??;
     if let Some(name) = naming.asked {
         name.clone_into(&mut view.name);
+        if view.harness.is_some() {
+            // It has no title of its own.
+            name.clone_into(&mut view.title);
+        }
     }
     short_name(&view.name)?;
     let blob = store.put_blob(zip, now_ms()).await?;
@@ -57,7 +110,8 @@ fn short_name(name: &str) -> Result<(), ApiError> {
     let first = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     let rest = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
     if name == NAMELESS {
-        let detail = "the zip has no folder at its top to name the problem: send `?name=`";
+        let detail =
+            "nothing names the package (a problem's zip does with the folder at its top): send `?name=`";
         return Err(ApiError::new(Code::InvalidParameter, detail));
     }
     if first && rest && name.len() <= 100 {
@@ -91,6 +145,7 @@ fn view(problem: &Problem) -> ProblemView {
         memory_bytes: problem.limits.memory.get(),
         statement,
         samples: problem.cases.iter().filter(|c| c.sample).take(SAMPLES_MAX).map(sample).collect(),
+        harness: None,
     }
 }
 

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::facts::Accounting;
+use proto::language::HOST;
 
 use crate::store::{Millis, WorkerRow};
 
@@ -76,7 +77,7 @@ pub(crate) fn classes(workers: &[WorkerRow], now: Millis) -> Vec<Class> {
             route: told.class().to_owned(),
             arch: told.arch.clone(),
             exact: false,
-            languages: BTreeSet::new(),
+            languages: BTreeSet::from([HOST.to_owned()]),
             slots: 0,
         });
         class.exact |= told.accounting == Accounting::Exact;

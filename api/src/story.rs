@@ -18,6 +18,10 @@ use crate::store::SubmissionRow;
 /// The view a caller may have of a submission (decision 12).
 pub(crate) fn view_for(mut view: SubmissionView, judge: bool) -> SubmissionView {
     view.judgement = view.judgement.map(|judgement| judgement_for(judgement, judge));
+    if let Some(judgement) = view.judgement.as_ref().filter(|j| j.result.graded.is_some()) {
+        // The total may be out of sight.
+        view.score.clone_from(&judgement.result.score);
+    }
     view
 }
 
@@ -267,6 +271,7 @@ mod tests {
     use super::*;
     use crate::testing::{new_row, stores};
     use crate::time::now_ms;
+    use proto::graded::{Graded, Shown};
     use proto::job::Priority;
 
     #[tokio::test]
@@ -322,5 +327,33 @@ mod tests {
         teller.end(&mut story, &Arc::new(row));
         assert_eq!(ids(story.since(&mut turn)), [event_id(1, 2, place::DONE)]);
         assert_eq!(ids(story.since(&mut turn)), [] as [i64; 0]);
+    }
+
+    #[test]
+    fn a_total_that_a_harness_hides_is_hidden_at_the_top_of_the_submission_too() {
+        let mut result = crate::testing::judgement();
+        result.score = Some("7".into());
+        let graded = json!({"format": "gradescope", "separate": true, "status": "graded", "feedback": null,
+            "output": null, "output_format": null, "stdout": "", "stdout_truncated": false, "cpu_time_ms": null,
+            "wall_time_ms": null, "memory_bytes": null});
+        let mut graded: Graded = serde_json::from_value(graded).unwrap();
+        let id = proto::id::JudgementId::new();
+        let mut view = |total| {
+            graded.shown = Some(Shown { total, ..Shown::default() });
+            result.graded = Some(Box::new(graded.clone()));
+            let mut judgement = value(&result);
+            for (key, of) in [("id", json!(id)), ("number", json!(1)), ("cause", json!("submitted"))] {
+                judgement[key] = of;
+            }
+            (judgement["problem"], judgement["attempt"]) = (Value::Null, json!(1));
+            let view = json!({"id": proto::id::SubmissionId::new(), "state": "done", "created_at": "",
+                "problem": "calc", "language": "host", "priority": "normal", "verdict": "OK", "score": "7",
+                "judgement": judgement});
+            serde_json::from_value::<SubmissionView>(view).unwrap()
+        };
+        let score = |view, judge| view_for(view, judge).score;
+        assert_eq!(score(view(false), false), None);
+        assert_eq!(score(view(false), true).as_deref(), Some("7"));
+        assert_eq!(score(view(true), false).as_deref(), Some("7"));
     }
 }

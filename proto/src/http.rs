@@ -55,15 +55,19 @@ pub struct TestBody {
     pub args: Vec<String>,
 }
 
-/// `POST /api/v1/submissions`: either `problem` or `tests`.
+/// `POST /api/v1/submissions`: exactly one of `problem`, `harness` and `tests`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSubmission {
     /// A problem's short name (its active revision) or `name@sha256:…` (a fixed one).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-    /// The language's id.
-    pub language: String,
+    /// A course's autograder by its short name (its active revision) or `name@sha256:…` (a fixed one).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub harness: Option<String>,
+    /// The language's id; with `harness` left out, as the harness names the image that everything runs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// The sources.
     pub files: Vec<FileBody>,
     /// Tests of the request, when there is no problem.
@@ -130,7 +134,7 @@ pub struct SubmissionView {
     pub state: State,
     /// RFC 3339, UTC, milliseconds.
     pub created_at: String,
-    /// Short name of the problem, or null.
+    /// Short name of the problem or harness, or null.
     pub problem: Option<String>,
     /// The language's id.
     pub language: String,
@@ -204,7 +208,7 @@ pub struct ProblemView {
     pub digest: Digest,
     /// When that revision came, RFC 3339.
     pub created_at: String,
-    /// `pass-fail` or `scoring`.
+    /// `pass-fail`, `scoring`, or `harness` for a course's autograder.
     #[serde(rename = "type")]
     pub kind: String,
     /// Number of test cases.
@@ -219,6 +223,24 @@ pub struct ProblemView {
     /// Sample cases: (input, answer).
     #[serde(default)]
     pub samples: Vec<SampleView>,
+    /// What only a course's autograder has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub harness: Option<HarnessView>,
+}
+
+/// A course's autograder, beside what problems have too. Its limits are those of a whole submission.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct HarnessView {
+    /// `gradescope`, `prairielearn` or `command`.
+    pub format: String,
+    /// The image it runs in: the id of a language, or `host`.
+    pub image: String,
+    /// Whether the submission runs in boxes of its own.
+    pub separate: bool,
+    /// Wall-clock time limit in milliseconds.
+    pub wall_time_ms: f64,
+    /// What its author should know.
+    pub notes: Vec<String>,
 }
 
 /// One sample case.

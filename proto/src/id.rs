@@ -40,6 +40,17 @@ uuid_id!(
     /// Names one submission for ever.
     SubmissionId
 );
+impl SubmissionId {
+    /// When it was made, RFC 3339: ids of version 7 hold it. 1970 for any other.
+    pub fn created_at(&self) -> String {
+        let ms = self.0.get_timestamp().map_or(0, |time| {
+            let (seconds, nanos) = time.to_unix();
+            seconds as i64 * 1000 + i64::from(nanos / 1_000_000)
+        });
+        crate::units::rfc3339(ms)
+    }
+}
+
 uuid_id!(
     /// Names one judgement of a submission. A rejudge makes a new one.
     JudgementId

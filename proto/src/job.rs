@@ -95,6 +95,15 @@ pub enum Target {
         /// Blob that holds the package as an uploaded zip.
         blob: Digest,
     },
+    /// A course's autograder, installed as problems are.
+    Harness {
+        /// Its short name.
+        name: String,
+        /// The pinned revision.
+        digest: Digest,
+        /// Blob that holds it as an uploaded zip.
+        blob: Digest,
+    },
     /// Tests of the request.
     Tests {
         /// At least one.

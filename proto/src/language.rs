@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::Digest;
 
+/// The image that is the worker's own machine. It is no language, and every worker has it.
+pub const HOST: &str = "host";
+
 /// A language as registered by a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LanguageInfo {

@@ -10,6 +10,7 @@
 
 pub mod event;
 pub mod facts;
+pub mod graded;
 pub mod http;
 pub mod id;
 pub mod job;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{Accounting, LimitHit, RunFacts};
+use crate::graded::{Graded, GradedTest};
 use crate::id::{Attempt, Digest, Fence, JudgementId, SubmissionId, WorkerId};
 use crate::limits::Limits;
 use crate::units::ms;
@@ -214,6 +215,9 @@ pub struct TestReport {
     /// Whether the contestant may see which case this is and what its checker said (a sample).
     #[serde(default)]
     pub sample: bool,
+    /// What a course's autograder said of it; the names of such tests are its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graded: Option<Box<GradedTest>>,
 }
 
 impl TestReport {
@@ -250,6 +254,7 @@ impl TestReport {
             stderr_base64: None,
             facts: None,
             sample: false,
+            graded: None,
         }
     }
 
@@ -339,6 +344,9 @@ pub struct Judgement {
     /// Stable strings.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// What a course's autograder said, where one judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graded: Option<Box<Graded>>,
 }
 
 impl Judgement {
@@ -360,6 +368,7 @@ impl Judgement {
             policy: None,
             timing: Timing::default(),
             notes: Vec::new(),
+            graded: None,
         }
     }
 
@@ -378,6 +387,9 @@ impl Judgement {
                 interaction.transcript.clear();
             }
         }
+        if let Some(graded) = &mut self.graded {
+            graded.without_outputs();
+        }
         if !self.notes.iter().any(|note| note == OUTPUTS_ERASED) {
             self.notes.push(OUTPUTS_ERASED.to_owned());
         }
@@ -388,11 +400,30 @@ impl Judgement {
     /// package or about us and names no test data; the worker sees to that.
     #[must_use]
     pub fn for_contestant(mut self) -> Self {
+        self.keep_shown();
         self.tests = self.tests.into_iter().map(TestReport::for_contestant).collect();
         if self.verdict != Verdict::SE {
             self.reason = None;
         }
         self
+    }
+
+    /// Takes out what a course's autograder keeps from contestants. Without its word on that, everything.
+    fn keep_shown(&mut self) {
+        let Some(graded) = &mut self.graded else { return };
+        let shown = graded.shown.take().unwrap_or_default();
+        let mut place = 0..;
+        self.tests.retain(|_| place.next().is_some_and(|n: u32| shown.tests.contains(&n)));
+        if !shown.total {
+            (self.score, self.max_score) = (None, None);
+        }
+        if !shown.output {
+            (graded.output, graded.output_format) = (None, None);
+        }
+        if !shown.stdout {
+            (graded.stdout, graded.stdout_truncated) = (String::new(), false);
+        }
+        graded.diagnostics.clear();
     }
 }
 
@@ -440,6 +471,45 @@ pub enum Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_contestant_sees_of_a_graded_submission_what_its_harness_shows_and_nothing_without_its_word() {
+        use crate::graded::{Shown, Status};
+        let mut judgement = Judgement::system_error("python3", "SECRET".into());
+        judgement.verdict = Verdict::OK;
+        judgement.score = Some("3".into());
+        judgement.tests =
+            ["open", "SECRET"].map(|name| TestReport::not_run(name, "", Verdict::AC, None)).to_vec();
+        let graded = |shown| Graded {
+            format: "gradescope".into(),
+            separate: false,
+            status: Status::Graded,
+            feedback: None,
+            output: Some("SECRET".into()),
+            output_format: None,
+            stdout: "SECRET".into(),
+            stdout_truncated: true,
+            cpu_time_ms: None,
+            wall_time_ms: None,
+            memory_bytes: None,
+            diagnostics: vec!["SECRET".into()],
+            shown,
+        };
+        let view = |shown| {
+            let judgement = Judgement { graded: Some(Box::new(graded(shown))), ..judgement.clone() };
+            judgement.for_contestant()
+        };
+        let part = view(Some(Shown { tests: vec![0], ..Shown::default() }));
+        assert_eq!((part.tests.len(), &part.score), (1, &None));
+        assert!(!serde_json::to_string(&part).unwrap().contains("SECRET"));
+        assert!(view(None).tests.is_empty());
+        let all = view(Some(Shown { tests: vec![0, 1], total: true, output: true, stdout: true }));
+        assert_eq!((all.tests.len(), all.score.as_deref()), (2, Some("3")));
+        assert!(
+            all.graded
+                .is_some_and(|g| g.output.is_some() && g.stdout == "SECRET" && g.diagnostics.is_empty())
+        );
+    }
 
     #[test]
     fn a_contestant_sees_the_talk_of_samples_only_and_never_the_validators_facts() {

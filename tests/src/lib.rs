@@ -9,6 +9,7 @@ pub mod apart;
 pub mod client;
 pub mod collector;
 pub mod corpus;
+pub mod courses;
 pub mod hostile;
 pub mod images;
 pub mod process;

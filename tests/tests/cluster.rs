@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tests::client::Api;
 use tests::collector::{Collector, Kind};
 use tests::corpus::{Example, examples, problems_folder};
+use tests::courses::{SEPARATE, push};
 use tests::process::{Running, share_images, tribunal};
 use tests::servers::{fresh_database, servers};
 use tokio::sync::Mutex;
@@ -185,4 +186,22 @@ async fn one_trace_joins_the_request_the_queue_the_worker_and_the_box() {
     }
     let queued = one("queued");
     assert!(request.began <= queued.ended && queued.began <= judge.ended, "{queued:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_courses_autograder_grades_in_a_cluster() {
+    let Some((broker, database)) = servers() else { return };
+    let _one = ONE.lock().await;
+    let cluster = start(&broker, &database);
+    let folder = tempfile::tempdir().unwrap();
+    let _worker = cluster.worker(folder.path());
+    push(
+        folder.path(),
+        &cluster.base,
+        "echo",
+        &[("run_autograder", SEPARATE), ("harness.toml", "separate = true\n")],
+    );
+    let body = json!({ "harness": "echo", "files": [{ "name": "main.sh", "content": "echo right\n" }] });
+    let (_, view) = cluster.api.post("/api/v1/submissions?wait=120", &body).await;
+    assert_eq!((&view["verdict"], &view["score"]), (&json!("OK"), &json!("5")), "{view}");
 }

@@ -24,8 +24,11 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("checker", &["problem", "proto"]),
     ("selftest", &["checker", "proto", "sandbox"]),
     ("harness", &["checker", "problem", "proto", "sandbox"]),
-    ("worker", &["checker", "images", "language", "outbound", "problem", "proto", "queue", "sandbox"]),
-    ("api", &["checker", "outbound", "problem", "proto", "queue"]),
+    (
+        "worker",
+        &["checker", "harness", "images", "language", "outbound", "problem", "proto", "queue", "sandbox"],
+    ),
+    ("api", &["checker", "harness", "outbound", "problem", "proto", "queue"]),
     (
         "tribunal",
         &[

@@ -83,7 +83,7 @@ impl BoxRunner {
 }
 
 /// Kills the box when the future that waits for it is dropped.
-struct CancelOnDrop(Cancel);
+pub(crate) struct CancelOnDrop(pub(crate) Cancel);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {

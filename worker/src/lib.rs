@@ -25,6 +25,7 @@ pub mod engine;
 pub mod error;
 pub mod fitness;
 pub mod floor;
+pub mod harnesses;
 pub mod packages;
 pub mod room;
 pub mod runner;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use harness::ImageCommand;
 use images::{Rootfs, RootfsKind, Store};
 use proto::units::Bytes;
 use sandbox::spec::{RootBind, RootSpec};
@@ -11,6 +12,7 @@ use tokio::runtime::Runtime;
 use worker::boxes::BoxRunner;
 use worker::cache::CachedRunner;
 use worker::engine::Engine;
+use worker::harnesses::Harnesses;
 use worker::runner::Runner;
 use worker::toolchains::Toolchains;
 
@@ -62,6 +64,26 @@ impl Settings {
         let toolchains = Toolchains::new(language::all().iter().cloned(), Box::new(find));
         let runner = self.remembering(Arc::new(boxes));
         Engine::new(runner, Arc::new(toolchains)).with_maxima(self.config.maxima.clone())
+    }
+
+    /// What grades against courses' autograders, over the images of the store.
+    pub(crate) fn harnesses(&self, boxes: BoxServer, store: &Arc<Store>) -> Harnesses {
+        let store = Arc::clone(store);
+        let find = move |name: &str| {
+            let rootfs = match language::by_id(name) {
+                Some(language) => store.rootfs_for_language(language),
+                None => store.rootfs(name),
+            };
+            let rootfs = rootfs.map_err(|e| chain(&e))?;
+            let named = match rootfs.kind {
+                RootfsKind::Host => images::HOST,
+                RootfsKind::Oci => rootfs.digest.as_str(),
+            };
+            let config = store.run_config(named).map_err(|e| chain(&e))?;
+            let command = ImageCommand { argv: config.argv, work_dir: config.working_dir };
+            Ok((rootfs, command))
+        };
+        Harnesses::new(boxes, Box::new(find), self.config.maxima.clone(), self.data.join("harness"))
     }
 
     /// The same runner with a memory in the data directory, unless there is to be none.

@@ -15,7 +15,7 @@ use images::ImageError;
 use indicatif::{ProgressBar, ProgressStyle};
 use proto::id::Digest;
 use proto::limits::{Limits, LimitsRequest};
-use sandbox::BoxServer;
+use sandbox::{BoxServer, Cancel};
 use serde_json::{Value, json};
 
 use crate::args::GradeArgs;
@@ -75,18 +75,10 @@ pub(crate) fn main(args: &GradeArgs, settings: &Settings) -> Result<u8, Failure>
     Ok(if count(&done, Status::Error) > 0 { 3 } else { 0 })
 }
 
-/// `--time` is wall-clock time, as graders count it; twice as much processor time lets a build use two cores.
+/// `--time` is wall-clock time, as graders count it.
 fn limits(args: &GradeArgs, bundle: &Bundle, maxima: &Limits) -> Result<Limits, Failure> {
-    let defaults = Ground::default_limits();
-    let wall_time = args.time.or(bundle.time);
-    let cpu_time = wall_time.unwrap_or(defaults.wall_time).saturating_mul(2).min(maxima.cpu_time);
-    let request = LimitsRequest {
-        cpu_time: Some(cpu_time),
-        wall_time: Some(wall_time.unwrap_or(defaults.wall_time)),
-        memory: args.memory.or(bundle.memory),
-        ..LimitsRequest::default()
-    };
-    request.resolve(&defaults, maxima).map_err(Failure::usage)
+    let asked = LimitsRequest { wall_time: args.time, memory: args.memory, ..LimitsRequest::default() };
+    bundle.limits(&asked, maxima).map_err(Failure::usage)
 }
 
 fn prepare(
@@ -221,6 +213,7 @@ fn grade_one(course: &Course, entry: &Entry) -> Result<Done, Failure> {
         submission: &submission,
         id: &entry.id,
         created_at: &created_at,
+        cancel: &Cancel::new(),
     };
     match run.grade(&course.boxes) {
         Ok(report) => {

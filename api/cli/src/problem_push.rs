@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use harness::Bundle;
 use proto::http::ProblemView;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -10,13 +11,48 @@ use serde_json::json;
 use crate::args::PushArgs;
 use crate::client::Service;
 use crate::context::{open_problem, runtime, scratch};
-use crate::output::{Failure, print_json, print_line};
+use crate::output::{Failure, note, print_json, print_line};
 
 /// Long enough for the largest package over a slow line.
 const TIMEOUT: Duration = Duration::from_mins(10);
 
 pub(crate) fn main(args: &PushArgs) -> Result<u8, Failure> {
     let service = Service::new(&args.server)?;
+    let name = if args.harness { harness_name(args)? } else { problem_name(args)? };
+    let zip = zip_of(&args.package)?;
+    let kind = if args.harness { "harness" } else { "problem" };
+    let request = service
+        .request(Method::POST, &["problems"])
+        .query(&[("name", name.as_str()), ("kind", kind)])
+        .header("content-type", "application/zip")
+        .body(zip);
+    let (status, document) = runtime()?.block_on(service.answer_within(TIMEOUT, request))?;
+    let view: ProblemView = serde_json::from_value(document)
+        .map_err(|e| Failure::ours(format!("the service answered {status} with what is no {kind}: {e}")))?;
+    let new = status == StatusCode::CREATED;
+    if args.json {
+        print_json(&json!({ "new": new, kind: view }))?;
+    } else {
+        let word = if new { "is installed and active" } else { "was there already and is active" };
+        print_line(&format!("{}@{} {word}", view.name, view.digest))?;
+    }
+    Ok(0)
+}
+
+/// Reads a course's autograder as the service will, and gives its name.
+fn harness_name(args: &PushArgs) -> Result<String, Failure> {
+    let bundle = Bundle::read(&args.package).map_err(Failure::usage)?;
+    for said in &bundle.notes {
+        note(said);
+    }
+    let path = args.package.canonicalize().map_err(Failure::usage)?;
+    let stem = if path.is_dir() { path.file_name() } else { path.file_stem() };
+    let name = stem.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(args.name.clone().unwrap_or(name))
+}
+
+/// Reads a problem as the service will, and gives its name.
+fn problem_name(args: &PushArgs) -> Result<String, Failure> {
     let scratch = scratch()?;
     let loaded = open_problem(&args.package, scratch.path())?;
     let malformed = checker::checktestdata::malformed(&loaded.problem, |path| std::fs::read(path))
@@ -25,24 +61,7 @@ pub(crate) fn main(args: &PushArgs) -> Result<u8, Failure> {
         let told: Vec<String> = malformed.iter().map(ToString::to_string).collect();
         return Err(Failure::usage(told.join("\n")));
     }
-    let name = args.name.clone().unwrap_or_else(|| loaded.problem.name.clone());
-    let zip = zip_of(&args.package)?;
-    let request = service
-        .request(Method::POST, &["problems"])
-        .query(&[("name", &name)])
-        .header("content-type", "application/zip")
-        .body(zip);
-    let (status, document) = runtime()?.block_on(service.answer_within(TIMEOUT, request))?;
-    let view: ProblemView = serde_json::from_value(document)
-        .map_err(|e| Failure::ours(format!("the service answered {status} with what is no problem: {e}")))?;
-    let new = status == StatusCode::CREATED;
-    if args.json {
-        print_json(&json!({ "new": new, "problem": view }))?;
-    } else {
-        let word = if new { "is installed and active" } else { "was there already and is active" };
-        print_line(&format!("{}@{} {word}", view.name, view.digest))?;
-    }
-    Ok(0)
+    Ok(args.name.clone().unwrap_or(loaded.problem.name))
 }
 
 /// A folder packed; a zip as it is, which was just read.

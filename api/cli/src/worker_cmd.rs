@@ -13,6 +13,7 @@ use worker::consume::{self, ConsumeConfig, Drained};
 use worker::coordinator_http::HttpCoordinator;
 use worker::engine::Engine;
 use worker::fitness::{Doctor, Fitness};
+use worker::harnesses::Harnesses;
 use worker::packages::{DEFAULT_CACHE_BYTES, Packages};
 use worker::room::Room;
 use worker::{speed, versions};
@@ -33,6 +34,7 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 pub(crate) struct Worker {
     engine: Arc<Engine>,
     packages: Packages,
+    harnesses: Harnesses,
     config: ConsumeConfig,
 }
 
@@ -56,6 +58,7 @@ impl Worker {
         for language in language::all() {
             tell_host_image(&store, language);
         }
+        let harnesses = settings.harnesses(boxes.clone(), &store);
         let engine = Arc::new(settings.engine(boxes, &store));
         let packages = Packages::open(&settings.data, id, DEFAULT_CACHE_BYTES).map_err(|e| {
             Failure::usage(format!("the data directory {} cannot be used: {e}", settings.data.display()))
@@ -76,7 +79,7 @@ impl Worker {
             drain_timeout,
             heartbeat: HEARTBEAT,
         };
-        Ok(Self { engine, packages, config })
+        Ok(Self { engine, packages, harnesses, config })
     }
 
     /// The name of the queues it takes jobs from.
@@ -86,7 +89,8 @@ impl Worker {
 
     /// Works until `stop` is cancelled and everything is reported or handed back.
     pub(crate) async fn run(self, link: WorkerLink, stop: CancellationToken) -> Result<(), Failure> {
-        consume::run(link, self.engine, self.packages, self.config, stop.cancelled_owned())
+        let Self { engine, packages, harnesses, config } = self;
+        consume::run(link, engine, packages, Some(harnesses), config, stop.cancelled_owned())
             .await
             .map_err(|e| Failure::usage(format!("the worker had to stop: {e}")))
     }

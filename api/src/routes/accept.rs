@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use checker::policy::{Policy, UnknownPolicy};
 use proto::http::{FileBody, NewSubmission, TestBody};
 use proto::job::{InlineTest, SourceFile};
-use proto::language::LanguageInfo;
+use proto::language::{HOST, LanguageInfo};
 use proto::limits::Limits;
 use serde_json::Value;
 
@@ -53,9 +53,7 @@ pub(crate) fn read_value(value: Value) -> Result<NewSubmission, ApiError> {
 
 /// Decodes and checks the sources, tests and limits.
 pub(crate) fn content(body: &NewSubmission, maxima: &Limits) -> Result<Content, ApiError> {
-    if body.problem.is_some() == body.tests.is_some() {
-        return Err(ApiError::new(Code::InvalidTarget, "exactly one of `problem` and `tests` is needed"));
-    }
+    target(body)?;
     words(body)?;
     let limits = body.limits.clone().unwrap_or_default();
     limits
@@ -67,7 +65,31 @@ pub(crate) fn content(body: &NewSubmission, maxima: &Limits) -> Result<Content, 
         limits,
         all: body.all,
         policy: policy(body)?,
+        harness: body.harness.is_some(),
     })
+}
+
+/// Exactly one thing to judge against, and with a harness nothing that is the harness's to say.
+fn target(body: &NewSubmission) -> Result<(), ApiError> {
+    let targets = [body.problem.is_some(), body.harness.is_some(), body.tests.is_some()];
+    if targets.iter().filter(|there| **there).count() != 1 {
+        let detail = "exactly one of `problem`, `harness` and `tests` is needed";
+        return Err(ApiError::new(Code::InvalidTarget, detail));
+    }
+    if body.harness.is_none() {
+        return match body.language {
+            Some(_) => Ok(()),
+            None => Err(ApiError::new(Code::InvalidBody, "missing field `language`")),
+        };
+    }
+    let given = [("language", body.language.is_some()), ("policy", body.policy.is_some()), ("all", body.all)];
+    match given.iter().find(|(_, given)| *given) {
+        Some((key, _)) => {
+            let detail = format!("`{key}` is the harness's own business: leave it out beside `harness`");
+            Err(ApiError::new(Code::InvalidBody, detail))
+        }
+        None => Ok(()),
+    }
 }
 
 fn policy(body: &NewSubmission) -> Result<Option<String>, ApiError> {
@@ -214,6 +236,12 @@ fn bytes(
     }
 }
 
+/// What a job's worker has to have: the language that was asked for, or the image of the harness.
+pub(crate) fn runs_in(body: &NewSubmission, package: Option<&ProblemRow>) -> String {
+    let image = package.and_then(|p| p.view.harness.as_ref()).map(|h| h.image.clone());
+    image.or_else(|| body.language.clone()).unwrap_or_default()
+}
+
 /// Holds the language against what workers can do and what the problem allows. What only a worker can do that is away
 /// (`remembered`) waits for it.
 pub(crate) fn language(
@@ -225,6 +253,9 @@ pub(crate) fn language(
     let well_formed = !id.is_empty()
         && id.len() <= 32
         && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_+-.".contains(&b));
+    if id == HOST && problem.is_some_and(|p| p.view.harness.is_some()) {
+        return Ok(());
+    }
     // Before the first worker registered nobody knows the languages: the submission waits for one.
     let usable = known.iter().filter(|l| l.usable).map(|l| l.id.as_str()).collect::<Vec<_>>();
     let waits = remembered.iter().any(|known| known == id);
@@ -286,6 +317,13 @@ mod tests_of_accept {
             (format!(r#"{{"language":"cpp","files":[{file}]}}"#), Code::InvalidTarget),
             (format!(r#"{{"problem":"a","tests":[{{}}],"language":"cpp","files":[{file}]}}"#), Code::InvalidTarget),
             (format!(r#"{{"tests":[],"language":"cpp","files":[{file}]}}"#), Code::InvalidTarget),
+            (format!(r#"{{"problem":"a","files":[{file}]}}"#), Code::InvalidBody),
+            (format!(r#"{{"problem":"a","harness":"h","files":[{file}]}}"#), Code::InvalidTarget),
+            (format!(r#"{{"tests":[{{}}],"harness":"h","files":[{file}]}}"#), Code::InvalidTarget),
+            (format!(r#"{{"harness":"h","language":"cpp","files":[{file}]}}"#), Code::InvalidBody),
+            (format!(r#"{{"harness":"h","policy":"oi","files":[{file}]}}"#), Code::InvalidBody),
+            (format!(r#"{{"harness":"h","all":true,"files":[{file}]}}"#), Code::InvalidBody),
+            (r#"{"harness":"h","files":[]}"#.into(), Code::NoSource),
             (format!(r#"{{"tests":[{{"stdin":"{big_test}"}}],"language":"cpp","files":[{file}]}}"#), Code::TestsTooLarge),
             (r#"{"problem":"a","language":"cpp","files":[]}"#.into(), Code::NoSource),
             (r#"{"problem":"a","language":"cpp","files":[{"name":"a.c","content":""}]}"#.into(), Code::NoSource),

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proto::http::{FileBody, NewSubmission};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
@@ -26,7 +26,6 @@ pub(crate) async fn read(request: Request, app: &Arc<App>) -> Result<NewSubmissi
         let part = form.next_field().await.map_err(|e| part_error(&e))?;
         let Some(part) = part else {
             body.insert("files".into(), serde_json::to_value(files).unwrap_or(Value::Null));
-            body.entry("language").or_insert_with(|| json!(""));
             return super::accept::read_json(Value::Object(body).to_string().as_bytes());
         };
         let key = part.name().unwrap_or_default().to_owned();

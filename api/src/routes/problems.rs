@@ -14,7 +14,7 @@ use super::{Params, audit, body, json};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{ApiError, Code};
-use crate::package;
+use crate::package::{self, Kind};
 use crate::store::{Scope, StoreError};
 
 /// Largest package zip.
@@ -27,10 +27,21 @@ const BODY_MAX: usize = 256 << 20;
 pub(crate) struct UploadQuery {
     /// Short name; without it the folder in the zip, or the file name of the form, names it.
     name: Option<String>,
+    /// `harness` for a course's autograder; without it, `problem`.
+    kind: Option<Kind>,
 }
 
-/// Uploads a problem package: the zip as the body (`application/zip`) or as a form's part `package`. It
-/// becomes the active revision of its problem. 201 when it is new, 200 when this revision was there.
+/// Which packages to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct KindQuery {
+    /// `harness` for courses' autograders; without it, `problem`.
+    kind: Option<Kind>,
+}
+
+/// Uploads a problem package, or a course's autograder: the zip as the body (`application/zip`) or as a form's part
+/// `package`. It becomes the active revision of its name; the two kinds share the names. 201 when it is new, 200 when this revision was there.
 #[utoipa::path(post, path = "/api/v1/problems", tag = "problems", params(UploadQuery),
     request_body(content((Vec<u8> = "application/zip"), (Vec<u8> = "multipart/form-data"))),
     responses(
@@ -50,7 +61,10 @@ pub(crate) async fn upload(
     let form = content_type.is_some_and(|t| t.starts_with("multipart/form-data"));
     let (zip, file_name) = if form { part(request, &app).await? } else { (body(request, &app).await?, None) };
     let naming = package::Naming { asked: query.name.as_deref(), file: file_name.as_deref() };
-    let (view, new) = package::install(&app.store, zip, naming).await?;
+    let (view, new) = match query.kind.unwrap_or_default() {
+        Kind::Problem => package::install(&app.store, zip, naming).await?,
+        Kind::Harness => package::install_harness(&app.store, zip, naming, &app.maxima).await?,
+    };
     let subject = format!("{}@{}", view.name, view.digest);
     audit::note(&app, &caller, "problem.upload", &subject, if new { "new revision" } else { "known" })
         .await?;
@@ -81,8 +95,8 @@ async fn part(request: Request, app: &Arc<App>) -> Result<(Bytes, Option<String>
     Ok((bytes, name.filter(|n| !n.is_empty())))
 }
 
-/// Active revisions of every problem, by name.
-#[utoipa::path(get, path = "/api/v1/problems", tag = "problems",
+/// Active revisions of every problem, or of every course's autograder, by name.
+#[utoipa::path(get, path = "/api/v1/problems", tag = "problems", params(KindQuery),
     responses(
         (status = 200, body = Vec<ProblemView>),
         (status = "default", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
@@ -90,9 +104,12 @@ async fn part(request: Request, app: &Arc<App>) -> Result<(Bytes, Option<String>
 pub(crate) async fn list(
     caller: Caller,
     State(app): State<Arc<App>>,
+    Params(query): Params<KindQuery>,
 ) -> Result<axum::Json<Vec<ProblemView>>, ApiError> {
     caller.need(Scope::Read)?;
-    Ok(axum::Json(app.store.problems().await?.into_iter().map(|p| p.view).collect()))
+    let kind = query.kind.unwrap_or_default();
+    let views = app.store.problems().await?.into_iter().map(|p| p.view);
+    Ok(axum::Json(views.filter(|view| Kind::of(view) == kind).collect()))
 }
 
 /// The active revision of one problem.

@@ -18,6 +18,7 @@ use super::{Id, Params, accept, audit, batch, body, multipart, once, uploads};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{ApiError, Code};
+use crate::package::Kind;
 use crate::store::{Accepted, Filter, NewRow, Once, ProblemRow, Scope, SubmissionRow};
 use crate::time::now_ms;
 use crate::trace;
@@ -206,16 +207,18 @@ async fn checked(
         Some(url) => Some((callback(app, caller, url).await?, caller.is_judge())),
         None => None,
     };
-    let problem = match &sent.problem {
-        Some(name) => Some(problem(app, name).await?),
-        None => None,
+    let problem = match (&sent.problem, &sent.harness) {
+        (Some(name), _) => Some(package(app, name, Kind::Problem).await?),
+        (None, Some(name)) => Some(package(app, name, Kind::Harness).await?),
+        (None, None) => None,
     };
+    let language = accept::runs_in(&sent, problem.as_ref());
     let (known, remembered) = app.store.languages_known(now_ms()).await?;
-    accept::language(&sent.language, &known, &remembered, problem.as_ref())?;
+    accept::language(&language, &known, &remembered, problem.as_ref())?;
     Ok(NewRow {
         tenant: caller.tenant().to_owned(),
         problem: problem.map(|p| (p.view.name, p.view.digest, p.blob)),
-        language: sent.language,
+        language,
         priority: caller.capped(sent.priority.unwrap_or_default()),
         capability: crate::CAPABILITY.to_owned(),
         exact: sent.accounting == Some(Accounting::Exact),
@@ -239,18 +242,25 @@ async fn callback(app: &App, caller: &Caller, url: &str) -> Result<String, ApiEr
 }
 
 /// `name` is its active revision, `name@sha256:…` a fixed one.
-async fn problem(app: &App, text: &str) -> Result<ProblemRow, ApiError> {
+async fn package(app: &App, text: &str, kind: Kind) -> Result<ProblemRow, ApiError> {
+    let shown = || text.chars().take(120).collect::<String>().escape_debug().to_string();
     let unknown = || {
-        let shown: String = text.chars().take(120).collect();
+        let list = if kind == Kind::Harness { "?kind=harness" } else { "" };
         let detail =
-            format!("there is no problem `{}`; GET /api/v1/problems lists them", shown.escape_debug());
+            format!("there is no {} `{}`; GET /api/v1/problems{list} lists them", kind.name(), shown());
         ApiError::new(Code::UnknownProblem, detail)
     };
     let (name, digest) = match text.split_once('@') {
         Some((name, digest)) => (name, Some(digest.parse::<Digest>().map_err(|_| unknown())?)),
         None => (text, None),
     };
-    app.store.problem(name, digest.as_ref()).await?.ok_or_else(unknown)
+    let found = app.store.problem(name, digest.as_ref()).await?.ok_or_else(unknown)?;
+    let is = Kind::of(&found.view);
+    if is != kind {
+        let detail = format!("`{}` is a {is}: name it with `{is}`", shown(), is = is.name());
+        return Err(ApiError::new(Code::UnknownProblem, detail));
+    }
+    Ok(found)
 }
 
 /// One submission. With `?wait` the answer comes when it is final, or with 202 when the time is over.

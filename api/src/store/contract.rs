@@ -1,9 +1,11 @@
 //! What the store promises, held by SQLite always and by PostgreSQL when a server is named.
 
 use proto::event::State;
-use proto::http::{ClaimReply, ClaimRequest, Heartbeat, ProblemView, RunningClaim, WorkerRegistration};
+use proto::http::{
+    ClaimReply, ClaimRequest, HarnessView, Heartbeat, ProblemView, RunningClaim, WorkerRegistration,
+};
 use proto::id::{Digest, Fence, JudgementId, SubmissionId, WorkerId};
-use proto::job::Priority;
+use proto::job::{Priority, Target};
 use proto::report::{Outcome, ReportMessage};
 use proto::verdict::Verdict;
 
@@ -56,6 +58,7 @@ fn problem_view(name: &str, digest: &Digest) -> ProblemView {
         memory_bytes: 1,
         statement: None,
         samples: vec![],
+        harness: None,
     }
 }
 
@@ -379,6 +382,36 @@ on_every_store!(a_problem_has_one_active_revision, |store| {
     let missing = store.activate_problem("aplusb", &Digest::of(b"3")).await;
     assert!(matches!(missing, Err(StoreError::Missing(_))));
     assert_eq!(active().await, one.view.digest, "a wrong digest changes nothing");
+});
+
+on_every_store!(a_job_against_a_harness_says_so_and_the_two_kinds_share_the_names, |store| {
+    let digest = Digest::of(b"calc 1");
+    let harness = HarnessView {
+        format: "gradescope".into(),
+        image: "python3".into(),
+        separate: true,
+        wall_time_ms: 1.0,
+        notes: vec![],
+    };
+    let blob = Digest::of(b"zip");
+    let view = ProblemView { harness: Some(harness), ..problem_view("calc", &digest) };
+    let new = NewProblem { view, blob: blob.clone(), languages: None };
+    assert!(store.install_problem(&new, NOW).await.unwrap());
+    let other = NewProblem { view: problem_view("calc", &Digest::of(b"problem")), ..new.clone() };
+    assert!(matches!(store.install_problem(&other, NOW).await, Err(StoreError::NameTaken(_))));
+    assert_eq!(store.problem("calc", None).await.unwrap().unwrap().view.digest, digest, "nothing changed");
+
+    let pinned = Some(("calc".to_owned(), digest.clone(), blob.clone()));
+    let mut row = NewRow { problem: pinned, ..new_row(Priority::Normal) };
+    for (harness, is) in [(true, true), (false, false)] {
+        row.content.harness = harness;
+        let id = store.submit(&row, NOW).await.unwrap();
+        let found =
+            store.db.row("SELECT id FROM judgements WHERE submission_id = $1", args![id]).await.unwrap();
+        let job = store.job(found.unwrap().parse(0, "id").unwrap()).await.unwrap().unwrap();
+        let wanted = Target::Harness { name: "calc".into(), digest: digest.clone(), blob: blob.clone() };
+        assert_eq!(job.target == wanted, is, "{:?}", job.target);
+    }
 });
 
 on_every_store!(lists_are_newest_first_and_keep_to_their_tenant, |store| {

@@ -117,6 +117,9 @@ pub enum StoreError {
     /// The name, revision or id is not there.
     #[error("there is no {0}")]
     Missing(String),
+    /// The name is one of a package of the other kind (problem, harness).
+    #[error("`{0}` names a package of the other kind (problem or harness); choose another name")]
+    NameTaken(String),
     /// Somebody else moved the state first.
     #[error("the submission is {found}, not {expected}")]
     Moved {

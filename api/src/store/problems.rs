@@ -33,10 +33,20 @@ fn problem(row: &Row) -> Result<ProblemRow, StoreError> {
 impl Store {
     /// Installs a revision and makes it the active one. Returns false when it was installed before (it is
     /// active afterwards all the same).
+    ///
+    /// # Errors
+    /// `NameTaken` when the name is a package's of the other kind (problem, harness).
     pub(crate) async fn install_problem(&self, new: &NewProblem, now: Millis) -> Result<bool, StoreError> {
         let (name, digest) = (&new.view.name, &new.view.digest);
         let languages = new.languages.as_ref().map(to_json).transpose()?;
         let mut tx = self.db.begin().await?;
+        let named = tx.row("SELECT view FROM problems WHERE name = $1 LIMIT 1", args![name.as_str()]).await?;
+        if let Some(row) = named {
+            let there: ProblemView = row.json(0, "problems.view")?;
+            if there.harness.is_some() != new.view.harness.is_some() {
+                return Err(StoreError::NameTaken(name.clone()));
+            }
+        }
         let added = tx
             .exec(
                 "INSERT INTO problems (name, digest, blob, languages, view, active, created_ms) \

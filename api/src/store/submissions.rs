@@ -38,6 +38,9 @@ pub(crate) struct Content {
     pub(crate) all: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) policy: Option<String>,
+    /// Whether the package is a course's autograder.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) harness: bool,
 }
 
 /// A checked submission, ready to be stored.
@@ -470,6 +473,11 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let content: Content = row.json(3, "submissions.content")?;
         let target = match row.opt_text(4)? {
+            Some(name) if content.harness => Target::Harness {
+                name,
+                digest: row.parse(5, "judgements.problem_digest")?,
+                blob: row.parse(6, "judgements.problem_blob")?,
+            },
             Some(name) => Target::Problem {
                 name,
                 digest: row.parse(5, "judgements.problem_digest")?,

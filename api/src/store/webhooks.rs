@@ -268,6 +268,15 @@ impl Store {
         id: &str,
         tenant: Option<&str>,
     ) -> Result<Option<(WebhookRow, Vec<TryRow>)>, StoreError> {
+        // The tries first: what is read after them cannot be of a moment before the last of them.
+        let tries = self
+            .db
+            .rows(
+                "SELECT number, at_ms, took_ms, status, error FROM webhook_tries WHERE webhook_id = $1 \
+                 ORDER BY number DESC LIMIT 100",
+                args![id],
+            )
+            .await?;
         let row = self
             .db
             .rows_where(
@@ -277,14 +286,6 @@ impl Store {
             )
             .await?;
         let Some(row) = row.first() else { return Ok(None) };
-        let tries = self
-            .db
-            .rows(
-                "SELECT number, at_ms, took_ms, status, error FROM webhook_tries WHERE webhook_id = $1 \
-                 ORDER BY number DESC LIMIT 100",
-                args![id],
-            )
-            .await?;
         let mut tries: Vec<TryRow> = tries
             .iter()
             .map(|r| {

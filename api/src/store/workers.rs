@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use proto::http::{Heartbeat, Order, WorkerCounts, WorkerRegistration};
 use proto::id::{Digest, WorkerId};
-use proto::language::LanguageInfo;
+use proto::language::{HOST, LanguageInfo};
 
 use super::db::{Row, Tx, args};
 use super::{Millis, Store, StoreError, to_json};
@@ -63,7 +63,7 @@ impl WorkerRow {
 
     /// Whether it can judge this language.
     pub(crate) fn can(&self, language: &str) -> bool {
-        self.registration.languages.iter().any(|l| l.id == language && l.usable)
+        language == HOST || self.registration.languages.iter().any(|l| l.id == language && l.usable)
     }
 }
 

@@ -8,11 +8,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use proto::id::Digest;
+use proto::limits::{LimitError, Limits, LimitsRequest};
 use proto::units::Bytes;
 
 use crate::layout::{check_place, collapse};
 use crate::lines::Planned;
 use crate::manifest::{GradingOptions, Manifest, Schema};
+use crate::run::Ground;
 use crate::tree::{Caps, Tree, TreeError};
 
 const MANIFEST: &str = "harness.toml";
@@ -97,7 +99,47 @@ impl Bundle {
         if let Some(name) = path.to_str().and_then(|p| p.strip_prefix("image:")) {
             return command(Manifest::of_image(name), Tree::default()).map(Self::sealed);
         }
-        let mut tree = Tree::read(path, Caps::HARNESS)?;
+        Self::of_tree(Tree::read(path, Caps::HARNESS)?, &path.display().to_string(), Some(path))
+    }
+
+    /// Reads a harness out of the bytes of a zip, which messages call `name`. Nothing beside it is looked at.
+    ///
+    /// # Errors
+    /// What is missing or wrong in it, or why it is no zip that may be unpacked.
+    pub fn read_zip(bytes: &[u8], name: &str) -> Result<Self, BundleError> {
+        Self::of_tree(Tree::unzip(bytes, name, Caps::HARNESS)?, name, None)
+    }
+
+    /// What a revision of it is known by where harnesses are kept: what decides what it does, and its image's name.
+    pub fn revision(&self) -> Digest {
+        Digest::of(format!("{} {:?}", self.digest, self.image).as_bytes())
+    }
+
+    /// Limits of one submission: what is asked for, else what the harness asks for, else
+    /// [`Ground::default_limits`]; none above `maxima`. Graders count wall-clock time, and twice as much processor
+    /// time lets a build use two cores.
+    ///
+    /// # Errors
+    /// The first limit that is absurd or above its maximum.
+    pub fn limits(&self, asked: &LimitsRequest, maxima: &Limits) -> Result<Limits, LimitError> {
+        let defaults = Ground::default_limits();
+        let wall_time = asked.wall_time.or(self.time).unwrap_or(defaults.wall_time);
+        let cpu_time = asked.cpu_time.unwrap_or(wall_time.saturating_mul(2).min(maxima.cpu_time));
+        let request = LimitsRequest {
+            cpu_time: Some(cpu_time),
+            wall_time: Some(wall_time),
+            memory: asked.memory.or(self.memory),
+            ..asked.clone()
+        };
+        request.resolve(&defaults, maxima)
+    }
+
+    /// How many tests it names ahead of running; 0 when it names none.
+    pub fn planned(&self) -> u32 {
+        self.plan.as_ref().map_or(0, |plan| plan.len() as u32)
+    }
+
+    fn of_tree(mut tree: Tree, name: &str, path: Option<&Path>) -> Result<Self, BundleError> {
         // What version control and archivers add is no part of a harness.
         tree.files.retain(|path, _| !path.starts_with(".git/") && !path.starts_with("__MACOSX/"));
         let mut notes = Vec::new();
@@ -120,7 +162,7 @@ impl Bundle {
         } else if let Some(manifest) = manifest {
             command(manifest, tree)?
         } else {
-            return Err(BundleError::Unknown(path.display().to_string()));
+            return Err(BundleError::Unknown(name.to_owned()));
         };
         notes.append(&mut bundle.notes);
         bundle.notes = notes;
@@ -246,7 +288,7 @@ fn make_runnable(tree: &mut Tree, path: &str) -> bool {
     turn
 }
 
-fn prairielearn(manifest: Manifest, tree: &Tree, path: &Path) -> Result<Bundle, BundleError> {
+fn prairielearn(manifest: Manifest, tree: &Tree, path: Option<&Path>) -> Result<Bundle, BundleError> {
     let text = tree.text("info.json").unwrap_or_default();
     let options = GradingOptions::parse(&text).map_err(|e| wrong("info.json", e))?;
     let mut bundle = Bundle::new("prairielearn", &manifest, "/grade/student", "/grade/results/results.json")?;
@@ -286,12 +328,13 @@ fn prairielearn(manifest: Manifest, tree: &Tree, path: &Path) -> Result<Bundle, 
 }
 
 /// The course's shared files: beside the question in a zip, or in a folder above it.
-fn server_files(tree: &Tree, path: &Path) -> Result<Tree, BundleError> {
+fn server_files(tree: &Tree, path: Option<&Path>) -> Result<Tree, BundleError> {
     const NAME: &str = "serverFilesCourse";
     let inside = tree.below(NAME);
     if !inside.is_empty() {
         return Ok(inside);
     }
+    let Some(path) = path else { return Ok(Tree::default()) };
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     // questions/ may have folders of its own; nobody nests them this deep.
     let above = real.ancestors().skip(1).take(8).map(|folder| folder.join(NAME)).find(|f| f.is_dir());

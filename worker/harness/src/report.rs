@@ -1,67 +1,11 @@
 //! The one model behind all formats: what a submission got, test by test, and how sure that is.
 
 use problem::score::Score;
+pub use proto::graded::{Status, Visibility};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::findings::Finding;
-
-/// How the grading of one submission ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// The harness ended by itself and said what it found.
-    Graded,
-    /// It did not end, or ended without its final word: what it had reported counts, everything else failed.
-    Partial,
-    /// There is no result to count at all: score 0, with the reason.
-    Failed,
-    /// The harness said that the submission cannot be graded and should cost nothing (PrairieLearn's
-    /// `gradable: false`).
-    Ungradable,
-    /// We failed. Never a grade; graded again by the next run.
-    Error,
-}
-
-impl Status {
-    /// Its word in JSON and CSV.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Status::Graded => "graded",
-            Status::Partial => "partial",
-            Status::Failed => "failed",
-            Status::Ungradable => "ungradable",
-            Status::Error => "error",
-        }
-    }
-}
-
-/// From when on a student may see something (Gradescope's words).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Visibility {
-    /// At once.
-    #[default]
-    Visible,
-    /// When the due date has passed.
-    AfterDueDate,
-    /// When grades are published.
-    AfterPublished,
-    /// Never.
-    Hidden,
-}
-
-impl Visibility {
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        match word {
-            "visible" => Some(Visibility::Visible),
-            "after_due_date" => Some(Visibility::AfterDueDate),
-            "after_published" => Some(Visibility::AfterPublished),
-            "hidden" => Some(Visibility::Hidden),
-            _ => None,
-        }
-    }
-}
 
 /// One test of a harness.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

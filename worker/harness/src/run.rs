@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use checker::classify;
+use checker::{Classified, classify};
 use proto::limits::Limits;
 use proto::units::Bytes;
 use proto::verdict::Verdict;
@@ -82,6 +82,8 @@ pub struct Run<'a> {
     pub id: &'a str,
     /// When it was handed in, RFC 3339.
     pub created_at: &'a str,
+    /// Ends it early; what it then returns means nothing.
+    pub cancel: &'a Cancel,
 }
 
 impl Run<'_> {
@@ -91,17 +93,25 @@ impl Run<'_> {
     /// [`RunError::Harness`] when image and harness do not fit, else ours. Whatever the submission does is in
     /// the report.
     pub fn grade(&self, boxes: &BoxServer) -> Result<Report, RunError> {
+        self.grade_with_facts(boxes).map(|(report, _)| report)
+    }
+
+    /// The same, with how the harness's box ended; nothing of that where no box could be made for the submission.
+    ///
+    /// # Errors
+    /// As [`grade`](Self::grade).
+    pub fn grade_with_facts(&self, boxes: &BoxServer) -> Result<(Report, Option<Classified>), RunError> {
         let mut spec = self.spec()?;
         let outcome = if self.bundle.separate {
-            Separate::new(self.ground, self.submission).run(boxes, &mut spec)
+            Separate::new(self.ground, self.submission).run(boxes, &mut spec, self.cancel)
         } else {
-            run_twice(boxes, &spec)
+            run_twice(boxes, &spec, self.cancel)
         };
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(SandboxError::BadSpec(what)) => {
                 let why = "the submission does not fit into the box";
-                return Ok(Report::empty(Status::Failed, format!("{why}: {what}"), why));
+                return Ok((Report::empty(Status::Failed, format!("{why}: {what}"), why), None));
             }
             Err(e) => return Err(run_error(&e)),
         };
@@ -120,7 +130,7 @@ impl Run<'_> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         report.stdout = text(&outcome.stdout.bytes) + &text(&outcome.stderr.bytes);
         report.stdout_truncated = outcome.stdout.truncated || outcome.stderr.truncated;
-        Ok(report)
+        Ok((report, Some(ended)))
     }
 
     fn results(&self) -> String {
@@ -250,11 +260,15 @@ pub(crate) fn environment(
 }
 
 /// Runs it, once more when the box itself failed.
-pub(crate) fn run_twice(boxes: &BoxServer, spec: &RunSpec) -> Result<RunOutcome, SandboxError> {
-    match boxes.run(spec, &Cancel::new()) {
+pub(crate) fn run_twice(
+    boxes: &BoxServer,
+    spec: &RunSpec,
+    cancel: &Cancel,
+) -> Result<RunOutcome, SandboxError> {
+    match boxes.run(spec, cancel) {
         Err(first @ (SandboxError::Setup { .. } | SandboxError::Lost { .. } | SandboxError::Host { .. })) => {
             tracing::warn!(error = %first, "a box failed; trying once more");
-            boxes.run(spec, &Cancel::new())
+            boxes.run(spec, cancel)
         }
         other => other,
     }

@@ -80,7 +80,12 @@ impl<'a> Separate<'a> {
     }
 
     /// Runs the harness of `spec`, and the submission's commands while it runs.
-    pub(crate) fn run(mut self, boxes: &BoxServer, spec: &mut RunSpec) -> Result<RunOutcome, SandboxError> {
+    pub(crate) fn run(
+        mut self,
+        boxes: &BoxServer,
+        spec: &mut RunSpec,
+        asked_to_stop: &Cancel,
+    ) -> Result<RunOutcome, SandboxError> {
         let host = |source: io::Error| SandboxError::Host { what: "make a line to a harness".into(), source };
         let (ours, theirs) = UnixStream::pair().map_err(host)?;
         let end = ours.try_clone().map_err(host)?;
@@ -96,7 +101,7 @@ impl<'a> Separate<'a> {
         let outcome = std::thread::scope(|threads| {
             let serving = threads.spawn(|| self.serve(boxes, ours, &cancel));
             // Not twice: what the submission's boxes did cannot be taken back.
-            let outcome = boxes.run(spec, &Cancel::new());
+            let outcome = boxes.run(spec, asked_to_stop);
             spec.stdin = Stdin::Empty;
             cancel.cancel();
             let _ = end.shutdown(Shutdown::Both);

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use proto::facts::Exit;
 use proto::id::Digest;
-use sandbox::BoxServer;
 use sandbox::spec::{BoxFile, Collect, Profile, RunOutcome, RunSpec, Stdin};
+use sandbox::{BoxServer, Cancel};
 
 use crate::bundle::Bundle;
 use crate::findings::cut;
@@ -91,7 +91,7 @@ pub fn prepare(
         return Ok(prepared);
     }
     let spec = spec(bundle, ground, script, installed);
-    let outcome = run_twice(boxes, &spec).map_err(|e| run_error(&e))?;
+    let outcome = run_twice(boxes, &spec, &Cancel::new()).map_err(|e| run_error(&e))?;
     let asked = outcome.files.iter().find(|f| f.path == REFUSED.as_bytes());
     let asked = asked.map(|f| String::from_utf8_lossy(&f.bytes).into_owned()).unwrap_or_default();
     let mut notes = judge(&outcome, &spec, &asked, installed)?;

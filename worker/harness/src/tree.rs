@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use nix::libc;
 use proto::id::Digest;
+use proto::job::SourceFile;
 use sha2::{Digest as _, Sha256};
 
 /// Deepest folder.
@@ -82,7 +83,7 @@ impl Tree {
         Ok(reading.tree)
     }
 
-    fn unzip(bytes: &[u8], name: &str, caps: Caps) -> Result<Self, TreeError> {
+    pub(crate) fn unzip(bytes: &[u8], name: &str, caps: Caps) -> Result<Self, TreeError> {
         let cannot = |e: std::io::Error| refused(name, format!("cannot be unpacked here: {e}"));
         let scratch = tempfile::Builder::new().prefix("tribunal-zip-").tempdir().map_err(cannot)?;
         problem::unpack_zip(bytes, scratch.path(), caps.bytes, caps.files)
@@ -90,6 +91,12 @@ impl Tree {
         let mut reading = Reading { caps, left: caps.bytes, tree: Tree::default() };
         reading.folder(scratch.path(), "", 0)?;
         Ok(reading.tree)
+    }
+
+    /// A submission's sources, whose names were checked when they were taken.
+    pub fn of_sources(files: &[SourceFile]) -> Self {
+        let entry = |file: &SourceFile| Entry { content: file.content.as_slice().into(), executable: false };
+        Self { files: files.iter().map(|file| (file.name.clone(), entry(file))).collect() }
     }
 
     /// The digest of all paths, modes and contents.

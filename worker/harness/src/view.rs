@@ -1,6 +1,8 @@
 //! The student's view of a report: what the harness lets be seen at a stage, and nothing from which the rest
 //! could be worked out.
 
+use proto::graded::Shown;
+
 use crate::report::{Report, Status, Visibility};
 
 /// Where the assignment stands.
@@ -28,43 +30,49 @@ impl std::str::FromStr for Stage {
     }
 }
 
-impl Visibility {
-    /// Whether a student sees it at `stage`.
-    pub const fn shows_at(self, stage: Stage) -> bool {
-        match self {
-            Visibility::Visible => true,
-            Visibility::AfterDueDate => matches!(stage, Stage::AfterDueDate | Stage::Published),
-            Visibility::AfterPublished => matches!(stage, Stage::Published),
-            Visibility::Hidden => false,
-        }
+/// Whether a student sees what is `visible` so at `stage`.
+const fn shows(visible: Visibility, stage: Stage) -> bool {
+    match visible {
+        Visibility::Visible => true,
+        Visibility::AfterDueDate => matches!(stage, Stage::AfterDueDate | Stage::Published),
+        Visibility::AfterPublished => matches!(stage, Stage::Published),
+        Visibility::Hidden => false,
     }
 }
 
 /// What the student sees of `report` at `stage`.
 ///
 /// While any test is out of sight there is no total: the difference to the sum of the others would tell it.
+pub fn shown(report: &Report, stage: Stage) -> Shown {
+    let output = shows(report.visibility, stage);
+    let tests = (0..).zip(&report.tests).filter(|(_, test)| output && shows(test.visibility, stage));
+    let tests: Vec<u32> = tests.map(|(place, _)| place).collect();
+    let total = output && tests.len() == report.tests.len();
+    Shown { tests, total, output, stdout: shows(report.stdout_visibility, stage) }
+}
+
+/// `report` as the student sees it at `stage`: what is [`shown`], and nothing that may quote the rest.
 pub fn as_student(report: &Report, stage: Stage) -> Report {
-    let shown = report.visibility.shows_at(stage);
-    let mut view = Report { tests: Vec::new(), ..report.clone() };
-    if shown {
-        view.tests = report.tests.iter().filter(|t| t.visibility.shows_at(stage)).cloned().collect();
-    }
+    let shown = shown(report, stage);
+    let mut view = report.clone();
+    let mut place = 0..;
+    view.tests.retain(|_| place.next().is_some_and(|n: u32| shown.tests.contains(&n)));
     for test in &mut view.tests {
         test.extra_data = None;
         if test.not_reported.is_some() {
             test.not_reported.clone_from(&report.feedback);
         }
     }
-    if !shown || view.tests.len() < report.tests.len() {
+    if !shown.total {
         view.score = None;
         view.max_score = None;
         view.leaderboard = None;
     }
-    if !shown {
+    if !shown.output {
         view.output = None;
         view.output_format = None;
     }
-    if !report.stdout_visibility.shows_at(stage) {
+    if !shown.stdout {
         view.stdout = String::new();
         view.stdout_truncated = false;
     }

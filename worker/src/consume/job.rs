@@ -19,6 +19,7 @@ use super::running::Stop;
 use super::{BACKOFF_MIN, Shared, back_off};
 use crate::engine::{Against, Progress, Submission};
 use crate::error::JudgeError;
+use crate::harnesses::Pinned;
 
 /// A granted claim.
 #[derive(Debug, Clone, Copy)]
@@ -172,6 +173,13 @@ async fn judged(
         Target::Tests { tests } => {
             let against = Against::Tests { tests: tests.clone(), limits: job.limits.clone() };
             shared.engine.judge_under(policy, &submission, &against, on_progress).await
+        }
+        Target::Harness { name, digest, blob } => {
+            let Some(harnesses) = &shared.harnesses else {
+                return Err(JudgeError::failed("this worker runs no harnesses".to_owned()));
+            };
+            let pinned = Pinned { name, digest, blob };
+            harnesses.grade(&*shared.coordinator, shared.engine.floor(), job, &pinned, on_progress).await
         }
         Target::Problem { name, digest, blob } => {
             let held = shared.packages.problem(&*shared.coordinator, name, digest, blob).await?;

@@ -35,6 +35,7 @@ use tokio::task::JoinSet;
 
 use crate::engine::Engine;
 use crate::fitness::Fitness;
+use crate::harnesses::Harnesses;
 use crate::packages::Packages;
 use gate::Gate;
 use running::Running;
@@ -112,6 +113,7 @@ struct Shared {
     config: ConsumeConfig,
     engine: Arc<Engine>,
     packages: Packages,
+    harnesses: Option<Harnesses>,
     reports: Arc<dyn ReportSink>,
     coordinator: Arc<dyn Coordinator>,
     events: mpsc::Sender<EventMessage>,
@@ -121,7 +123,7 @@ struct Shared {
     ask_now: Notify,
 }
 
-/// Works until `stop` resolves, then drains. Returns once every job is reported or handed back.
+/// Works until `stop` resolves, then drains. Without `harnesses` a job against one is another worker's. Returns once every job is reported or handed back.
 ///
 /// # Errors
 /// When the API refuses this worker, the job source was closed or refused us for good, or boxes can no longer be
@@ -130,6 +132,7 @@ pub async fn run(
     link: WorkerLink,
     engine: Arc<Engine>,
     packages: Packages,
+    harnesses: Option<Harnesses>,
     config: ConsumeConfig,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), QueueError> {
@@ -140,6 +143,7 @@ pub async fn run(
         config,
         engine,
         packages,
+        harnesses,
         reports,
         coordinator,
         events: event_sender,

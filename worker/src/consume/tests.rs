@@ -200,7 +200,7 @@ fn start_with(fake: Fake, case: Duration, drain: Duration, change: impl FnOnce(&
     change(&mut config);
     let (stop, stopped) = oneshot::channel();
     let engine = Arc::new(engine(Arc::clone(&runner) as _));
-    let task = tokio::spawn(run(link, engine, packages, config, async move {
+    let task = tokio::spawn(run(link, engine, packages, None, config, async move {
         let _ = stopped.await;
     }));
     Bench { fake, runner, jobs, stop: Some(stop), task, _data: data }

@@ -357,6 +357,7 @@ fn begin(plan: &Plan, language: &str, toolchain: Option<&Toolchain>) -> Judgemen
         policy: Some(plan.policy.to_string()),
         timing: Timing::default(),
         notes: plan.notes.clone(),
+        graded: None,
     }
 }
 

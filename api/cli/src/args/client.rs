@@ -25,7 +25,7 @@ pub(crate) struct ServerArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("against").required(true).args(["problem", "stdin", "batch"])))]
+#[command(group(clap::ArgGroup::new("against").required(true).args(["problem", "harness", "stdin", "batch"])))]
 pub(crate) struct SubmitArgs {
     /// Source files, or directories of them; together they are one program
     #[arg(required_unless_present = "batch", value_name = "SOURCE")]
@@ -37,6 +37,9 @@ pub(crate) struct SubmitArgs {
     /// Problem by its short name, or one revision of it as NAME@sha256:…
     #[arg(long, short, value_name = "NAME")]
     pub(crate) problem: Option<String>,
+    /// A course's autograder by its short name, or one revision of it as NAME@sha256:…
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["language", "all", "policy"])]
+    pub(crate) harness: Option<String>,
     /// Without a problem: what the program reads
     #[arg(long, value_name = "FILE")]
     pub(crate) stdin: Option<PathBuf>,
@@ -128,7 +131,13 @@ pub(crate) struct ProblemsArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProblemsCommand {
     /// What is installed there
-    List(AskArgs),
+    List {
+        /// Courses' autograders instead of problems
+        #[arg(long)]
+        harness: bool,
+        #[command(flatten)]
+        ask: AskArgs,
+    },
     /// Check a package and send it there; the same as `problem push`
     Push(PushArgs),
     /// Make a revision that was sent the active one

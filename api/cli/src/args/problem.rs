@@ -66,6 +66,9 @@ pub(crate) struct PushArgs {
     pub(crate) package: PathBuf,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+    /// It is a course's autograder, as `grade` takes it
+    #[arg(long)]
+    pub(crate) harness: bool,
     /// Short name there [default: the folder's]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,

@@ -1,6 +1,7 @@
 //! `tribunal problems`: what is installed at a service.
 
 use proto::id::Digest;
+use reqwest::Method;
 use serde_json::json;
 
 use super::{Service, show};
@@ -14,7 +15,7 @@ const DIGEST_SHOWN: usize = "sha256:".len() + 12;
 
 pub(crate) fn main(command: &ProblemsCommand) -> Result<u8, Failure> {
     match command {
-        ProblemsCommand::List(args) => list(args),
+        ProblemsCommand::List { harness, ask } => list(ask, *harness),
         ProblemsCommand::Push(args) => problem_push::main(args),
         ProblemsCommand::Activate { name, digest, ask } => activate(ask, name, digest),
     }
@@ -30,9 +31,11 @@ fn activate(ask: &AskArgs, name: &str, digest: &Digest) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn list(args: &AskArgs) -> Result<u8, Failure> {
+fn list(args: &AskArgs, harness: bool) -> Result<u8, Failure> {
     let service = Service::new(&args.server)?;
-    let problems = runtime()?.block_on(service.get(&["problems"]))?;
+    let kind = if harness { "harness" } else { "problem" };
+    let request = service.request(Method::GET, &["problems"]).query(&[("kind", kind)]);
+    let (_, problems) = runtime()?.block_on(service.answer(request))?;
     let table =
         show::rows(["name", "title", "type", "tests", "cpu ms", "memory MiB", "revision"], &problems, |p| {
             [

@@ -92,9 +92,11 @@ pub(super) fn status(view: &Value, expect: &[Verdict]) -> u8 {
 fn body(args: &SubmitArgs) -> Result<Value, Failure> {
     let files = sources::load(&args.sources)?;
     let language = match &args.language {
+        // The harness says what its submissions run in.
+        None if args.harness.is_some() => None,
         // The service may have languages that this executable does not know.
-        Some(id) => id.clone(),
-        None => sources::language_of(None, &files)?.id.clone(),
+        Some(id) => Some(id.clone()),
+        None => Some(sources::language_of(None, &files)?.id.clone()),
     };
     let mut body = Map::new();
     let mut put = |key: &str, value: Value| {
@@ -105,6 +107,7 @@ fn body(args: &SubmitArgs) -> Result<Value, Failure> {
     put("language", json!(language));
     put("files", files.iter().map(file).collect());
     put("problem", json!(args.problem));
+    put("harness", json!(args.harness));
     if let Some(stdin) = &args.stdin {
         let mut test = Map::new();
         bytes(&mut test, "stdin", &read(stdin)?);

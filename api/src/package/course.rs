@@ -1,0 +1,162 @@
+//! A course's autograder, uploaded: read by `harness`, refused with the file that is wrong.
+
+use harness::{Bundle, BundleError};
+use problem::{Diagnostic, PackageError, Severity};
+use proto::http::{HarnessView, ProblemView};
+use proto::language::HOST;
+use proto::limits::{Limits, LimitsRequest};
+use proto::units::round_ms;
+
+use super::Read;
+use crate::error::{ApiError, Code};
+use crate::time::{now_ms, rfc3339};
+
+/// Said of a harness that does not keep submissions out of its box.
+const SHARED: &str = "the harness shares its box with the submission, which could write the results itself; say \
+                      `separate = true` in harness.toml (worker/harness/README.md)";
+
+/// Reads the zip. What it is called in messages and, where nobody named it, in the store: `name`.
+pub(super) fn read(zip: &[u8], name: &str, maxima: &Limits) -> Result<Read, ApiError> {
+    let bundle = Bundle::read_zip(zip, name).map_err(|e| refused(name, &e))?;
+    let limits = bundle
+        .limits(&LimitsRequest::default(), maxima)
+        .map_err(|e| wrong(name, "harness.toml", format!("{e}; this service's operator set the maximum")))?;
+    let mut notes = bundle.notes.clone();
+    if !bundle.separate {
+        notes.push(SHARED.to_owned());
+    }
+    let view = ProblemView {
+        name: name.to_owned(),
+        title: name.to_owned(),
+        digest: bundle.revision(),
+        created_at: rfc3339(now_ms()),
+        kind: "harness".to_owned(),
+        tests: bundle.planned(),
+        cpu_time_ms: round_ms(limits.cpu_time),
+        memory_bytes: limits.memory.get(),
+        statement: None,
+        samples: Vec::new(),
+        harness: Some(HarnessView {
+            format: bundle.format.to_owned(),
+            image: bundle.image.clone().unwrap_or_else(|| HOST.to_owned()),
+            separate: bundle.separate,
+            wall_time_ms: round_ms(limits.wall_time),
+            notes,
+        }),
+    };
+    Ok((view, None))
+}
+
+fn refused(name: &str, error: &BundleError) -> ApiError {
+    match error {
+        BundleError::Files(e) => wrong(name, &e.place, e.what.clone()),
+        BundleError::Description { file, what } => wrong(name, file, what.clone()),
+        BundleError::Unknown(_) => wrong(
+            name,
+            ".",
+            "neither run_autograder (a Gradescope autograder), nor info.json (a PrairieLearn question), nor \
+             harness.toml lies at the top of it"
+                .to_owned(),
+        ),
+    }
+}
+
+fn wrong(name: &str, path: &str, message: String) -> ApiError {
+    let diagnostic = Diagnostic { severity: Severity::Error, path: path.into(), line: None, message };
+    let error = PackageError { package: name.to_owned(), diagnostics: vec![diagnostic] };
+    let diagnostics = serde_json::to_value(&error.diagnostics).unwrap_or_default();
+    ApiError::new(Code::InvalidPackage, error.to_string()).with("diagnostics", diagnostics)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::testing::{Answer, Site};
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+
+    fn zip(files: &[(&str, &str)]) -> Vec<u8> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = dir.path().join("h").join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        problem::pack_zip(&dir.path().join("h")).unwrap()
+    }
+
+    async fn upload(site: &Site, name: &str, bytes: Vec<u8>) -> Answer {
+        let path = format!("/api/v1/problems?kind=harness&name={name}");
+        let request =
+            Request::post(path).header("host", "localhost").header("content-type", "application/zip");
+        site.send(request.body(Body::from(bytes)).unwrap()).await
+    }
+
+    async fn submit(site: &Site, changes: Value) -> Answer {
+        let mut body = json!({"files": [{"name": "a.sh", "content": "exit 0"}]});
+        body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        site.ask("POST", "/api/v1/submissions", None, Some(body)).await
+    }
+
+    const RUN: (&str, &str) = ("run_autograder", "#!/bin/sh\n");
+
+    #[tokio::test]
+    async fn a_harness_is_uploaded_pinned_and_kept_apart_from_problems() {
+        let site = Site::start(false).await;
+        let first = upload(&site, "calc", zip(&[RUN])).await;
+        assert_eq!(first.status, StatusCode::CREATED, "{}", first.text);
+        let first = first.json();
+        assert_eq!((&first["type"], &first["harness"]["image"]), (&json!("harness"), &json!("host")));
+        assert_eq!(upload(&site, "calc", zip(&[RUN])).await.status, StatusCode::OK, "it was there");
+        // Another image makes another revision of it.
+        let toml = ("harness.toml", "image = \"python3\"\nseparate = true\n");
+        let second = upload(&site, "calc", zip(&[RUN, toml])).await.json();
+        assert_ne!(first["digest"], second["digest"]);
+        let list = |path: &'static str| site.ask("GET", path, None, None);
+        assert_eq!(list("/api/v1/problems").await.json(), json!([]));
+        assert_eq!(list("/api/v1/problems?kind=harness").await.json(), json!([second]));
+
+        let sent = submit(&site, json!({"harness": "calc"})).await.json();
+        assert_eq!((&sent["problem"], &sent["language"]), (&json!("calc"), &json!("python3")), "{sent}");
+        let fixed = format!("calc@{}", first["digest"].as_str().unwrap());
+        assert_eq!(submit(&site, json!({"harness": fixed})).await.json()["language"], "host");
+        for (body, code) in [
+            (json!({"harness": "none"}), "unknown_problem"),
+            (json!({"problem": "calc", "language": "cpp"}), "unknown_problem"),
+            (json!({"harness": "calc", "problem": "calc"}), "invalid_target"),
+            (json!({"harness": "calc", "language": "cpp"}), "invalid_body"),
+            (json!({"harness": "calc", "limits": {"memory_bytes": 99_999_999_999_999_u64}}), "invalid_limit"),
+        ] {
+            assert_eq!(submit(&site, body.clone()).await.code(), code, "{body}");
+        }
+        let named = submit(&site, json!({"problem": "calc", "language": "cpp"})).await.json();
+        assert_eq!(named["detail"], "`calc` is a harness: name it with `harness`");
+    }
+
+    #[tokio::test]
+    async fn a_broken_or_hostile_harness_is_refused_with_the_file_that_is_wrong_and_nothing_is_stored() {
+        let site = Site::start(false).await;
+        let table = [
+            (zip(&[("readme.txt", "x")]), ".", "run_autograder"),
+            (zip(&[RUN, ("harness.toml", "time = 7\ncolour = 1\n")]), "harness.toml", "colour"),
+            (zip(&[("info.json", "{")]), "info.json", ""),
+            (
+                zip(&[RUN, ("harness.toml", "submission = \"/etc/x\"\n")]),
+                "harness.toml",
+                "belongs to the system",
+            ),
+            (zip(&[RUN, ("harness.toml", "time = \"6000m\"\n")]), "harness.toml", "operator"),
+            (b"no zip".to_vec(), "bad", "not a zip archive"),
+        ];
+        for (bytes, path, word) in table {
+            let answer = upload(&site, "bad", bytes).await;
+            assert_eq!(answer.code(), "invalid_package", "{}", answer.text);
+            let told = &answer.json()["diagnostics"][0];
+            assert_eq!(told["path"], path, "{told}");
+            assert!(told["message"].as_str().unwrap().contains(word), "{told}");
+        }
+        let list = site.ask("GET", "/api/v1/problems?kind=harness", None, None).await;
+        assert_eq!(list.json(), json!([]));
+    }
+}

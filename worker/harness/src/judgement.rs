@@ -1,0 +1,179 @@
+//! A report as a judgement, the form in which results are stored, sent and shown.
+//!
+//! A harness gives points, not verdicts: a submission that it graded is `OK`, whatever the points, so that the
+//! verdict tells nobody what hidden tests gave. One that it could not grade to the end has the verdict of how the
+//! harness's box ended, and `WA` where that ended without a word of its own (a submission may have ended it).
+
+use checker::Classified;
+use proto::graded::{Graded, GradedTest};
+use proto::id::Digest;
+use proto::limits::Limits;
+use proto::report::{Judgement, TestReport};
+use proto::verdict::Verdict;
+
+use crate::bundle::Bundle;
+use crate::report::{Report, Status, TestResult};
+use crate::view::{Stage, shown};
+
+/// Longest text of one test, in bytes, as of outputs elsewhere.
+const TEXT_MAX: usize = 64 << 10;
+/// Texts of all tests together: with the rest they have to fit into one queue message.
+const TEXTS_MAX: usize = 1 << 20;
+/// Note on a judgement some of whose texts were cut.
+const TRUNCATED: &str = "graded_output_truncated";
+
+/// The judgement that `report` is. `ended`: how the harness's box ended, where there was one.
+pub fn judgement(
+    bundle: &Bundle,
+    report: &Report,
+    ended: Option<&Classified>,
+    limits: &Limits,
+    image: Option<(Digest, &str)>,
+) -> Judgement {
+    let cause = ended.and_then(|ended| ended.verdict).unwrap_or(Verdict::WA);
+    let verdict = match report.status {
+        Status::Graded => Verdict::OK,
+        Status::Partial | Status::Failed => cause,
+        Status::Ungradable => Verdict::JE,
+        Status::Error => Verdict::SE,
+    };
+    let text = |score: Option<problem::score::Score>| score.map(|score| score.to_string());
+    let mut room = Room { left: TEXTS_MAX, cut: false };
+    let mut judgement = Judgement::system_error("", String::new());
+    judgement.verdict = verdict;
+    judgement.reason.clone_from(&report.reason);
+    judgement.score = text(report.score);
+    judgement.max_score = text(report.max_score);
+    judgement.limits = Some(limits.clone());
+    if let Some((digest, kind)) = image {
+        (judgement.image, judgement.image_kind) = (Some(digest), Some(kind.to_owned()));
+    }
+    judgement.timing.run_ms = report.wall_time_ms.unwrap_or_default();
+    judgement.graded = Some(Box::new(Graded {
+        format: bundle.format.to_owned(),
+        separate: bundle.separate,
+        status: report.status,
+        feedback: report.feedback.clone().filter(|_| report.status != Status::Graded),
+        output: report.output.as_deref().map(|text| room.take(text)),
+        output_format: report.output_format.clone(),
+        stdout: room.take(&report.stdout),
+        stdout_truncated: report.stdout_truncated,
+        cpu_time_ms: report.cpu_time_ms,
+        wall_time_ms: report.wall_time_ms,
+        memory_bytes: report.memory_bytes,
+        diagnostics: report.diagnostics.iter().map(|f| format!("{}: {}", f.place, f.message)).collect(),
+        shown: Some(shown(report, Stage::BeforeDueDate)),
+    }));
+    judgement.tests = report.tests.iter().map(|t| test(t, report, cause, &mut room)).collect();
+    if room.cut {
+        judgement.notes.push(TRUNCATED.to_owned());
+    }
+    judgement
+}
+
+fn test(result: &TestResult, report: &Report, cause: Verdict, room: &mut Room) -> TestReport {
+    let missing = result.not_reported.is_some();
+    let verdict = match result.status.as_deref() {
+        // It stands where the run ended.
+        _ if missing => cause,
+        Some("passed") => Verdict::AC,
+        Some(_) => Verdict::WA,
+        None => Verdict::OK,
+    };
+    let mut test = TestReport::not_run(&result.name, "", verdict, result.not_reported.clone());
+    test.score = result.score.map(|score| score.to_string());
+    test.max_score = result.max_score.map(|score| score.to_string());
+    test.feedback =
+        if missing { report.feedback.clone() } else { result.output.as_deref().map(|text| room.take(text)) };
+    test.graded = Some(Box::new(GradedTest {
+        number: result.number.clone(),
+        status: result.status.clone(),
+        visibility: result.visibility,
+        output_format: result.output_format.clone(),
+        tags: result.tags.clone(),
+        not_reported: missing,
+    }));
+    test
+}
+
+/// How much text may still be taken over.
+struct Room {
+    left: usize,
+    cut: bool,
+}
+
+impl Room {
+    fn take(&mut self, text: &str) -> String {
+        let most = TEXT_MAX.min(self.left).min(text.len());
+        let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        self.cut |= end < text.len();
+        self.left -= end;
+        text[..end].to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Visibility;
+    use problem::score::Score;
+
+    fn made(report: &Report, verdict: Option<Verdict>) -> Judgement {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("run_autograder"), "#!/bin/sh\n").unwrap();
+        let bundle = Bundle::read(dir.path()).unwrap();
+        let limits = crate::Ground::default_limits();
+        let ended = Classified {
+            verdict,
+            reason: None,
+            feedback: None,
+            limit_hit: None,
+            notes: Vec::new(),
+            exit_code: None,
+            signal: None,
+        };
+        judgement(&bundle, report, Some(&ended), &limits, None)
+    }
+
+    fn report(status: Status) -> Report {
+        let mut report = Report::empty(status, "SECRET", "not to the end");
+        report.score = Some(Score::ONE);
+        let test = |name: &str, visibility| TestResult {
+            name: name.to_owned(),
+            status: Some("passed".to_owned()),
+            score: Some(Score::ONE),
+            output: Some(name.repeat(20_000)),
+            visibility,
+            ..TestResult::default()
+        };
+        report.tests = vec![test("open", Visibility::Visible), test("SECRET", Visibility::Hidden)];
+        report
+    }
+
+    #[test]
+    fn points_are_no_verdict_and_what_ended_the_harness_is() {
+        assert_eq!(made(&report(Status::Graded), Some(Verdict::RTE)).verdict, Verdict::OK);
+        assert_eq!(made(&report(Status::Ungradable), None).verdict, Verdict::JE);
+        assert_eq!(made(&report(Status::Failed), None).verdict, Verdict::WA);
+        let mut late = report(Status::Partial);
+        late.tests[0].not_reported = Some("SECRET".to_owned());
+        let late = made(&late, Some(Verdict::ILE));
+        assert_eq!((late.verdict, late.tests[0].verdict, late.tests[1].verdict), {
+            (Verdict::ILE, Verdict::ILE, Verdict::AC)
+        });
+        assert_eq!(late.tests[0].feedback.as_deref(), Some("not to the end"));
+        assert!(!serde_json::to_string(&late.for_contestant()).unwrap().contains("SECRET"));
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_a_note_tells() {
+        let mut long = report(Status::Graded);
+        for _ in 0..40 {
+            long.tests.push(long.tests[0].clone());
+        }
+        let judgement = made(&long, None);
+        assert!(judgement.tests.iter().all(|t| t.feedback.as_ref().unwrap().len() <= TEXT_MAX));
+        assert!(serde_json::to_vec(&judgement).unwrap().len() < TEXTS_MAX + (64 << 10));
+        assert_eq!(judgement.notes, [TRUNCATED]);
+    }
+}
