@@ -64,3 +64,69 @@ async fn a_served_harness_that_runs_out_of_time_leaves_what_it_had_reported() {
     let b = &judgement["tests"][1];
     assert_eq!((&b["name"], &b["graded"]["not_reported"]), (&json!("b"), &json!(true)), "{view}");
 }
+
+/// Whether a process with this word in its command line lives.
+fn lives(word: &str) -> bool {
+    std::fs::read_dir("/proc").unwrap().flatten().any(|process| {
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).split('\0').any(|argument| argument == word)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_a_grading_ends_its_box_and_frees_the_place() {
+    // Nobody else sleeps this long.
+    let long = format!("{}", 700_000_000 + std::process::id());
+    let script = format!("#!/bin/sh\nsleep {long}\n");
+    let data = tempfile::tempdir().unwrap();
+    let (running, api) = serve(data.path());
+    let base = running.said("listening on ").unwrap();
+    push(data.path(), base, "endless", &[("run_autograder", &script)]);
+    let body = json!({ "harness": "endless", "files": [{ "name": "main.sh", "content": "x" }] });
+    let (_, view) = api.post("/api/v1/submissions", &body).await;
+    let path = format!("/api/v1/submissions/{}", view["id"].as_str().unwrap());
+    until("it runs", || lives(&long)).await;
+    api.post(&format!("{path}/cancel"), &json!({})).await;
+    assert_eq!(api.get(&path).await.1["state"], "cancelled");
+    until("its box is gone", || !lives(&long)).await;
+    push(data.path(), base, "echo", &[("run_autograder", SEPARATE), ("harness.toml", "separate = true\n")]);
+    assert_eq!(graded(&api, "echo", "echo right\n").await["score"], "5");
+}
+
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..600 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("not within a minute: {what}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejudge_grades_with_the_new_revision_and_keeps_the_old_judgement() {
+    let data = tempfile::tempdir().unwrap();
+    let (running, api) = serve(data.path());
+    let base = running.said("listening on ").unwrap();
+    let separate = ("harness.toml", "separate = true\n");
+    push(data.path(), base, "echo", &[("run_autograder", SEPARATE), separate]);
+    let first = graded(&api, "echo", "echo right\n").await;
+    let milder = SEPARATE.replace("score=5", "score=4");
+    push(data.path(), base, "echo", &[("run_autograder", &milder), separate]);
+    let wanted = json!({ "select": { "problem": "echo" }, "apply": true });
+    let (status, rejudge) = api.post("/api/v1/rejudges", &wanted).await;
+    assert!(status.is_success(), "{rejudge}");
+    let path = format!("/api/v1/rejudges/{}", rejudge["id"].as_str().unwrap());
+    for _ in 0..600 {
+        if api.get(&path).await.1["state"] == "applied" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let path = format!("/api/v1/submissions/{}", first["id"].as_str().unwrap());
+    let now = api.get(&path).await.1;
+    assert_eq!((&first["score"], &now["score"]), (&json!("5"), &json!("4")), "{now}");
+    let judgements = api.get(&format!("{path}/judgements")).await.1;
+    assert_eq!(judgements.as_array().map(Vec::len), Some(2), "{judgements}");
+    assert_ne!(judgements[0]["problem"], judgements[1]["problem"], "{judgements}");
+}
