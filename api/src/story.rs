@@ -223,8 +223,11 @@ impl Teller {
                     Said::Part(Arc::new(EventKind::Compile { compile: compile.clone() }))
                 });
             }
-            let total = result.tests.len() as u32;
-            for (index, test) in (0..).zip(&result.tests) {
+            // Which tests of a course's autograder a contestant may see stands in the whole judgement, and `done` goes by
+            // that: none is told by itself, as none is while it grades.
+            let tests = if result.graded.is_some() { &[][..] } else { &result.tests[..] };
+            let total = tests.len() as u32;
+            for (index, test) in (0..).zip(tests) {
                 let id = event_id(number, attempt, place::FIRST_TEST + index);
                 self.tell(story, id, "test", || {
                     Said::Part(Arc::new(EventKind::Test { index, total, test: Box::new(test.clone()) }))
@@ -329,28 +332,48 @@ mod tests {
         assert_eq!(ids(story.since(&mut turn)), [] as [i64; 0]);
     }
 
-    #[test]
-    fn a_total_that_a_harness_hides_is_hidden_at_the_top_of_the_submission_too() {
+    /// A graded submission, of which contestants see the total or nothing at all.
+    fn graded(total: bool) -> SubmissionView {
         let mut result = crate::testing::judgement();
         result.score = Some("7".into());
+        for test in &mut result.tests {
+            test.name = "SECRET".into();
+        }
         let graded = json!({"format": "gradescope", "separate": true, "status": "graded", "feedback": null,
             "output": null, "output_format": null, "stdout": "", "stdout_truncated": false, "cpu_time_ms": null,
             "wall_time_ms": null, "memory_bytes": null});
         let mut graded: Graded = serde_json::from_value(graded).unwrap();
+        graded.shown = Some(Shown { total, ..Shown::default() });
+        result.graded = Some(Box::new(graded));
+        let mut judgement = value(&result);
         let id = proto::id::JudgementId::new();
-        let mut view = |total| {
-            graded.shown = Some(Shown { total, ..Shown::default() });
-            result.graded = Some(Box::new(graded.clone()));
-            let mut judgement = value(&result);
-            for (key, of) in [("id", json!(id)), ("number", json!(1)), ("cause", json!("submitted"))] {
-                judgement[key] = of;
-            }
-            (judgement["problem"], judgement["attempt"]) = (Value::Null, json!(1));
-            let view = json!({"id": proto::id::SubmissionId::new(), "state": "done", "created_at": "",
-                "problem": "calc", "language": "host", "priority": "normal", "verdict": "OK", "score": "7",
-                "judgement": judgement});
-            serde_json::from_value::<SubmissionView>(view).unwrap()
-        };
+        for (key, of) in [("id", json!(id)), ("number", json!(1)), ("cause", json!("submitted"))] {
+            judgement[key] = of;
+        }
+        (judgement["problem"], judgement["attempt"]) = (Value::Null, json!(1));
+        let view = json!({"id": proto::id::SubmissionId::new(), "state": "done", "created_at": "",
+            "problem": "calc", "language": "host", "priority": "normal", "verdict": "OK", "score": "7",
+            "judgement": judgement});
+        serde_json::from_value(view).unwrap()
+    }
+
+    #[tokio::test]
+    async fn no_event_tells_a_contestant_of_a_test_that_a_harness_hides() {
+        let (_, store, _folder) = stores().await.remove(0);
+        let id = store.submit(&new_row(Priority::Normal), now_ms()).await.unwrap();
+        let mut row = store.submission(id, None).await.unwrap().unwrap();
+        (row.view, row.attempt) = (graded(false), 1);
+        let (mut story, mut teller) = (Story::default(), Teller::default());
+        teller.end(&mut story, &Arc::new(row));
+        let told =
+            |judge| story.since(&mut 0).iter().map(|told| told.data(judge).to_owned()).collect::<String>();
+        assert!(told(true).contains("SECRET"), "{}", told(true));
+        assert!(!told(false).contains("SECRET"), "{}", told(false));
+    }
+
+    #[test]
+    fn a_total_that_a_harness_hides_is_hidden_at_the_top_of_the_submission_too() {
+        let view = graded;
         let score = |view, judge| view_for(view, judge).score;
         assert_eq!(score(view(false), false), None);
         assert_eq!(score(view(false), true).as_deref(), Some("7"));
