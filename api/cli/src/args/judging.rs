@@ -129,6 +129,10 @@ pub(crate) struct CheckArgs {
 pub(crate) struct VerifyArgs {
     /// Package directory or zip
     pub(crate) problem: PathBuf,
+    /// Judge only the submissions that this names, as `submissions.yaml` would: a path below `submissions/`, or
+    /// a folder, with `*` and `{a,b}`; may be repeated. What all of them together tell of the data is left out
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) only: Vec<String>,
     /// Boxes at once, over submissions, cases and validators [default: one per CPU]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) jobs: Option<u32>,
