@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use harness::{Bundle, Ground, ImageCommand, Layer, Run, RunError, SetupError, Tree};
+use course::{Bundle, ImageCommand, Layer, Tree};
+use harness::{Ground, Run, RunError, SetupError};
 use images::rootfs::Rootfs;
 use proto::id::Digest;
 use proto::job::Job;
@@ -122,7 +123,7 @@ impl Harnesses {
         let (report, ended) = graded.await?.map_err(|e| run_error(pinned.name, e))?;
         drop(guard);
         let image = (ready.image.clone(), ready.image_kind);
-        let mut judgement = harness::judgement(&ready.bundle, &report, ended.as_ref(), &limits, Some(image));
+        let mut judgement = course::judgement(&ready.bundle, &report, ended.as_ref(), &limits, Some(image));
         judgement.language.clone_from(&job.language);
         judgement.timing.total_ms = round_ms(started.elapsed());
         Ok(judgement)

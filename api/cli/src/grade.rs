@@ -8,9 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use harness::{
-    Bundle, Caps, Ground, ImageCommand, Layer, Report, Run, RunError, SetupError, Stage, Status, Tree,
-};
+use course::{Bundle, Caps, ImageCommand, Layer, Report, Stage, Status, Tree};
+use harness::{Ground, Run, RunError, SetupError};
 use images::ImageError;
 use indicatif::{ProgressBar, ProgressStyle};
 use proto::id::Digest;
@@ -123,7 +122,7 @@ fn prepare(
     ground.files = prepared.files;
     let key = format!(
         "{} {} {} {} {}",
-        harness::REPORT_VERSION,
+        course::REPORT_VERSION,
         bundle.digest,
         ground.files.digest(),
         rootfs.digest,
@@ -241,7 +240,7 @@ fn created_at(path: &Path) -> String {
 }
 
 fn seen(report: &Report, stage: Option<Stage>) -> Report {
-    stage.map_or_else(|| report.clone(), |stage| harness::as_student(report, stage))
+    stage.map_or_else(|| report.clone(), |stage| course::as_student(report, stage))
 }
 
 /// Where the submission lies is the staff's business.

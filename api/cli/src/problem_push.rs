@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use harness::Bundle;
+use course::Bundle;
 use proto::http::ProblemView;
 use reqwest::{Method, StatusCode};
 use serde_json::json;

@@ -1,6 +1,6 @@
-//! A course's autograder, uploaded: read by `harness`, refused with the file that is wrong.
+//! A course's autograder, uploaded: read by the crate `course`, refused with the file that is wrong.
 
-use harness::{Bundle, BundleError};
+use course::{Bundle, BundleError};
 use problem::{Diagnostic, PackageError, Severity};
 use proto::http::{HarnessView, ProblemView};
 use proto::language::HOST;

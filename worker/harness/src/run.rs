@@ -3,20 +3,16 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use checker::{Classified, classify};
+use course::{
+    Bundle, FILE_MAX, ImageCommand, Leavings, Left, Report, STDOUT_MAX, Status, Tree, WORK, in_work, settle,
+};
 use proto::limits::Limits;
-use proto::units::Bytes;
 use proto::verdict::Verdict;
 use sandbox::spec::{BoxFile, Collect, Profile, RootSpec, RunOutcome, RunSpec, Stdin};
 use sandbox::{BoxServer, Cancel, SandboxError};
 use serde_json::json;
 
-use crate::bundle::{Bundle, ImageCommand};
-use crate::layout::{WORK, in_work};
-use crate::report::{Report, Status};
-use crate::results::FILE_MAX;
 use crate::separate::Separate;
-use crate::settle::{Leavings, Left, STDOUT_MAX, settle};
-use crate::tree::Tree;
 
 /// Makes the directories, takes the place to work in, and becomes the harness. `$1` and `$2` are directories
 /// below `/w`, `$3` is where to work.
@@ -29,7 +25,7 @@ const START_SEPARATE: &str =
 /// What all submissions of a harness stand on.
 #[derive(Debug, Clone)]
 pub struct Ground {
-    /// The image's tree with the harness's [`Layer`](crate::Layer) on top.
+    /// The image's tree with the harness's [`Layer`](course::Layer) on top.
     pub root: RootSpec,
     /// The image's environment.
     pub env: Vec<(String, String)>,
@@ -39,23 +35,6 @@ pub struct Ground {
     pub limits: Limits,
     /// The harness's files, as [`prepare`](crate::prepare) left them.
     pub files: Tree,
-}
-
-impl Ground {
-    /// Bounds of one submission where nobody said otherwise: room for a build and a test suite.
-    pub fn default_limits() -> Limits {
-        Limits {
-            cpu_time: std::time::Duration::from_mins(4),
-            wall_time: std::time::Duration::from_mins(2),
-            memory: Bytes::gib(1),
-            output: Bytes::mib(8),
-            file_size: Bytes::mib(256),
-            processes: 256,
-            open_files: 1024,
-            disk: Bytes::mib(512),
-            inodes: 65_536,
-        }
-    }
 }
 
 /// Why there is no report.

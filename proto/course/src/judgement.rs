@@ -122,7 +122,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("run_autograder"), "#!/bin/sh\n").unwrap();
         let bundle = Bundle::read(dir.path()).unwrap();
-        let limits = crate::Ground::default_limits();
+        let limits = Bundle::default_limits();
         let ended = Classified {
             verdict,
             reason: None,
