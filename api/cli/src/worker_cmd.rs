@@ -73,6 +73,7 @@ impl Worker {
             slots: slots as usize,
             accounting,
             languages,
+            harnesses: true,
             speed,
             fitness,
             drained,
