@@ -393,6 +393,7 @@ fn with_boxes_of_its_own_a_submission_that_cheats_scores_zero() {
     let document = ground.grade(&example("sum"), "in", &["--jobs", "2"]);
     let honest = of(&document, "honest");
     assert_eq!((&honest["score"], &honest["max_score"]), (&json!("10"), &json!("10")), "{honest}");
+    assert_eq!(honest["shared_box"], false);
     for id in cheats.iter().map(|(id, _)| *id).chain(["patches"]) {
         let report = of(&document, id);
         assert_eq!((&report["status"], &report["score"]), (&json!("graded"), &json!("0")), "{id}: {report}");
@@ -408,10 +409,60 @@ fn in_a_shared_box_a_forged_result_is_believed_up_to_the_plan_and_no_further() {
     ground.file("in/forger/main.sh", &format!("echo '{forged}' >results/results.json; kill -9 $PPID\n"));
     let document = ground.grade(&harness, "in", &[]);
     assert_eq!(document["harness"]["separate"], false, "who reads the results is told");
+    assert_eq!(of(&document, "forger")["shared_box"], true, "with each of them");
     let forger = of(&document, "forger");
     assert_eq!((&forger["status"], &forger["score"]), (&json!("partial"), &json!("5")), "{forger}");
     assert_eq!(forger["tests"].as_array().unwrap().len(), 2, "{forger}");
     assert!(forger["diagnostics"].to_string().contains("`gift` is not in the plan"));
+}
+
+#[test]
+fn even_in_a_shared_box_ending_the_harness_coming_late_and_lying_there_before_earn_nothing() {
+    let ground = Ground::new();
+    let harness = shell(
+        &ground,
+        "cd /data; . ./main.sh\n\
+         printf '{\"tests\": [{\"name\": \"t\", \"score\": %s, \"max_score\": 5}]}' $score >/data/out.json",
+    );
+    // The worst place for results: among the files that were handed in.
+    ground.file(
+        "harness/harness.toml",
+        "submission = \"/data\"\nresults = \"/data/out.json\"\nwork_dir = \"/autograder\"\n",
+    );
+    let forged = r#"{"score": 1000, "tests": [{"name": "t", "score": 5, "max_score": 5}]}"#;
+    for (id, script) in [
+        ("honest", "score=4"),
+        ("exits", "exit 0"),
+        ("dies", "kill -9 $$"),
+        ("late", "(sleep 3; cat ./forged >/data/out.json) >/dev/null 2>&1 & score=0"),
+        ("ahead", "exit 0"),
+        ("lines", "exit 0"),
+        ("folder", "score=1"),
+    ] {
+        ground.file(&format!("in/{id}/main.sh"), &format!("{script}\n"));
+        ground.file(&format!("in/{id}/forged"), forged);
+    }
+    ground.file("in/ahead/out.json", forged);
+    ground.file("in/lines/out.jsonl", "{\"test\": {\"name\": \"t\", \"score\": 5}}\n{\"done\": true}\n");
+    ground.file("in/folder/out.json/x", forged);
+    let document =
+        ground.grade(&harness, "in", &["--jobs", "2", "--out", &ground.path("out").display().to_string()]);
+    for (id, status, score) in [
+        ("honest", "graded", "4"),
+        ("exits", "failed", "0"),
+        ("dies", "failed", "0"),
+        ("late", "graded", "0"),
+        ("ahead", "failed", "0"),
+        ("lines", "failed", "0"),
+        ("folder", "graded", "1"),
+    ] {
+        let report = of(&document, id);
+        assert_eq!((&report["status"], &report["score"]), (&json!(status), &json!(score)), "{id}: {report}");
+        assert_eq!(report["shared_box"], true, "{id}");
+    }
+    let csv = std::fs::read_to_string(ground.path("out/results.csv")).unwrap();
+    assert!(csv.lines().next().unwrap().ends_with(",shared_box"), "{csv}");
+    assert!(csv.lines().skip(1).all(|line| line.ends_with(",true")), "{csv}");
 }
 
 #[test]

@@ -35,6 +35,7 @@ async fn a_served_harness_grades_gives_cheats_nothing_and_keeps_what_it_hides() 
     assert_eq!((&right["verdict"], &right["score"]), (&json!("OK"), &json!("5")), "{right}");
     assert_eq!(judgement["tests"][0]["graded"]["status"], "passed", "{right}");
     assert_eq!((&judgement["max_score"], &judgement["graded"]["separate"]), (&json!("6"), &json!(true)));
+    assert_eq!(judgement["notes"], json!([]));
 
     let forged = "{\\\"score\\\": 6, \\\"tests\\\": []}";
     for cheat in [
@@ -60,6 +61,7 @@ async fn a_served_harness_that_runs_out_of_time_leaves_what_it_had_reported() {
     let (_, view) = api.post("/api/v1/submissions?wait=120", &body).await;
     let judgement = &view["judgement"];
     assert_eq!((&view["verdict"], &view["score"]), (&json!("ILE"), &json!("2")), "{view}");
+    assert_eq!(judgement["notes"], json!(["shared_box"]), "who reads it is told that it can be forged");
     assert_eq!((&judgement["max_score"], &judgement["graded"]["status"]), (&json!("5"), &json!("partial")));
     let b = &judgement["tests"][1];
     assert_eq!((&b["name"], &b["graded"]["not_reported"]), (&json!("b"), &json!(true)), "{view}");

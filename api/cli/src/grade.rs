@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use course::{Bundle, Caps, ImageCommand, Layer, Report, Stage, Status, Tree};
+use course::{Bundle, Caps, ImageCommand, Layer, Report, SHARED_BOX, Stage, Status, Tree};
 use harness::{Ground, Run, RunError, SetupError};
 use images::ImageError;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -54,7 +54,8 @@ pub(crate) fn main(args: &GradeArgs, settings: &Settings) -> Result<u8, Failure>
     }
     if !bundle.separate {
         note(
-            "the harness shares its box with the submission, which could write results.json itself; see `separate` in worker/harness/README.md",
+            "the harness shares its box with the submission, which could write results.json itself: each result is \
+             marked `shared_box`; see `separate` in worker/harness/README.md",
         );
     }
     let (course, image) = prepare(args, settings, bundle, limits, boxes, records, scratch.path())?;
@@ -290,7 +291,7 @@ fn summary_words(done: &[Done]) -> String {
     format!("{} submissions: {}{before}", done.len(), parts.join(", "))
 }
 
-const HEADS: [&str; 10] = [
+const HEADS: [&str; 11] = [
     "id",
     "path",
     "status",
@@ -301,9 +302,10 @@ const HEADS: [&str; 10] = [
     "not_reported",
     "wall_time_ms",
     "reason",
+    "shared_box",
 ];
 
-fn cells(done: &Done, stage: Option<Stage>) -> [String; 10] {
+fn cells(done: &Done, stage: Option<Stage>) -> [String; 11] {
     let report = seen(&done.record.report, stage);
     let number = |n: usize| n.to_string();
     let points = |score: Option<problem::score::Score>| score.map_or_else(String::new, |s| s.to_string());
@@ -318,6 +320,7 @@ fn cells(done: &Done, stage: Option<Stage>) -> [String; 10] {
         number(report.tests.iter().filter(|t| t.not_reported.is_some()).count()),
         report.wall_time_ms.map_or_else(String::new, |ms| ms.to_string()),
         report.reason.unwrap_or_default(),
+        report.shared_box.to_string(),
     ]
 }
 
@@ -347,7 +350,10 @@ fn write_results(
 fn table(done: &[Done], stage: Option<Stage>) -> String {
     let mut table = report::table(["id", "status", "score", "of", "tests", "why"]);
     for one in done {
-        let [id, _, status, score, most, tests, _, _, _, why] = cells(one, stage);
+        let [id, _, status, score, most, tests, _, _, _, mut why, shared] = cells(one, stage);
+        if shared == "true" {
+            why = format!("{why} [{SHARED_BOX}]").trim_start().to_owned();
+        }
         table.add_row([id, status, score, most, tests, why]);
     }
     table.to_string()

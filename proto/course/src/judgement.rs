@@ -22,6 +22,9 @@ const TEXTS_MAX: usize = 1 << 20;
 /// Note on a judgement some of whose texts were cut.
 const TRUNCATED: &str = "graded_output_truncated";
 
+/// Note on a judgement whose results the submission could have written itself: it ran in the harness's own box.
+pub const SHARED_BOX: &str = "shared_box";
+
 /// The judgement that `report` is. `ended`: how the harness's box ended, where there was one.
 pub fn judgement(
     bundle: &Bundle,
@@ -65,6 +68,9 @@ pub fn judgement(
         shown: Some(shown(report, Stage::BeforeDueDate)),
     }));
     judgement.tests = report.tests.iter().map(|t| test(t, report, cause, &mut room)).collect();
+    if report.shared_box {
+        judgement.notes.push(SHARED_BOX.to_owned());
+    }
     if room.cut {
         judgement.notes.push(TRUNCATED.to_owned());
     }
@@ -163,6 +169,16 @@ mod tests {
         });
         assert_eq!(late.tests[0].feedback.as_deref(), Some("not to the end"));
         assert!(!serde_json::to_string(&late.for_contestant()).unwrap().contains("SECRET"));
+    }
+
+    #[test]
+    fn a_note_tells_of_results_that_the_submission_could_have_written() {
+        let mut shared = report(Status::Graded);
+        assert!(made(&shared, None).notes.iter().all(|note| note != SHARED_BOX));
+        shared.shared_box = true;
+        let told = made(&shared, None);
+        assert!(told.notes.contains(&SHARED_BOX.to_owned()));
+        assert!(told.for_contestant().notes.contains(&SHARED_BOX.to_owned()));
     }
 
     #[test]

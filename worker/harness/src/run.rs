@@ -108,6 +108,7 @@ impl Run<'_> {
         let mut report = settle(&left, self.bundle.schema, self.bundle.plan.as_deref());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         report.stdout = text(&outcome.stdout.bytes) + &text(&outcome.stderr.bytes);
+        report.shared_box = !self.bundle.separate;
         report.stdout_truncated = outcome.stdout.truncated || outcome.stderr.truncated;
         Ok((report, Some(ended)))
     }
@@ -165,14 +166,19 @@ impl Run<'_> {
     }
 
     /// The harness's files, the submission's, and what the formats tell a harness. Nothing is placed where
-    /// results appear: what is found there was written by this run.
+    /// results appear: what is found there was written by this run. A submission may lie all around that place.
     fn files(&self, results_folder: &str) -> Vec<BoxFile> {
         let taken = format!("{results_folder}/");
         let submission = in_work(&self.bundle.submission);
         let own = self.ground.files.files.iter().map(|(path, entry)| (in_work(&format!("/{path}")), entry));
         let own = own.filter(|(path, _)| !path.starts_with(&taken));
+        let results = [self.results(), self.lines()];
+        let below = |path: &str, place: &String| {
+            path.strip_prefix(place.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
         let handed_in =
             self.submission.files.iter().map(|(path, entry)| (format!("{submission}/{path}"), entry));
+        let handed_in = handed_in.filter(|(path, _)| !results.iter().any(|place| below(path, place)));
         let mut files: Vec<BoxFile> = own
             .chain(handed_in)
             .map(|(path, entry)| BoxFile {
