@@ -160,6 +160,29 @@ fn eight_hostile_submissions_at_once_stop_nobody_and_gain_nothing() {
         ("total", "echo '{\"score\": 1000}' >results/results.json; kill -9 $PPID", ""),
         ("deep", "head -c 100000 /dev/zero | tr '\\0' '[' >results/results.json; kill -9 $PPID", "recursion"),
         ("bomb", "f() { f | f & }; f; sleep 1000", ""),
+        ("hundred", "head -c 100000000 /dev/zero >results/results.json; kill -9 $PPID", "is too large"),
+        // A box makes none; were there one, it is refused where files are collected.
+        ("fifo", "mkfifo results/results.json; kill -9 $PPID", ""),
+        (
+            "directory",
+            "mkdir results/results.json; echo 9 >results/results.json/x; kill -9 $PPID",
+            "is a folder",
+        ),
+        (
+            "swaps",
+            "(while :; do ln -sfn /etc/passwd results/results.json; rm -f results/results.json; \
+             mkfifo results/results.json; rm -f results/results.json; done) & sleep 1; kill -9 $PPID",
+            "",
+        ),
+        ("infinite", "echo '{\"score\": 1e999}' >results/results.json; kill -9 $PPID", "number out of range"),
+        ("minus", "echo '{\"score\": -Infinity}' >results/results.json; kill -9 $PPID", "no JSON"),
+        ("below", "echo '{\"tests\": [{\"score\": -7}]}' >results/results.json; kill -9 $PPID", "below zero"),
+        (
+            "name",
+            "(printf '{\"tests\": [{\"score\": 0, \"name\": \"'; head -c 1000000 /dev/zero | tr '\\0' x; \
+             printf '\"}]}') >results/results.json; kill -9 $PPID",
+            "",
+        ),
     ];
     for (id, script, _) in hostile {
         ground.file(&format!("in/{id}/main.sh"), &format!("{script}\n"));
@@ -173,8 +196,12 @@ fn eight_hostile_submissions_at_once_stop_nobody_and_gain_nothing() {
     assert_eq!(of(&document, "honest")["score"], "4");
     for (id, _, why) in hostile.into_iter().chain([("ahead", "", "")]) {
         let report = of(&document, id);
-        assert_eq!((&report["status"], &report["score"]), (&json!("failed"), &json!("0")), "{id}: {report}");
+        assert!(report.to_string().len() < 100_000, "{id} makes a report of {}", report.to_string().len());
+        // What can be read of a run that died is partial; it earns as little.
+        let status = if ["below", "name"].contains(&id) { "partial" } else { "failed" };
+        assert_eq!((&report["status"], &report["score"]), (&json!(status), &json!("0")), "{id}: {report}");
         assert!(report["diagnostics"].to_string().contains(why), "{id}: {report}");
+        assert!(!report.to_string().contains("root:"), "{id} read the host: {report}");
     }
 }
 
@@ -463,6 +490,85 @@ fn even_in_a_shared_box_ending_the_harness_coming_late_and_lying_there_before_ea
     let csv = std::fs::read_to_string(ground.path("out/results.csv")).unwrap();
     assert!(csv.lines().next().unwrap().ends_with(",shared_box"), "{csv}");
     assert!(csv.lines().skip(1).all(|line| line.ends_with(",true")), "{csv}");
+}
+
+#[test]
+fn a_harness_of_links_floods_or_a_hundred_thousand_files_is_refused_by_name_and_soon() {
+    if !has_python() {
+        return;
+    }
+    let ground = Ground::new();
+    ground.file("in/anna/main.sh", "true\n");
+    let zip = |name: &str, entries: &str| {
+        let script = format!(
+            "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED)\n\
+             z.writestr('run_autograder', '#!/bin/sh\\n')\n{entries}\nz.close()\n"
+        );
+        let path = ground.path(name);
+        let made = Command::new("/usr/bin/python3").arg("-c").arg(script).arg(&path).status().unwrap();
+        assert!(made.success(), "{name}");
+        path
+    };
+    let link = "i = zipfile.ZipInfo('tests')\ni.create_system = 3\ni.external_attr = 0o120777 << 16\n\
+                z.writestr(i, '/etc')";
+    let table = [
+        ("links.zip", link, "tests"),
+        ("many.zip", "for n in range(100000): z.writestr(f'f{n}', '')", "20000"),
+        ("up.zip", "z.writestr('../../evil', 'x')", "evil"),
+        ("large.zip", "z.writestr('zeros', bytes(257 << 20))", "unpacks to more than"),
+        ("deep.zip", "z.writestr('d/' * 500 + 'x', '')", "d/"),
+    ];
+    for (name, entries, word) in table {
+        let path = zip(name, entries);
+        let begun = Instant::now();
+        let output = ground.run(&path, "in", &[]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{name}: {said}");
+        assert!(said.contains(name) && said.contains(word) && said.len() < 2_000, "{name}: {said}");
+        assert!(begun.elapsed() < Duration::from_mins(1), "{name} took {:?}", begun.elapsed());
+    }
+    assert!(!ground.path("evil").exists() && !ground.dir.path().parent().unwrap().join("evil").exists());
+}
+
+#[test]
+fn grading_begins_on_no_unfit_host_and_says_why_as_a_worker_does() {
+    if !Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|s| s.success()) {
+        println!("skipped: a full data directory: `unshare --mount` does not work here");
+        return;
+    }
+    let ground = Ground::new();
+    let harness = shell(&ground, RUN_SUBMISSION);
+    ground.file("in/anna/main.sh", "true\n");
+    ground.file("in/anna/score", "4\n");
+    assert!(
+        ground.grade(&harness, "in", &[])["host"]["accounting"].is_string(),
+        "what figures are worth is told"
+    );
+    std::fs::create_dir(ground.path("full")).unwrap();
+    let run = |filled: &str| {
+        let mut usual = tribunal(&ground.path("full"));
+        usual.arg("grade").arg(&harness).arg(ground.path("in"));
+        let mut command = Command::new("unshare");
+        let full = ground.path("full").display().to_string();
+        // In a mount namespace of its own the small file system is nobody else's; `$0` is tribunal.
+        let mount =
+            format!("mount -t tmpfs -o size=4m none {full} && head -c {filled} /dev/zero >{full}/filler");
+        command.args(["--mount", "sh", "-c", &format!("{mount} && exec \"$0\" \"$@\"")]);
+        command.arg(usual.get_program()).args(usual.get_args());
+        for (name, value) in usual.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        finish(&mut command)
+    };
+    let output = run("4100000");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("this host is unfit: the data directory"), "{said}");
+    let output = run("1000000");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -278,6 +278,10 @@ fn left(outcome: &RunOutcome, path: &str) -> Left {
     if let Some(file) = outcome.files.iter().find(|file| file.path == path.as_bytes()) {
         return Left::Bytes(file.bytes.clone());
     }
+    let inside = format!("{path}/");
+    if outcome.files.iter().any(|file| file.path.starts_with(inside.as_bytes())) {
+        return Left::Refused("is a folder".to_owned());
+    }
     match outcome.refused.iter().find(|(refused, _)| refused == path) {
         Some((_, why)) if why != "does not exist" => Left::Refused(why.clone()),
         _ => Left::Absent,

@@ -62,6 +62,9 @@ pub enum SetupError {
     /// Running it failed.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The links to its places could not be made.
+    #[error("could not make the harness's layer: {0}")]
+    Layer(#[source] io::Error),
     /// The result could not be kept.
     #[error("could not keep what setup.sh made: {0}")]
     Cache(#[from] io::Error),
