@@ -244,6 +244,15 @@ mod tests {
         let size = serde_json::to_vec(&all).unwrap().len();
         assert!(size < proto::job::MESSAGE_MAX - (64 << 10), "{size}");
         assert!(!all.tests.is_empty() && all.notes.contains(&TESTS_TRUNCATED.to_owned()), "{:?}", all.notes);
+        // A file that the reader takes is enough for it.
+        let one = r#"{"name": "NAME", "score": 1, "max_score": 1, "output": "OUTPUT"}"#;
+        let one = one.replace("NAME", &"n".repeat(200)).replace("OUTPUT", &"o".repeat(300));
+        let file = format!(r#"{{"tests": [{}]}}"#, vec![one; crate::results::TESTS_MAX].join(","));
+        assert!(file.len() < crate::results::FILE_MAX as usize, "{}", file.len());
+        let mut findings = crate::findings::Findings::default();
+        let said = crate::results::read(file.as_bytes(), &mut findings).unwrap();
+        let read = made(&Report { tests: said.tests, ..report(Status::Graded) }, None);
+        assert!(read.notes.contains(&TESTS_TRUNCATED.to_owned()), "{:?}", read.notes);
         flood.tests.truncate(10);
         let few = made(&flood, None);
         assert_eq!((few.tests.len(), few.notes.contains(&TESTS_TRUNCATED.to_owned())), (10, false));

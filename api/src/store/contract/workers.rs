@@ -91,6 +91,9 @@ on_every_store!(a_job_against_a_harness_waits_for_a_worker_that_grades_and_goes_
     let id = store.submit(&graded, NOW).await.unwrap();
     let row = store.db.row("SELECT judgement_id FROM jobs", args![]).await.unwrap().unwrap();
     let judgement: JudgementId = row.parse(0, "id").unwrap();
+    // As migration 0010 finds those of before it.
+    let found = "SELECT COUNT(*) FROM submissions WHERE content LIKE '%\"harness\":true%' AND harness = 1";
+    assert_eq!(store.db.row(found, args![]).await.unwrap().unwrap().int(0).unwrap(), 1);
     // As a worker of the release before registers.
     let old = registration("old", &["cpp"]);
     let plain = class(crate::CAPABILITY, &["cpp"]);
