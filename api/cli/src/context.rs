@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use harness::ImageCommand;
+use course::ImageCommand;
 use images::{Rootfs, RootfsKind, Store};
 use proto::units::Bytes;
 use sandbox::spec::{RootBind, RootSpec};

@@ -68,16 +68,16 @@ pub(super) async fn enqueue(
     tx.exec(
         "INSERT INTO jobs (judgement_id, priority, capability, created_ms, visible_ms, deliveries, \
          lease_until_ms, tenant, turn, language, exact) \
-         SELECT $1, $2, $3, $4, $5, 0, 0, t.tenant, CASE WHEN t.own >= t.now THEN t.own ELSE t.now END, \
+         SELECT $1, $2, $3 || CASE WHEN t.harness = 0 THEN '' ELSE $6 END, $4, $5, 0, 0, t.tenant, CASE WHEN t.own >= t.now THEN t.own ELSE t.now END, \
          t.language, t.exact FROM \
-         (SELECT s.tenant AS tenant, s.language AS language, s.exact AS exact, \
+         (SELECT s.tenant AS tenant, s.language AS language, s.exact AS exact, s.harness AS harness, \
          COALESCE((SELECT MAX(q.turn) + 1 FROM jobs q WHERE q.tenant = s.tenant AND q.priority = $2), 0) AS own, \
          COALESCE((SELECT q.turn FROM jobs q WHERE q.priority = $2 AND q.lease_owner IS NULL \
          AND q.published_ms IS NULL ORDER BY q.turn LIMIT 1), 0) AS now \
          FROM judgements j JOIN submissions s ON s.id = j.submission_id WHERE j.id = $1) t WHERE 1 = 1 \
          ON CONFLICT (judgement_id) DO UPDATE SET \
          visible_ms = excluded.visible_ms, lease_owner = NULL, lease_until_ms = 0, published_ms = NULL, route = NULL",
-        args![judgement, rank(priority), capability, created_ms, visible_ms],
+        args![judgement, rank(priority), capability, created_ms, visible_ms, Needs::kind(true)],
     )
     .await?;
     Ok(())
@@ -140,7 +140,7 @@ impl Store {
             .rows(
                 "UPDATE jobs SET lease_owner = $1, lease_until_ms = $2, deliveries = deliveries + 1 \
                  WHERE judgement_id IN (SELECT q.judgement_id FROM jobs q WHERE q.lease_until_ms <= $3 \
-                 AND q.visible_ms <= $3 AND q.published_ms IS NULL AND ($4 IS NULL OR (q.capability = $4 \
+                 AND q.visible_ms <= $3 AND q.published_ms IS NULL AND ($4 IS NULL OR (q.capability IN ($4, $8) \
                  AND q.exact <= $6 AND REPLACE($7, ',' || q.language || ',', '') <> $7)) \
                  AND q.tenant NOT IN (SELECT t.name FROM tenants t WHERE t.running_max IS NOT NULL \
                  AND (SELECT COUNT(*) FROM jobs r WHERE r.tenant = t.name \
@@ -154,7 +154,8 @@ impl Store {
                     class.map(|c| c.arch.clone()),
                     count,
                     class.map_or(0, |c| i64::from(c.exact)),
-                    listed(class.into_iter().flat_map(|c| &c.languages).map(String::as_str))
+                    listed(class.into_iter().flat_map(|c| &c.languages).map(String::as_str)),
+                    class.map(|c| format!("{}{}", c.arch, Needs::kind(c.harnesses)))
                 ],
             )
             .await?;
@@ -282,7 +283,7 @@ impl Store {
             .await?;
         rows.iter()
             .map(|r| {
-                let needs = Needs { arch: r.text(0)?, language: r.text(1)?, exact: r.int(2)? != 0 };
+                let needs = Needs::of(&r.text(0)?, r.text(1)?, r.int(2)? != 0);
                 Ok(NeedCount { needs, waiting: r.int(3)? })
             })
             .collect()

@@ -33,7 +33,7 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
     let row = tx
         .row(
             "SELECT j.submission_id, j.state, j.attempt, j.fence, j.worker_id, j.lease_until_ms, s.language, \
-             s.priority, j.created_ms, j.current, j.rejudge_id, s.exact FROM judgements j JOIN submissions s ON s.id = j.submission_id \
+             s.priority, j.created_ms, j.current, j.rejudge_id, s.exact, s.harness FROM judgements j JOIN submissions s ON s.id = j.submission_id \
              WHERE j.id = $1",
             args![id],
         )
@@ -51,7 +51,12 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
             None => None,
         },
         lease_until: row.opt_int(5)?.unwrap_or(0),
-        needs: Needs { arch: crate::CAPABILITY.to_owned(), language: row.text(6)?, exact: row.int(11)? != 0 },
+        needs: Needs {
+            arch: crate::CAPABILITY.to_owned(),
+            language: row.text(6)?,
+            exact: row.int(11)? != 0,
+            harness: row.int(12)? != 0,
+        },
         priority: match row.opt_text(10)? {
             Some(_) => Priority::Rejudge,
             None => priority(&row.text(7)?)?,

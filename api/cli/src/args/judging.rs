@@ -194,7 +194,7 @@ pub(crate) struct GradeArgs {
     pub(crate) view: String,
     /// What a student may see by now: before-due-date, after-due-date, published
     #[arg(long, value_name = "STAGE", default_value = "before-due-date")]
-    pub(crate) stage: harness::Stage,
+    pub(crate) stage: course::Stage,
     /// Print exactly one JSON document on stdout
     #[arg(long)]
     pub(crate) json: bool,
