@@ -55,19 +55,32 @@ export const languages = async () => list(await (await request('api/v1/languages
 /** Every installed problem. */
 export const problems = async () => list(await (await request('api/v1/problems')).json(), 'problems');
 
+/** Every installed harness (a course's autograder). */
+export const harnesses = async () => list(await (await request('api/v1/problems?kind=harness')).json(), 'harnesses');
+
 /** One submission. */
 export const submission = async (id, signal) =>
   (await request(`api/v1/submissions/${encodeURIComponent(id)}`, { signal })).json();
 
-/** Submissions, newest first; empty filters are left out. */
+/** Submissions, newest first, their judgements without tests and outputs; empty filters are left out. */
 export const submissions = async (filters, signal) => {
-  const asked = Object.entries(filters).filter(([, value]) => value !== '' && value !== null);
+  const asked = Object.entries({ ...filters, brief: true }).filter(([, value]) => value !== '' && value !== null);
   return list(await (await request(`api/v1/submissions?${new URLSearchParams(asked)}`, { signal })).json(), 'submissions');
 };
 
 /** Installs a package; a refusal carries its diagnostics. */
 export const upload = async (zip, name) =>
   (await request(`api/v1/problems?${new URLSearchParams({ name })}`, { method: 'POST', headers: { 'Content-Type': 'application/zip' }, body: zip })).json();
+
+/**
+ * Installs a harness; answers its view, and status 201 when this revision is new. `shared`: it may share its box with what
+ * it grades.
+ */
+export const uploadHarness = async (zip, name, shared) => {
+  const query = new URLSearchParams({ kind: 'harness', name, ...(shared ? { shared_box: 'accept' } : {}) });
+  const response = await request(`api/v1/problems?${query}`, { method: 'POST', headers: { 'Content-Type': 'application/zip' }, body: zip });
+  return { body: await response.json(), status: response.status };
+};
 
 /** The queue by class. */
 export const queue = async (signal) => (await request('api/v1/queue', { signal })).json();

@@ -1,10 +1,12 @@
-// The page: a form (`#/problems/<name>`), a result (`#/submissions/<id>`) and lists (`#/submissions`, `#/problems`,
-// `#/queue`), all safe to reload.
+// The page: a form (`#/problems/<name>`, `#/harnesses/<name>`), a result (`#/submissions/<id>`) and lists
+// (`#/submissions`, `#/problems`, `#/harnesses`, `#/queue`), all safe to reload.
 // Talks only to the public API (api.js); everything it shows is text (dom.js).
 
 import * as api from './api.js';
 import * as browse from './browse.js';
 import { byId, el, fill } from './dom.js';
+import * as graded from './graded.js';
+import * as harnesses from './harnesses.js';
 import * as recent from './recent.js';
 import { Result } from './result.js';
 import * as form from './submit.js';
@@ -40,7 +42,7 @@ function route() {
   } catch {
     name = raw;
   }
-  const list = ['submissions', 'problems', 'queue'].includes(kind) && name === '';
+  const list = ['submissions', 'problems', 'harnesses', 'queue'].includes(kind) && name === '';
   const result = kind === 'submissions' && !list;
   byId('view-submit').hidden = result || list;
   byId('view-result').hidden = !result;
@@ -53,7 +55,7 @@ function route() {
   if (list) return showList(kind, new URLSearchParams(query ?? ''));
   if (result) return showSubmission(name);
   document.title = 'Tribunal';
-  form.choose(kind === 'problems' ? name : '');
+  form.choose(kind === 'problems' || kind === 'harnesses' ? name : '');
 }
 
 async function showList(kind, query) {
@@ -63,19 +65,27 @@ async function showList(kind, query) {
   try {
     if (kind === 'submissions') await browse.submissions(query, form, signal);
     else if (kind === 'queue') await browse.queue(signal);
+    else if (kind === 'harnesses') harnesses.list(form.harnesses(), reloadHarnesses);
     else browse.problems(form.problems(), reloadProblems);
   } catch (error) {
     if (!signal.aborted) fail(error);
   }
 }
 
+const loadPackages = async () => form.setPackages(...await Promise.all([api.problems(), api.harnesses()]));
+
+async function reloadHarnesses() {
+  await loadPackages();
+  harnesses.list(form.harnesses(), reloadHarnesses);
+}
+
 async function reloadProblems() {
-  form.setProblems(await api.problems());
+  await loadPackages();
   browse.problems(form.problems(), reloadProblems);
 }
 
 async function showSubmission(id) {
-  const result = new Result(id, form.problems, form.languages);
+  const result = new Result(id, form.packages, form.languages);
   const { signal } = leave;
   try {
     await watch(id, {
@@ -93,7 +103,10 @@ async function showSubmission(id) {
   }
 }
 
-const noteRecent = ({ id, problem, language, verdict, state, created_at }) => recent.remember({ id, problem, language, verdict, state, created_at });
+function noteRecent({ id, problem, language, verdict, state, created_at, score, judgement }) {
+  const marks = judgement?.graded ? { graded: graded.title(judgement.graded).toLowerCase() } : {};
+  recent.remember({ id, problem, language, verdict, state, created_at, score: score ?? null, max_score: judgement?.max_score ?? null, ...marks });
+}
 
 // Start ---------------------------------------------------------------------------------------------
 
@@ -114,7 +127,7 @@ async function refreshRecent() {
 
 async function load() {
   try {
-    form.setProblems(await api.problems());
+    await loadPackages();
     route();
     await loadLanguages();
     await refreshRecent();
@@ -173,7 +186,7 @@ recent.show();
 byId('recent-clear').addEventListener('click', () => recent.forget());
 form.start({
   sent: (reply, body) => {
-    recent.remember({ id: reply.id, problem: body.problem, language: body.language, state: reply.state, created_at: new Date().toISOString() });
+    recent.remember({ id: reply.id, problem: body.problem ?? body.harness, language: body.language ?? reply.language, state: reply.state, created_at: new Date().toISOString() });
     location.hash = `#/submissions/${reply.id}`;
     byId('main').focus({ preventScroll: true });
     window.scrollTo(0, 0);

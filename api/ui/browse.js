@@ -3,32 +3,27 @@
 
 import * as api from './api.js';
 import { byId, el, fill } from './dom.js';
-import { bytes, count, moment, time } from './format.js';
-import { badge, lack } from './parts.js';
+import { bytes, count, moment, points, time } from './format.js';
+import { gradedBadge } from './graded.js';
+import { badge, card, diagnostics, headline, lack, table } from './parts.js';
 import { VERDICTS } from './verdicts.js';
 
 const PAGE = 50;
 const REFRESH_MS = 2000;
-const DIAGNOSTICS_MAX = 100;
 const STATES = ['queued', 'running', 'held', 'done', 'cancelled'];
 const FILTERS = ['problem', 'language', 'state', 'verdict', 'participant', 'label'];
-
-const table = (id, caption, heads, body) => el('div', { class: 'scroll', role: 'region', 'aria-label': caption, tabindex: 0 },
-  el('table', { testid: id }, el('caption', { class: 'visually-hidden' }, caption), el('thead', {}, el('tr', {}, heads.map((name) => el('th', { scope: 'col' }, name)))), el('tbody', {}, body)));
-
-const card = (...children) => el('section', { class: 'card' }, ...children);
 
 // Submissions ---------------------------------------------------------------------------------------
 
 /** Shows the submissions that `query` chooses. */
-export async function submissions(query, { problems, languages }, signal) {
+export async function submissions(query, { packages, languages }, signal) {
   const asked = Object.fromEntries(FILTERS.map((key) => [key, query.get(key) ?? '']));
   const body = el('tbody');
   const more = el('button', { type: 'button', class: 'plain', testid: 'more', hidden: true }, 'Show more');
   const note = el('p', { class: 'note', role: 'status', testid: 'list-note' });
-  const list = table('submissions', 'Submissions', ['Sent', 'Problem', 'Language', 'Verdict', 'Score', 'Participant', 'State'], []);
+  const list = table('submissions', 'Submissions', ['Sent', 'Problem or harness', 'Language', 'Verdict', 'Score', 'Participant', 'State'], []);
   list.querySelector('tbody').replaceWith(body);
-  fill(byId('view-browse'), card(el('h1', {}, 'Submissions'), filters(asked, problems(), languages()), list, el('div', { class: 'row centre' }, note, more)));
+  fill(byId('view-browse'), card(el('h1', {}, 'Submissions'), filters(asked, packages(), languages()), list, el('div', { class: 'row centre' }, note, more)));
   let before = null;
   const next = async () => {
     more.disabled = true;
@@ -49,8 +44,8 @@ export async function submissions(query, { problems, languages }, signal) {
 function submissionRow(view) {
   return el('tr', { testid: 'submission-row' },
     el('th', { scope: 'row' }, el('a', { href: `#/submissions/${encodeURIComponent(view.id)}` }, moment(view.created_at))),
-    el('td', {}, view.problem ?? 'own tests'), el('td', {}, view.language), el('td', {}, badge(view.verdict, view.state)),
-    el('td', {}, view.score ?? '–'), el('td', {}, view.participant ?? '–'), el('td', {}, view.state));
+    el('td', {}, view.problem ?? 'own tests'), el('td', {}, view.language), el('td', {}, view.judgement?.graded ? gradedBadge(view) : badge(view.verdict, view.state)),
+    el('td', { class: 'figure' }, points(view.score, view.judgement?.max_score)), el('td', {}, view.participant ?? '–'), el('td', {}, view.state));
 }
 
 function filters(asked, problems, languages) {
@@ -64,7 +59,7 @@ function filters(asked, problems, languages) {
     location.hash = `#/submissions${chosen.length > 0 ? `?${new URLSearchParams(chosen)}` : ''}`;
   };
   return el('form', { class: 'filters', 'aria-label': 'Which submissions', on: { submit: apply } },
-    choice('problem', 'Problem', problems.map((problem) => problem.name)), choice('language', 'Language', languages.map((language) => language.id)),
+    choice('problem', 'Problem or harness', problems.map((problem) => problem.name)), choice('language', 'Language', languages.map((language) => language.id)),
     choice('state', 'State', STATES), choice('verdict', 'Verdict', VERDICTS.map(([code]) => code)), text('participant', 'Participant'), text('label', 'Label'),
     el('button', { type: 'submit', class: 'primary', testid: 'filter' }, 'Filter'));
 }
@@ -97,17 +92,11 @@ async function send(input, said, changed) {
     await changed();
     fill(byId('view-browse').querySelector('[data-testid=upload-said]') ?? said, el('p', {}, el('a', { href: `#/problems/${encodeURIComponent(problem.name)}` }, problem.name), ` is installed: ${count(problem.tests, 'test')}.`));
   } catch (error) {
-    fill(said, el('p', { class: 'refused' }, error.message), diagnostics(error.document?.diagnostics ?? []));
+    fill(said, el('p', { class: 'refused' }, headline(error)), diagnostics(error.document?.diagnostics ?? []));
   } finally {
     input.disabled = false;
     input.value = '';
   }
-}
-
-function diagnostics(list) {
-  const rows = list.slice(0, DIAGNOSTICS_MAX).map((entry) => el('li', { data: { severity: entry.severity }, testid: 'diagnostic' },
-    el('code', {}, [entry.path, entry.line].filter((part) => part != null).join(':')), ` ${entry.severity}: ${entry.message}`));
-  return rows.length === 0 ? null : el('ul', { class: 'diagnostics' }, rows, list.length > DIAGNOSTICS_MAX ? el('li', {}, `and ${list.length - DIAGNOSTICS_MAX} more`) : null);
 }
 
 // Queue and workers ---------------------------------------------------------------------------------

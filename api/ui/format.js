@@ -39,4 +39,13 @@ export function moment(rfc3339) {
 /** `cpu_time` as `cpu time`. */
 export const words = (name) => String(name).replaceAll('_', ' ');
 
+/** Points as the service writes them: `5 of 6`, `5`; a dash when there are none to show. */
+export function points(score, most) {
+  if (score == null) return '–';
+  return most == null ? String(score) : `${score} of ${most}`;
+}
+
+/** The sum of decimal strings, good enough to read. */
+export const sum = (decimals) => String(Number(decimals.reduce((total, text) => total + Number(text), 0).toPrecision(12)));
+
 const trim = (text) => text.replace(/\.?0+$/, '');

@@ -12,7 +12,7 @@ const BULLET = /^\s*([-*+]|\d{1,9}[.)])\s+(.*)$/;
 /** Nodes for a statement; its headings start at h3, below the page's own. A first one that repeats `title` is left out. */
 export function markdown(text, title) {
   const opening = HEADING.exec(text.trimStart().split('\n', 1)[0]);
-  const lines = (opening?.[2] === title ? text.trimStart().slice(opening[0].length) : text).replaceAll('\r\n', '\n').split('\n');
+  const lines = (opening && opening[2] === title ? text.trimStart().slice(opening[0].length) : text).replaceAll('\r\n', '\n').split('\n');
   const nodes = [];
   let at = 0;
   while (at < lines.length) {

@@ -3,17 +3,19 @@
 import { el } from './dom.js';
 import { verdict } from './verdicts.js';
 
+const DIAGNOSTICS_MAX = 100;
+
 // What stands in the place of a verdict until there is one: [sign, tone of its colour].
 const STATES = { queued: ['···', 'wait'], running: ['···', 'wait'], held: ['‖', 'part'], cancelled: ['×', 'mute'], done: ['', 'mute'] };
 
 /** Sign and tone of a state without a verdict; one nobody knows yet is shown as waiting. */
 export const sign = (state) => STATES[state] ?? STATES.queued;
 
-/** The badge of a verdict; without one, of a state. */
-export function badge(code, state = 'queued') {
+/** The badge of a verdict, called `title` where its own is not meant; without one, of a state. */
+export function badge(code, state = 'queued', title = null) {
   if (!code) return el('span', { class: 'badge', data: { tone: sign(state)[1] }, title: state }, el('span', { 'aria-hidden': 'true' }, sign(state)[0]), hidden(state));
   const known = verdict(code);
-  return el('span', { class: 'badge', data: { tone: known.tone }, title: known.title }, known.code, hidden(`, ${known.title}`));
+  return el('span', { class: 'badge', data: { tone: known.tone }, title: title ?? known.title }, known.code, hidden(`, ${title ?? known.title}`));
 }
 
 // What `waiting_for` names, in words; the part after the colon is filled in.
@@ -52,4 +54,21 @@ export function meter(value, limit, show, label) {
       'aria-valuenow': Math.min(value, limit), 'aria-valuetext': `${text} of ${show(limit)}`,
       title: `${text} of ${show(limit)}`, data: { level: share >= 1 ? 'over' : share > 0.8 ? 'near' : 'fine' },
     }, bar));
+}
+
+/** A table with a caption for screen readers, which scrolls by itself where it is too wide. */
+export const table = (id, caption, heads, body) => el('div', { class: 'scroll', role: 'region', 'aria-label': caption, tabindex: 0 },
+  el('table', { testid: id }, el('caption', { class: 'visually-hidden' }, caption), el('thead', {}, el('tr', {}, heads.map((name) => el('th', { scope: 'col' }, name)))), el('tbody', {}, body)));
+
+/** A section of the page. */
+export const card = (...children) => el('section', { class: 'card' }, ...children);
+
+/** What a refusal says, without the diagnostics that are listed below it. */
+export const headline = (error) => (error.document?.diagnostics?.length > 0 ? error.message.split('\n', 1)[0] : error.message);
+
+/** What is wrong with a package: place, severity and what would be right. */
+export function diagnostics(list) {
+  const rows = list.slice(0, DIAGNOSTICS_MAX).map((entry) => el('li', { data: { severity: entry.severity }, testid: 'diagnostic' },
+    el('code', {}, [entry.path === '.' ? 'top of the zip' : entry.path, entry.line].filter((part) => part != null).join(':')), ` ${entry.severity}: `, entry.message.includes('\n') ? el('pre', {}, entry.message) : entry.message));
+  return rows.length === 0 ? null : el('ul', { class: 'diagnostics' }, rows, list.length > DIAGNOSTICS_MAX ? el('li', {}, `and ${list.length - DIAGNOSTICS_MAX} more`) : null);
 }

@@ -2,7 +2,7 @@
 // else's submissions.
 
 import { byId, el, fill } from './dom.js';
-import { moment } from './format.js';
+import { moment, points } from './format.js';
 import { badge } from './parts.js';
 
 const KEY = 'tribunal.recent';
@@ -55,8 +55,9 @@ export function show() {
 function row(entry) {
   return el('li', {},
     el('a', { href: `#/submissions/${encodeURIComponent(entry.id)}` },
-      badge(entry.verdict ?? null, entry.state),
+      badge(entry.verdict ?? null, entry.state, entry.graded ?? null),
       el('span', { class: 'recent-name' }, entry.problem ?? 'own tests'),
+      entry.score == null ? null : el('span', { class: 'recent-score', testid: 'recent-score' }, points(entry.score, entry.max_score)),
       el('span', { class: 'recent-language' }, entry.language ?? ''),
       el('time', { datetime: entry.created_at ?? '' }, moment(entry.created_at))));
 }

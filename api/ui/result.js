@@ -3,14 +3,17 @@
 
 import { append, byId, el, fill } from './dom.js';
 import { bytes, count, moment, time, words } from './format.js';
+import * as graded from './graded.js';
+import { image, place } from './harnesses.js';
 import { badge, hidden, lack, meter, sign } from './parts.js';
+import { line } from './plain.js';
 import { plot } from './plot.js';
 import { transcript } from './transcript.js';
 import { verdict } from './verdicts.js';
 
 const ROWS_MAX = 2000; // more are counted, not drawn
 
-/** Opens the view of submission `id`; `problems` gives the limits until the judgement names its own. */
+/** Opens the view of submission `id`; `problems` (and harnesses) give the limits until the judgement names its own. */
 export class Result {
   constructor(id, problems, languages) {
     this.id = id;
@@ -93,7 +96,7 @@ export class Result {
     this.total = this.tests.size;
     this.clearRows();
     this.drawAll();
-    this.say(`Verdict: ${verdict(judgement.verdict).title}.`);
+    this.say(judgement.graded ? `${graded.title(judgement.graded)}. ${this.points()}` : `Verdict: ${verdict(judgement.verdict).title}.`);
   }
 
   // Says something aloud, once.
@@ -107,18 +110,18 @@ export class Result {
     this.head = el('div', { class: 'banner', testid: 'banner' });
     this.timing = el('div', { class: 'card', testid: 'timing', hidden: true });
     this.log = el('details', { class: 'card', testid: 'compile', hidden: true });
-    this.body = el('tbody', { testid: 'tests' });
+    this.body = el('tbody', { testid: 'tests', role: 'rowgroup' });
     this.more = el('p', { class: 'note' });
+    this.heads = el('tr', { role: 'row' });
+    this.testsTitle = el('h2', { id: 'tests-title' });
+    // Roles by name: a narrow screen shows the rows of a harness's tests below each other, and they stay a table.
+    this.grid = el('table', { role: 'table' }, el('thead', { role: 'rowgroup' }, this.heads), this.body);
     this.table = el('div', { class: 'card table-card', hidden: true },
-      el('h2', { id: 'tests-title' }, 'Test cases'),
-      el('div', { class: 'scroll', role: 'region', 'aria-labelledby': 'tests-title', tabindex: 0 },
-        el('table', {},
-          el('thead', {}, el('tr', {}, ['Case', 'Verdict', 'CPU time', 'Memory', 'Details'].map((name) => el('th', { scope: 'col' }, name)))),
-          this.body)),
-      this.more);
+      this.testsTitle, el('div', { class: 'scroll', role: 'region', 'aria-labelledby': 'tests-title', tabindex: 0 }, this.grid), this.more);
+    this.remarks = el('div', { class: 'card remarks', testid: 'remarks', hidden: true });
     this.picture = el('div', { class: 'card', testid: 'plot', hidden: true });
     this.facts = el('div', { class: 'card', testid: 'facts', hidden: true });
-    fill(byId('view-result'), this.head, this.log, this.table, this.picture, this.timing, this.facts);
+    fill(byId('view-result'), this.head, this.log, this.remarks, this.table, this.picture, this.timing, this.facts);
   }
 
   drawAll() {
@@ -126,6 +129,7 @@ export class Result {
     this.drawCompile();
     this.drawPending();
     for (const index of this.tests.keys()) this.drawRow(index);
+    this.drawRemarks();
     this.drawPlot();
     this.drawTiming();
     this.drawFacts();
@@ -138,9 +142,30 @@ export class Result {
     fill(this.picture, drawn && [el('h2', {}, 'Time and memory by case'), drawn]);
   }
 
+  // Once for the whole judgement.
+  drawRemarks() {
+    const said = this.judgement?.graded ? graded.remarks(this.judgement) : [];
+    this.remarks.hidden = said.length === 0;
+    fill(this.remarks, said);
+  }
+
+  // What it is judged against, as it is installed now.
+  installed() {
+    return this.problems().find((problem) => problem.name === this.view.problem);
+  }
+
   limits() {
-    const installed = this.problems().find((problem) => problem.name === this.view.problem);
-    return this.judgement?.limits ?? installed ?? {};
+    return this.judgement?.limits ?? this.installed() ?? {};
+  }
+
+  // Whether a course's autograder grades it.
+  isGraded() {
+    return this.judgement ? Boolean(this.judgement.graded) : Boolean(this.installed()?.harness);
+  }
+
+  points() {
+    const { score, max_score: most } = this.judgement;
+    return score == null ? '' : `Score ${score}${most == null ? '' : ` of ${most}`}.`;
   }
 
   drawHead() {
@@ -149,29 +174,30 @@ export class Result {
     const known = code ? verdict(code) : null;
     const [mark, tone] = sign(state);
     const stuck = state === 'queued' && this.view.queue?.waiting_for;
-    this.head.dataset.tone = known?.tone ?? (stuck ? 'part' : tone);
+    const marks = this.judgement?.graded ? this.judgement : null;
+    this.head.dataset.tone = (marks && graded.tone(marks)) ?? known?.tone ?? (stuck ? 'part' : tone);
     this.head.dataset.state = state;
     const language = this.languages().find((entry) => entry.id === this.view.language);
     fill(this.head,
       el('p', { class: 'crumbs' },
         this.view.problem
-          ? el('a', { href: `#/problems/${encodeURIComponent(this.view.problem)}`, testid: 'again' }, '← Edit and submit again')
+          ? el('a', { href: this.isGraded() ? place(this.view.problem) : `#/problems/${encodeURIComponent(this.view.problem)}`, testid: 'again' }, '← Edit and submit again')
           : el('a', { href: '#/' }, '← Submit another')),
-      el('div', { class: 'banner-line' },
+      el('div', { class: marks ? 'banner-line marked' : 'banner-line' },
         el('span', { class: 'banner-code', testid: 'verdict', data: { verdict: code ?? '' }, 'aria-hidden': known ? null : 'true' }, code ?? mark),
         el('div', {},
-          el('h1', { testid: 'verdict-title' }, known ? capital(known.title) : this.progressTitle(state)),
+          el('h1', { testid: 'verdict-title' }, marks ? graded.title(marks.graded) : known ? capital(known.title) : this.progressTitle(state)),
           el('p', { class: 'banner-sub', testid: 'summary' }, this.summary())),
-        this.judgement?.score != null ? el('span', { class: 'score', testid: 'score' }, hidden('Score '), this.judgement.score) : null),
+        marks ? graded.score(marks) : this.judgement?.score != null ? el('span', { class: 'score', testid: 'score' }, hidden('Score '), this.judgement.score) : null),
       this.progress(),
       el('p', { class: 'banner-meta' },
-        [this.view.problem ? this.title() : 'Own tests', language?.name ?? this.view.language, moment(this.view.created_at)].filter(Boolean).join('  ·  ')));
+        [this.view.problem ? this.title() : 'Own tests', language?.name ?? image(this.view.language), moment(this.view.created_at)].filter(Boolean).join('  ·  ')));
     if (!known && state !== 'running') this.say(`${this.progressTitle(state)}. ${this.summary()}`);
     document.title = `${code ?? capital(state)} · ${this.view.problem ?? 'submission'} · Tribunal`;
   }
 
   title() {
-    return this.problems().find((problem) => problem.name === this.view.problem)?.title ?? this.view.problem;
+    return this.installed()?.title ?? this.view.problem;
   }
 
   progressTitle(state) {
@@ -179,10 +205,12 @@ export class Result {
     if (state === 'held') return 'Held by an operator';
     if (state !== 'running') return this.view.queue?.waiting_for ? 'Nobody can judge it now' : 'Waiting for a worker';
     if (this.tests.size > 0) return `Judged ${this.tests.size} of ${this.total ?? '?'}`;
+    if (this.isGraded()) return 'Grading';
     return this.compile ? 'Running' : 'Compiling';
   }
 
   summary() {
+    if (this.judgement?.graded) return graded.summary(this.judgement);
     if (this.judgement?.reason) return this.judgement.reason;
     if (this.compile?.status === 'error') return 'The compiler refused it; the log is below.';
     const done = [...this.tests.values()].filter((test) => test.verdict !== 'SK');
@@ -208,7 +236,8 @@ export class Result {
     const idle = this.view.state === 'held' || (this.view.state === 'queued' && this.view.queue?.waiting_for);
     if (this.judgement || this.view.state === 'cancelled' || idle) return null;
     const bar = el('progress', { 'aria-label': 'Progress', max: this.total ?? 1 });
-    if (this.total) bar.value = this.tests.size;
+    // A harness tells its tests all at once.
+    if (this.total && !this.isGraded()) bar.value = this.tests.size;
     return bar;
   }
 
@@ -232,17 +261,28 @@ export class Result {
 
   // Draws a waiting row for each case that is known to come.
   drawPending() {
-    const total = Math.max(this.total ?? 0, this.tests.size);
+    // Of a harness's tests only those that everybody sees are counted to those who watch; its plan has all that this reader may see.
+    const plan = this.judgement || this.view.state !== 'running' ? [] : (this.installed()?.harness?.plan ?? []);
+    const total = Math.max(this.total ?? 0, this.tests.size, plan.length);
     const compileFailed = this.compile?.status === 'error';
     this.table.hidden = total === 0 || (compileFailed && this.tests.size === 0);
+    this.drawHeads();
     const drawn = Math.min(total, ROWS_MAX);
     for (let index = this.rows.size; index < drawn; index += 1) {
-      const row = el('tr', { class: 'pending', testid: 'test-row', data: { index } },
-        el('td', {}, String(index + 1)), el('td', {}, badge(null)), el('td', {}, '–'), el('td', {}, '–'), el('td', {}));
+      const row = el('tr', { class: 'pending', role: 'row', testid: 'test-row', data: { index } },
+        this.isGraded() ? toCome(plan[index], index) : [el('td', {}, String(index + 1)), el('td', {}, badge(null)), el('td', {}, '–'), el('td', {}, '–'), el('td', {})]);
       this.rows.set(index, row);
       this.body.append(row);
     }
     this.more.textContent = total > drawn ? `and ${count(total - drawn, 'more test case')}` : '';
+  }
+
+  drawHeads() {
+    const marks = this.isGraded();
+    if (this.grid.className === (marks ? 'marks' : 'cases')) return;
+    this.grid.className = marks ? 'marks' : 'cases';
+    this.testsTitle.textContent = marks ? 'Tests' : 'Test cases';
+    fill(this.heads, (marks ? ['Test', 'Result', 'Points', 'Output'] : ['Case', 'Verdict', 'CPU time', 'Memory', 'Details']).map((name) => el('th', { scope: 'col', role: 'columnheader' }, name)));
   }
 
   drawRow(index) {
@@ -252,6 +292,7 @@ export class Result {
     const limits = this.limits();
     row.className = test.verdict === 'SK' ? 'skipped' : 'decided';
     row.dataset.verdict = test.verdict;
+    if (test.graded) return fill(row, graded.cells(test, index));
     fill(row,
       el('th', { scope: 'row' }, test.name ?? String(index + 1), test.sample ? el('span', { class: 'tag' }, 'sample') : null),
       el('td', {}, badge(test.verdict), test.score != null ? el('span', { class: 'note' }, ` ${test.score}`) : null),
@@ -285,8 +326,8 @@ export class Result {
     const limits = this.limits();
     const rows = [
       ['Submission', this.id],
-      ['Limits', [limits.cpu_time_ms && `cpu time ${time(limits.cpu_time_ms)}`, limits.memory_bytes && `memory ${bytes(limits.memory_bytes)}`].filter(Boolean).join(', ')],
-      ['Problem', judgement.problem], ['Image', [judgement.image_kind, judgement.image].filter(Boolean).join(' ')],
+      ...(judgement.graded ? graded.record(judgement) : [['Limits', [limits.cpu_time_ms && `cpu time ${time(limits.cpu_time_ms)}`, limits.memory_bytes && `memory ${bytes(limits.memory_bytes)}`].filter(Boolean).join(', ')]]),
+      [judgement.graded ? 'Harness' : 'Problem', judgement.problem], ['Image', [judgement.image_kind, judgement.image].filter(Boolean).join(' ')],
       ['Judgement', judgement.number && `no. ${judgement.number}${judgement.attempt ? `, attempt ${judgement.attempt}` : ''}`],
       ['Notes', (judgement.notes ?? []).map(noted).join(', ')],
     ].filter(([, text]) => text);
@@ -294,8 +335,12 @@ export class Result {
   }
 }
 
+// Cells of a harness's test that is to come.
+const toCome = (planned, index) => [el('td', { role: 'cell' }, planned ? el('bdi', {}, line(planned.name)) : String(index + 1)), el('td', { role: 'cell' }, badge(null)),
+  el('td', { class: 'points', role: 'cell' }, planned?.max_score == null ? '–' : `of ${planned.max_score}`), el('td', { role: 'cell' })];
+
 // A judgement's notes; of one, what it means for the reader.
-const noted = (note) => (note === 'shared_box' ? 'it ran in the autograder’s own box and could have written these results itself' : words(note));
+const noted = (note) => (note === 'shared_box' ? 'it ran in the harness’s own box and could have written these results itself' : words(note));
 
 // What the details column says: how it ended, why, and what it wrote.
 function details(test) {

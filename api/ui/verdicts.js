@@ -5,7 +5,7 @@ export const VERDICTS = [
   ['AC', 'accepted', 'pass', 'Every test case that counts was answered correctly.'],
   ['PA', 'partially accepted', 'part', 'Some of the score, not all of it.'],
   ['WA', 'wrong answer', 'fail', 'The program ran and its output is not right.'],
-  ['OK', 'ran, nothing to compare', 'pass', 'The program ended well and no expected output was given.'],
+  ['OK', 'ran, nothing to compare', 'pass', 'The program ended well and no expected output was given; or a harness graded it, and its points are the answer.'],
   ['TLE', 'time limit exceeded', 'limit', 'It used more processor time than allowed.'],
   ['ILE', 'idle or wall-clock limit exceeded', 'limit', 'It slept, or waited for something that never came.'],
   ['MLE', 'memory limit exceeded', 'limit', 'It needed more memory than allowed.'],

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::State;
 use crate::facts::Accounting;
+use crate::graded::Visibility;
 use crate::id::{Attempt, Digest, Fence, JudgementId, SubmissionId, WorkerId};
 use crate::job::Priority;
 use crate::language::LanguageInfo;
@@ -212,7 +213,7 @@ pub struct ProblemView {
     /// `pass-fail`, `scoring`, or `harness` for a course's autograder.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Number of test cases.
+    /// Number of test cases; of a course's autograder, of those in its plan.
     pub tests: u32,
     /// CPU time limit in milliseconds.
     pub cpu_time_ms: f64,
@@ -240,8 +241,37 @@ pub struct HarnessView {
     pub separate: bool,
     /// Wall-clock time limit in milliseconds.
     pub wall_time_ms: f64,
-    /// What its author should know.
+    /// What its author should know; for those who judge or install packages.
     pub notes: Vec<String>,
+    /// The tests it names ahead of running; who neither judges nor installs packages sees those that are visible at
+    /// once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan: Vec<PlannedTest>,
+}
+
+/// A test that a course's autograder names ahead of running.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PlannedTest {
+    /// Its name, at most 200 characters.
+    pub name: String,
+    /// The most points it counts, a decimal string; null when the plan does not say.
+    pub max_score: Option<String>,
+    /// Who may see it, and when.
+    pub visibility: Visibility,
+}
+
+impl ProblemView {
+    /// The same without what only its author and judges may know. Of problems nothing is secret here.
+    #[must_use]
+    pub fn for_contestant(mut self) -> Self {
+        if let Some(harness) = &mut self.harness {
+            // Notes say how its results could be forged.
+            harness.notes.clear();
+            harness.plan.retain(|test| test.visibility == Visibility::Visible);
+            self.tests = harness.plan.len() as u32;
+        }
+        self
+    }
 }
 
 /// One sample case.

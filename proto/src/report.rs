@@ -396,6 +396,21 @@ impl Judgement {
         self
     }
 
+    /// The same for a list: verdict, points and figures, without tests and without what programs, compilers and
+    /// harnesses wrote.
+    #[must_use]
+    pub fn brief(mut self) -> Self {
+        self.tests.clear();
+        if let Some(compile) = &mut self.compile {
+            compile.log.clear();
+        }
+        if let Some(graded) = &mut self.graded {
+            graded.without_outputs();
+            graded.shown = None;
+        }
+        self
+    }
+
     /// The same judgement without what only judges may see. JE and SE keep their reason: it is about the
     /// package or about us and names no test data; the worker sees to that.
     #[must_use]
@@ -503,6 +518,10 @@ mod tests {
         assert_eq!((part.tests.len(), &part.score), (1, &None));
         assert!(!serde_json::to_string(&part).unwrap().contains("SECRET"));
         assert!(view(None).tests.is_empty());
+        let brief =
+            Judgement { graded: Some(Box::new(graded(None))), reason: None, ..judgement.clone() }.brief();
+        assert!(!serde_json::to_string(&brief).unwrap().contains("SECRET"), "no test, no output");
+        assert_eq!((brief.score.as_deref(), brief.graded.unwrap().status), (Some("3"), Status::Graded));
         let all = view(Some(Shown { tests: vec![0, 1], total: true, output: true, stdout: true }));
         assert_eq!((all.tests.len(), all.score.as_deref()), (2, Some("3")));
         assert!(

@@ -518,8 +518,9 @@ fn tests_there_are() -> BTreeSet<String> {
         // The store's contract: one test for every kind of store.
         names.extend(text.split("on_every_store!(").skip(1).map(|rest| word(rest).to_owned()));
     }
-    let page = read("tests/ui/page.test.mjs");
-    names.extend(page.split("\ntest('").skip(1).map(|rest| word(rest).to_owned()));
+    for path in tree().iter().filter(|path| path.starts_with("tests/ui/") && path.ends_with(".test.mjs")) {
+        names.extend(read(path).split("\ntest('").skip(1).map(|rest| word(rest).to_owned()));
+    }
     // What the VM with systemd checks, as `systemd::name`.
     let guest = read(".ci/systemd-guest/check");
     let checks = guest.split_once("CHECKS = (").and_then(|(_, rest)| rest.split_once(')')).unwrap().0;

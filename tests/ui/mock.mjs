@@ -22,6 +22,10 @@ const problems = [
     statement: '# A + B\n\nRead two integers $a$ and $b$ ($-10^{18} \\leq a, b \\leq 10^{18}$) and print their **sum**.\n\n## Input\nOne line with `a` and `b`.\n\n- a first thing\n- a *second* <img src=x onerror="throw 1"> one\n', samples: [{ input: '1 2\n', answer: '3\n' }, { input: '-5 5\n', answer: '0\n' }] },
   { name: 'near-memory', title: 'Remember everything', digest: DIGEST, created_at: new Date().toISOString(), type: 'pass-fail', tests: 3, cpu_time_ms: 2000, memory_bytes: 64 << 20, statement: null, samples: [] },
 ];
+const harnesses = [
+  { name: 'hw1', title: 'hw1', digest: DIGEST, created_at: new Date().toISOString(), type: 'harness', tests: 3, cpu_time_ms: 20_000, memory_bytes: 1 << 30, statement: null, samples: [],
+    harness: { format: 'gradescope', image: 'python3', separate: true, wall_time_ms: 10_000, notes: [], plan: [{ name: 'adds', max_score: '2', visibility: 'visible' }, { name: 'sorts', max_score: '3', visibility: 'visible' }, { name: 'edge cases', max_score: '5', visibility: 'hidden' }] } },
+];
 const submissions = new Map();
 
 function judge(body) {
@@ -46,12 +50,22 @@ function judge(body) {
     timing: { queue_ms: 3.2, compile_ms: compile.wall_time_ms, run_ms: tests.length * 6, check_ms: tests.length * 0.3, total_ms: 700 }, notes: [] };
 }
 
+// Sources with `slow` run out of time before the last planned test.
+function grade(body) {
+  const late = body.files.some((file) => file.content?.includes('slow'));
+  const test = (name, score, most, more) => ({ ...judge({ ...body, language: 'python3' }).tests[0], name, sample: false, cpu_time_ms: null, memory_bytes: null, notes: [], verdict: score === most ? 'AC' : 'WA', score, max_score: most, feedback: 'expected 3, got <b>4</b>',
+    graded: { number: null, status: score === most ? 'passed' : 'failed', visibility: 'visible', output_format: 'text', tags: [], not_reported: false, ...more } });
+  const tests = [test('adds', '2', '2'), test('sorts', '1.5', '3', { output_format: 'html' }), late ? test('edge cases', null, '5', { visibility: 'hidden', not_reported: true }) : test('edge cases', '5', '5', { visibility: 'hidden' })];
+  return { ...judge({ ...body, language: 'python3' }), problem: `${body.harness}@${DIGEST}`, verdict: late ? 'ILE' : 'OK', score: late ? '3.5' : '8.5', max_score: '10', compile: null, tests, language: 'python3', limits: { cpu_time_ms: 20_000, wall_time_ms: 10_000, memory_bytes: 1 << 30, output_bytes: 8 << 20 },
+    graded: { format: 'gradescope', separate: true, status: late ? 'partial' : 'graded', feedback: late ? 'the autograder did not finish: time limit exceeded' : null, output: 'Have a look at **sorts**.', output_format: 'md', stdout: 'Ran 3 tests\n', stdout_truncated: false, cpu_time_ms: 512, wall_time_ms: 700, memory_bytes: 30 << 20, shown: { tests: [0, 1], total: false, output: true, stdout: false } } };
+}
+
 function accept(body) {
   const id = randomUUID();
-  const judgement = judge(body);
-  const view = { id, state: 'queued', created_at: new Date().toISOString(), problem: body.problem, language: body.language, priority: 'normal', verdict: null, score: null, judgement: null };
-  const parts = [['state', { kind: 'state', state: 'running', tests_total: null }], ['state', { kind: 'state', state: 'running', tests_total: 6 }], ['compile', { kind: 'compile', compile: judgement.compile }],
-    ...judgement.tests.map((test, index) => ['test', { kind: 'test', index, total: judgement.tests.length, test }]), ['done', { kind: 'done', judgement }]];
+  const judgement = body.harness ? grade(body) : judge(body);
+  const view = { id, state: 'queued', created_at: new Date().toISOString(), problem: body.problem ?? body.harness, language: judgement.language, priority: 'normal', verdict: null, score: null, judgement: null };
+  const parts = [['state', { kind: 'state', state: 'running', tests_total: null }], ['state', { kind: 'state', state: 'running', tests_total: body.harness ? 2 : 6 }], ...(judgement.compile ? [['compile', { kind: 'compile', compile: judgement.compile }]] : []),
+    ...(body.harness ? [] : judgement.tests).map((test, index) => ['test', { kind: 'test', index, total: judgement.tests.length, test }]), ['done', { kind: 'done', judgement }]];
   const story = { view, parts, shown: 0, watchers: new Set() };
   submissions.set(id, story);
   const timer = setInterval(() => {
@@ -59,7 +73,7 @@ function accept(body) {
     story.shown += 1;
     if (event === 'state') view.state = data.state;
     if (event === 'done') {
-      Object.assign(view, { state: 'done', verdict: judgement.verdict, judgement });
+      Object.assign(view, { state: 'done', verdict: judgement.verdict, score: judgement.score, judgement });
       clearInterval(timer);
     }
     for (const tell of story.watchers) tell(story.shown - 1);
@@ -105,14 +119,14 @@ const worker = (name, state, more) => ({ id: randomUUID(), name, version: '0.1.0
 const workers = [worker('judge-1', 'ready', {}), worker('judge-2', 'cordoned', { wanted: 'cordon' }), worker('judge-3', 'unfit', { unfit: 'the hypervisor took 41 % of the processor time in use; up to 30 % is borne' })];
 
 // Takes what is called anything but `broken.zip`; nothing is unpacked here.
-function install(name, response) {
+function install(name, kind, response) {
   if (name === 'broken') {
     response.writeHead(422, { 'content-type': 'application/problem+json' });
     return response.end(JSON.stringify({ type: 'about:blank', title: 'Unprocessable Entity', status: 422, code: 'invalid_package', detail: 'the package has 2 errors',
       diagnostics: [{ severity: 'error', path: 'problem.yaml', line: 3, message: '`limits.time` must be a number' }, { severity: 'error', path: 'data/secret', line: null, message: 'there is no test case <img src=x onerror=1>' }] }));
   }
-  const problem = { ...problems[0], name, title: name, created_at: new Date().toISOString(), statement: null, samples: [] };
-  problems.push(problem);
+  const problem = { ...(kind === 'harness' ? harnesses : problems)[0], name, title: name, created_at: new Date().toISOString(), statement: null, samples: [] };
+  (kind === 'harness' ? harnesses : problems).push(problem);
   return response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(problem));
 }
 
@@ -123,9 +137,9 @@ async function answer(request, response) {
   if (pathname === '/api/v1/languages') return json(200, languages);
   if (pathname === '/api/v1/problems' && request.method === 'POST') {
     request.resume();
-    return install(searchParams.get('name') || 'unnamed', response);
+    return install(searchParams.get('name') || 'unnamed', searchParams.get('kind'), response);
   }
-  if (pathname === '/api/v1/problems') return json(200, problems);
+  if (pathname === '/api/v1/problems') return json(200, searchParams.get('kind') === 'harness' ? harnesses : problems);
   if (pathname === '/api/v1/queue') return json(200, queue());
   if (pathname === '/api/v1/workers') return json(200, workers);
   if (pathname === '/api/v1/submissions' && request.method === 'GET') return json(200, list(searchParams));

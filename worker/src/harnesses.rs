@@ -187,7 +187,8 @@ impl Harnesses {
     ) -> Result<Judgement, JudgeError> {
         let started = Instant::now();
         let ready = self.ready(coordinator, floor, &job.language, pinned).await?;
-        on_progress(Progress::Started { tests_total: ready.bundle.planned() });
+        // Everybody who watches hears it.
+        on_progress(Progress::Started { tests_total: ready.bundle.planned_in_sight() });
         let limits = ready.bundle.limits(&job.limits, &self.maxima).map_err(Rejected::from)?;
         let task = Task {
             submission: Tree::of_sources(&job.files),

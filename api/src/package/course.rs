@@ -1,8 +1,8 @@
 //! A course's autograder, uploaded: read by the crate `course`, refused with the file that is wrong.
 
-use course::{Bundle, BundleError};
-use problem::{Diagnostic, PackageError, Severity};
-use proto::http::{HarnessView, ProblemView};
+use course::{Bundle, BundleError, Planned, cut};
+use problem::{Diagnostic, Severity};
+use proto::http::{HarnessView, PlannedTest, ProblemView};
 use proto::language::HOST;
 use proto::limits::{Limits, LimitsRequest};
 use proto::units::round_ms;
@@ -19,6 +19,9 @@ const REFUSED: &str = "the harness shares its box with what it grades, so that a
                        write its own results: run it in boxes of its own with `separate = true` in harness.toml \
                        (worker/harness/README.md says how), or send `shared_box=accept` (`--shared-box`) to have \
                        such results, each marked with the note `shared_box`";
+
+/// Characters shown of a planned test's name, as of a reported one's.
+const NAME_MAX: usize = 200;
 
 /// Reads the zip. What it is called in messages and, where nobody named it, in the store: `name`.
 pub(super) fn read(zip: &[u8], name: &str, maxima: &Limits, shared_box: bool) -> Result<Read, ApiError> {
@@ -39,7 +42,7 @@ pub(super) fn read(zip: &[u8], name: &str, maxima: &Limits, shared_box: bool) ->
         digest: bundle.revision(),
         created_at: rfc3339(now_ms()),
         kind: "harness".to_owned(),
-        tests: bundle.planned(),
+        tests: bundle.plan().len() as u32,
         cpu_time_ms: round_ms(limits.cpu_time),
         memory_bytes: limits.memory.get(),
         statement: None,
@@ -50,9 +53,18 @@ pub(super) fn read(zip: &[u8], name: &str, maxima: &Limits, shared_box: bool) ->
             separate: bundle.separate,
             wall_time_ms: round_ms(limits.wall_time),
             notes,
+            plan: bundle.plan().iter().map(planned).collect(),
         }),
     };
     Ok((view, None))
+}
+
+fn planned(test: &Planned) -> PlannedTest {
+    PlannedTest {
+        name: cut(&test.name, NAME_MAX),
+        max_score: test.max_score.map(|score| score.to_string()),
+        visibility: test.visibility,
+    }
 }
 
 fn refused(name: &str, error: &BundleError) -> ApiError {
@@ -71,15 +83,16 @@ fn refused(name: &str, error: &BundleError) -> ApiError {
 
 fn wrong(name: &str, path: &str, message: String) -> ApiError {
     let diagnostic = Diagnostic { severity: Severity::Error, path: path.into(), line: None, message };
-    let error = PackageError { package: name.to_owned(), diagnostics: vec![diagnostic] };
-    let diagnostics = serde_json::to_value(&error.diagnostics).unwrap_or_default();
-    ApiError::new(Code::InvalidPackage, error.to_string()).with("diagnostics", diagnostics)
+    let detail = format!("harness `{name}` cannot be used\n{diagnostic}");
+    let diagnostics = serde_json::to_value([diagnostic]).unwrap_or_default();
+    ApiError::new(Code::InvalidPackage, detail).with("diagnostics", diagnostics)
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
+    use crate::store::Scope;
     use crate::testing::{Answer, Site};
     use axum::body::Body;
     use axum::http::{Request, StatusCode};
@@ -147,6 +160,39 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_plan_is_in_the_catalog_and_contestants_see_of_it_what_is_visible_at_once() {
+        const PLAN: &str = "separate = true\n[[tests]]\nname = \"open\"\nmax_score = 2.5\n\
+                            [[tests]]\nname = \"SECRET\"\nvisibility = \"hidden\"\n\
+                            [[tests]]\nname = \"SECRET too\"\nvisibility = \"after_due_date\"\n";
+        let site = Site::start(false).await;
+        let noted = zip(&[("run_autograder", "#!/bin/sh\r\n"), ("harness.toml", PLAN)]);
+        let uploaded = upload(&site, "calc", noted).await;
+        assert_eq!(uploaded.status, StatusCode::CREATED, "{}", uploaded.text);
+        let uploaded = uploaded.json();
+        let open = json!({"name": "open", "max_score": "2.5", "visibility": "visible"});
+        let hidden = json!({"name": "SECRET", "max_score": null, "visibility": "hidden"});
+        assert_eq!((&uploaded["tests"], &uploaded["harness"]["plan"][1]), (&json!(3), &hidden));
+        let contestant = site.token(&[Scope::Submit, Scope::Read]).await;
+        for path in ["/api/v1/problems?kind=harness", "/api/v1/problems/calc"] {
+            let shown = site.ask("GET", path, Some(&contestant), None).await;
+            assert!(
+                !shown.text.contains("SECRET") && !shown.text.contains("Windows"),
+                "{path}: {}",
+                shown.text
+            );
+            let shown = shown.json();
+            let shown = if shown.is_array() { &shown[0] } else { &shown };
+            assert_eq!((&shown["tests"], &shown["harness"]["plan"]), (&json!(1), &json!([open])));
+            assert_eq!(shown["harness"]["notes"], json!([]), "notes are its author's");
+            for scope in [Scope::Judge, Scope::Problems] {
+                let knows = site.token(&[Scope::Read, scope]).await;
+                let shown = site.ask("GET", path, Some(&knows), None).await.text;
+                assert!(shown.contains("SECRET") && shown.contains("Windows"), "{path}: {shown}");
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn a_harness_that_shares_its_box_is_taken_only_from_who_says_that_he_knows() {
         let site = Site::start(false).await;
         let refused = upload_with(&site, "name=calc", zip(&[RUN])).await;
@@ -196,7 +242,12 @@ mod tests {
         for (bytes, path, word) in table {
             let answer = upload(&site, "bad", bytes).await;
             assert_eq!(answer.code(), "invalid_package", "{}", answer.text);
-            let told = &answer.json()["diagnostics"][0];
+            let refusal = answer.json();
+            assert!(
+                refusal["detail"].as_str().unwrap().starts_with("harness `bad` cannot be used\n"),
+                "{refusal}"
+            );
+            let told = &refusal["diagnostics"][0];
             assert_eq!(told["path"], path, "{told}");
             assert!(told["message"].as_str().unwrap().contains(word), "{told}");
         }

@@ -87,7 +87,13 @@ pub(crate) async fn upload(
     audit::note(&app, &caller, "problem.upload", &subject, if new { "new revision" } else { "known" })
         .await?;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, axum::Json(view)).into_response())
+    Ok((status, seen(&caller, view)).into_response())
+}
+
+/// What the caller may know of a package: of a harness's hidden tests only those who judge or install packages.
+fn seen(caller: &Caller, view: ProblemView) -> axum::Json<ProblemView> {
+    let all = caller.is_judge() || caller.has(Scope::Problems);
+    axum::Json(if all { view } else { view.for_contestant() })
 }
 
 async fn part(request: Request, app: &Arc<App>) -> Result<(Bytes, Option<String>), ApiError> {
@@ -127,7 +133,8 @@ pub(crate) async fn list(
     caller.need(Scope::Read)?;
     let kind = query.kind.unwrap_or_default();
     let views = app.store.problems().await?.into_iter().map(|p| p.view);
-    Ok(axum::Json(views.filter(|view| Kind::of(view) == kind).collect()))
+    let views = views.filter(|view| Kind::of(view) == kind);
+    Ok(axum::Json(views.map(|view| seen(&caller, view).0).collect()))
 }
 
 /// The active revision of one problem.
@@ -144,7 +151,7 @@ pub(crate) async fn get(
 ) -> Result<axum::Json<ProblemView>, ApiError> {
     caller.need(Scope::Read)?;
     let row = app.store.problem(&name, None).await?;
-    row.map(|p| axum::Json(p.view)).ok_or_else(|| ApiError::missing("such problem"))
+    row.map(|p| seen(&caller, p.view)).ok_or_else(|| ApiError::missing("such problem"))
 }
 
 /// Which revision to make the active one.
@@ -177,5 +184,5 @@ pub(crate) async fn activate(
     }
     audit::note(&app, &caller, "problem.activate", &format!("{name}@{}", body.digest), "").await?;
     let row = app.store.problem(&name, None).await?;
-    row.map(|p| axum::Json(p.view)).ok_or_else(|| ApiError::missing("such problem"))
+    row.map(|p| seen(&caller, p.view)).ok_or_else(|| ApiError::missing("such problem"))
 }

@@ -324,6 +324,8 @@ pub(crate) struct ListQuery {
     participant: Option<String>,
     /// Only those with this label among theirs.
     label: Option<String>,
+    /// Judgements without their tests and outputs: verdict, points and figures.
+    brief: Option<bool>,
 }
 
 /// Submissions, newest first. A full page has a `Link` header with `rel="next"`.
@@ -359,9 +361,18 @@ pub(crate) async fn list(
     let rows = app.store.list_submissions(&filter).await?;
     let judge = caller.is_judge();
     let full = rows.len() == limit as usize;
-    let views: Vec<SubmissionView> = rows.into_iter().map(|r| story::view_for(r.view, judge)).collect();
+    let brief = query.brief.unwrap_or_default();
+    let views = rows.into_iter().map(|r| story::view_for(r.view, judge));
+    let views: Vec<SubmissionView> = views.map(|v| if brief { shortened(v) } else { v }).collect();
     let next = views.last().filter(|_| full).map(|last| [(header::LINK, next_page(&uri, last.id))]);
     Ok((next, axum::Json(views)).into_response())
+}
+
+fn shortened(mut view: SubmissionView) -> SubmissionView {
+    if let Some(judgement) = &mut view.judgement {
+        judgement.result = judgement.result.clone().brief();
+    }
+    view
 }
 
 /// The same question about what is older than `last` (RFC 8288).

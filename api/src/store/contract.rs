@@ -393,6 +393,7 @@ on_every_store!(a_job_against_a_harness_says_so_and_the_two_kinds_share_the_name
         separate: true,
         wall_time_ms: 1.0,
         notes: vec![],
+        plan: vec![],
     };
     let blob = Digest::of(b"zip");
     let view = ProblemView { harness: Some(harness), ..problem_view("calc", &digest) };

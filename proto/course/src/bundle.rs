@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use proto::graded::Visibility;
 use proto::id::Digest;
 use proto::limits::{LimitError, Limits, LimitsRequest};
 use proto::units::Bytes;
@@ -153,9 +154,14 @@ impl Bundle {
         }
     }
 
-    /// How many tests it names ahead of running; 0 when it names none.
-    pub fn planned(&self) -> u32 {
-        self.plan.as_ref().map_or(0, |plan| plan.len() as u32)
+    /// The tests it names ahead of running; empty when it names none.
+    pub fn plan(&self) -> &[Planned] {
+        self.plan.as_deref().unwrap_or_default()
+    }
+
+    /// How many of them everybody may see at once.
+    pub fn planned_in_sight(&self) -> u32 {
+        self.plan().iter().filter(|test| test.visibility == Visibility::Visible).count() as u32
     }
 
     fn of_tree(mut tree: Tree, name: &str, path: Option<&Path>) -> Result<Self, BundleError> {
@@ -442,6 +448,15 @@ mod tests {
         assert_eq!(bundle.schema, Schema::PrairieLearn);
         let missing = info.replace("[\"lib/\"]", "[\"gone/\"]");
         assert!(read(&[("info.json", &missing)]).unwrap_err().to_string().contains("`gone`"));
+    }
+
+    #[test]
+    fn what_is_planned_in_sight_leaves_out_what_is_hidden() {
+        let plan = "[[tests]]\nname = \"a\"\n[[tests]]\nname = \"b\"\nvisibility = \"hidden\"\n\
+                    [[tests]]\nname = \"c\"\nvisibility = \"after_due_date\"\n";
+        let bundle = read(&[("run_autograder", "1"), ("harness.toml", plan)]).unwrap();
+        assert_eq!((bundle.plan().len(), bundle.planned_in_sight()), (3, 1));
+        assert_eq!(read(&[("run_autograder", "1")]).unwrap().planned_in_sight(), 0);
     }
 
     #[test]

@@ -74,6 +74,20 @@ async fn pages_of_a_list_lead_to_the_next_one() {
 }
 
 #[tokio::test]
+async fn a_brief_list_has_verdicts_and_neither_tests_nor_outputs() {
+    let mut site = Site::start(false).await;
+    site.judge_everything().await;
+    site.ask("POST", &format!("{SUBMISSIONS}?wait=true"), None, Some(body())).await;
+    let whole = site.ask("GET", SUBMISSIONS, None, None).await.json();
+    let brief = site.ask("GET", &format!("{SUBMISSIONS}?brief=true"), None, None).await.json();
+    assert_eq!(whole[0]["judgement"]["tests"].as_array().map(Vec::len), Some(2));
+    assert_eq!(brief[0]["judgement"]["tests"], json!([]));
+    assert_eq!(brief[0]["judgement"]["verdict"], whole[0]["judgement"]["verdict"]);
+    let odd = site.ask("GET", &format!("{SUBMISSIONS}?brief=maybe"), None, None).await;
+    assert_eq!(odd.code(), "invalid_parameter");
+}
+
+#[tokio::test]
 async fn an_erased_submission_is_gone_and_noted() {
     let mut site = Site::start(false).await;
     let id = submit(&site).await;
