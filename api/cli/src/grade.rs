@@ -349,7 +349,8 @@ fn table(done: &[Done], stage: Option<Stage>) -> String {
     for one in done {
         let [id, _, status, score, most, tests, _, _, _, mut why, shared] = cells(one, stage);
         if shared == "true" {
-            why = format!("{why} [{SHARED_BOX}]").trim_start().to_owned();
+            why.push_str(if why.is_empty() { "" } else { " " });
+            why.push_str(&format!("[{SHARED_BOX}]"));
         }
         table.add_row([id, status, score, most, tests, why]);
     }

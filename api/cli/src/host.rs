@@ -88,13 +88,11 @@ impl Gate {
         let begun = Instant::now();
         while begun.elapsed() < self.patience {
             tokio::time::sleep(LOOK_EVERY.min(self.patience)).await;
-            match fitness.look().await {
-                Some(still) => why = still,
-                None => {
-                    note(FIT_AGAIN);
-                    return Ok(());
-                }
-            }
+            let Some(still) = fitness.look().await else {
+                note(FIT_AGAIN);
+                return Ok(());
+            };
+            why = still;
         }
         Err(Failure::ours(format!("gave up after {} s: {UNFIT}: {why}", self.patience.as_secs())))
     }
