@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, WorkerRegistration};
+use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, RoomLeft, WorkerRegistration};
 use proto::id::{JudgementId, SubmissionId, WorkerId};
 use proto::limits::Limits;
 use proto::skew::{self, Skew};
@@ -112,6 +112,9 @@ impl App {
         if let Some(before) = before {
             self.metrics.counted(before.counted.as_ref(), beat.counted.as_ref());
             let name = before.registration.name.as_str();
+            if before.room.map(RoomLeft::most) < beat.room.map(RoomLeft::most) {
+                self.wake.notify_one();
+            }
             match (&before.unfit, &beat.unfit) {
                 (None, Some(why)) => {
                     tracing::warn!(worker.id = %worker, worker.name = name, why, "a worker is unfit");

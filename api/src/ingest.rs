@@ -27,6 +27,10 @@ pub(crate) async fn take(app: &App, report: &ReportMessage) -> Result<(), StoreE
 
 async fn take_traced(app: &App, report: &ReportMessage) -> Result<(), StoreError> {
     let id = report.submission_id;
+    let cause = match &report.outcome {
+        Outcome::Failed { cause, .. } => cause.as_str(),
+        Outcome::Judged { .. } => "",
+    };
     match app.store.report(report, now_ms()).await? {
         Ingest::Stored(judgement) => {
             tracing::info!(submission.id = %id, attempt = report.attempt, verdict = %judgement.verdict, "judged");
@@ -41,11 +45,12 @@ async fn take_traced(app: &App, report: &ReportMessage) -> Result<(), StoreError
             app.metrics.judged(&judgement);
             app.hub.finished(id);
         }
+        Ingest::Waits => {
+            tracing::warn!(submission.id = %id, worker.id = %report.worker_id, cause, "it waits for room");
+            app.metrics.reported("no_room");
+            app.hub.changed(id);
+        }
         Ingest::Again => {
-            let cause = match &report.outcome {
-                Outcome::Failed { cause, .. } => cause.as_str(),
-                Outcome::Judged { .. } => "",
-            };
             tracing::warn!(submission.id = %id, attempt = report.attempt, cause, "an attempt failed; there will be another");
             app.metrics.reported("again");
             app.hub.changed(id);

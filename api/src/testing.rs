@@ -97,6 +97,7 @@ pub(crate) fn registration(name: &str, languages: &[&str]) -> WorkerRegistration
         class: None,
         speed: None,
         unfit: None,
+        room: None,
     }
 }
 

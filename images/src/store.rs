@@ -360,11 +360,21 @@ impl Store {
     }
 
     pub(crate) fn rootfs_of(&self, digest: &Digest, name: &str) -> Result<Rootfs> {
-        let (rootfs, unpacked) = self.root_of(digest, name, &|_| ())?;
+        let (rootfs, unpacked) =
+            self.root_of(digest, name, &|_| ()).map_err(|e| self.in_full(e, digest, name))?;
         if unpacked > 0 {
             self.keep_to_cap(Some(name))?;
         }
         Ok(rootfs)
+    }
+
+    /// The same error; of a full disk, with what the image needs.
+    fn in_full(&self, error: ImageError, digest: &Digest, name: &str) -> ImageError {
+        if !error.is_full_disk() {
+            return error;
+        }
+        let bytes = self.load(digest).map_or(0, |image| garbage::packed_size(&image.manifest));
+        ImageError::NoRoom { image: name.to_owned(), bytes, source: Box::new(error) }
     }
 
     /// The root of an image, and how many bytes of layers had to be unpacked for it.

@@ -45,6 +45,10 @@ impl Bytes {
     pub const fn get(self) -> u64 {
         self.0
     }
+    /// The size in MiB for people, such as `12.5 MiB`.
+    pub fn in_mib(self) -> String {
+        format!("{:.1} MiB", self.0 as f64 / f64::from(1 << 20))
+    }
 }
 
 impl fmt::Display for Bytes {

@@ -14,7 +14,7 @@ use worker::cache::CachedRunner;
 use worker::engine::Engine;
 use worker::harnesses::Harnesses;
 use worker::runner::Runner;
-use worker::toolchains::Toolchains;
+use worker::toolchains::{NoRootfs, Toolchains};
 
 use crate::config::Config;
 use crate::output::{Failure, chain, note};
@@ -59,8 +59,9 @@ impl Settings {
     /// The engine over this way into boxes and the images of the store.
     pub(crate) fn engine_over(&self, boxes: BoxRunner, store: &Arc<Store>) -> Engine {
         let store = Arc::clone(store);
-        let find =
-            move |language: &language::Language| store.rootfs_for_language(language).map_err(|e| chain(&e));
+        let find = move |language: &language::Language| {
+            store.rootfs_for_language(language).map_err(|e| NoRootfs::new(&e, chain(&e)))
+        };
         let toolchains = Toolchains::new(language::all().iter().cloned(), Box::new(find));
         let runner = self.remembering(Arc::new(boxes));
         Engine::new(runner, Arc::new(toolchains)).with_maxima(self.config.maxima.clone())

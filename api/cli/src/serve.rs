@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use api::{Broker, Service, ServiceConfig};
 use proto::id::WorkerId;
+use proto::units::Bytes;
 use sandbox::BoxServer;
 use tokio_util::sync::CancellationToken;
 use worker::consume::Drained;
@@ -23,7 +24,8 @@ pub(crate) fn serve(args: ServeArgs, settings: &Settings) -> Result<u8, Failure>
     config.database.clone_from(&settings.config.database);
     config.blobs.clone_from(&settings.config.blobs);
     let drain = args.drain_timeout.or(settings.config.drain_timeout).unwrap_or(worker_cmd::DRAIN_DEFAULT);
-    runtime()?.block_on(serve_all(settings, config, boxes, slots, drain, args.problems))
+    let (problems, cap) = (args.problems, args.packages_cap);
+    runtime()?.block_on(serve_all(settings, config, boxes, slots, drain, problems, cap))
 }
 
 async fn serve_all(
@@ -33,6 +35,7 @@ async fn serve_all(
     slots: u32,
     drain: Duration,
     problems: Option<PathBuf>,
+    packages_cap: Option<Bytes>,
 ) -> Result<u8, Failure> {
     let stop = stop::on_signal()?;
     let service = Service::start(config).await.map_err(|e| Failure::usage(chain(&e)))?;
@@ -40,8 +43,9 @@ async fn serve_all(
         .embedded_link(slots as usize)
         .ok_or_else(|| Failure::ours("the service has no embedded queue"))?;
     install_all(&service, problems.as_deref()).await?;
+    let id = WorkerId::new();
     let worker =
-        worker_cmd::Worker::prepare(settings, boxes, WorkerId::new(), slots, drain, Drained::Stays).await?;
+        worker_cmd::Worker::prepare(settings, boxes, id, slots, drain, Drained::Stays, packages_cap).await?;
     announce(&service)?;
 
     // The worker stops first; the service takes its last reports.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proto::id::WorkerId;
 use proto::language::LanguageInfo;
+use proto::units::Bytes;
 use queue::WorkerLink;
 use sandbox::BoxServer;
 use sandbox::doctor::HostFiles;
@@ -47,6 +48,7 @@ impl Worker {
         slots: u32,
         drain_timeout: Duration,
         drained: Drained,
+        packages_cap: Option<Bytes>,
     ) -> Result<Self, Failure> {
         let accounting = boxes.accounting();
         let store = settings.store()?;
@@ -60,7 +62,8 @@ impl Worker {
         }
         let harnesses = settings.harnesses(boxes.clone(), &store);
         let engine = Arc::new(settings.engine(boxes, &store));
-        let packages = Packages::open(&settings.data, id, DEFAULT_CACHE_BYTES).map_err(|e| {
+        let cap = packages_cap.or(settings.config.packages_cap).map_or(DEFAULT_CACHE_BYTES, Bytes::get);
+        let packages = Packages::open(&settings.data, id, cap).map_err(|e| {
             Failure::usage(format!("the data directory {} cannot be used: {e}", settings.data.display()))
         })?;
         let languages = versions::describe_all(&engine).await;
@@ -130,7 +133,9 @@ pub(crate) fn main(args: WorkerArgs, settings: &Settings) -> Result<u8, Failure>
     let _exporting = otlp::start(args.otlp.endpoint(), "tribunal-worker")?;
     runtime()?.block_on(async {
         let stop = stop::on_signal()?;
-        let worker = Worker::prepare(settings, boxes, WorkerId::new(), slots, drain, Drained::Ends).await?;
+        let cap = args.packages_cap;
+        let id = WorkerId::new();
+        let worker = Worker::prepare(settings, boxes, id, slots, drain, Drained::Ends, cap).await?;
         let (jobs, reports, events) = queue::amqp::connect_worker(&broker, slots as usize, &worker.class())
             .await
             .map_err(wrong_broker)?;

@@ -103,7 +103,7 @@ fn judged() -> Outcome {
 }
 
 fn failed(retry: bool) -> Outcome {
-    Outcome::Failed { cause: "the box broke".into(), retry }
+    Outcome::failed("the box broke", retry)
 }
 
 /// A class of workers that can do this.
@@ -114,6 +114,7 @@ fn class(arch: &str, languages: &[&str]) -> Class {
         exact: true,
         languages: languages.iter().map(|id| (*id).to_owned()).collect(),
         slots: 1,
+        room: i64::MAX,
     }
 }
 
@@ -367,6 +368,7 @@ on_every_store!(a_problem_has_one_active_revision, |store| {
         view: problem_view("aplusb", &Digest::of(bytes)),
         blob: Digest::of(b"zip"),
         languages: Some(vec!["cpp".into()]),
+        unpacked: 0,
     };
     let (one, two) = (revision(b"1"), revision(b"2"));
     assert!(store.install_problem(&one, NOW).await.unwrap());
@@ -395,7 +397,7 @@ on_every_store!(a_job_against_a_harness_says_so_and_the_two_kinds_share_the_name
     };
     let blob = Digest::of(b"zip");
     let view = ProblemView { harness: Some(harness), ..problem_view("calc", &digest) };
-    let new = NewProblem { view, blob: blob.clone(), languages: None };
+    let new = NewProblem { view, blob: blob.clone(), languages: None, unpacked: 0 };
     assert!(store.install_problem(&new, NOW).await.unwrap());
     let other = NewProblem { view: problem_view("calc", &Digest::of(b"problem")), ..new.clone() };
     assert!(matches!(store.install_problem(&other, NOW).await, Err(StoreError::NameTaken(_))));

@@ -4,7 +4,7 @@
 use proto::event::State;
 use proto::id::{Attempt, Fence, JudgementId, SubmissionId, WorkerId};
 use proto::job::Priority;
-use proto::report::Judgement;
+use proto::report::{Judgement, NoRoom};
 
 use super::db::{Tx, args};
 use super::judging::LEASE_MS;
@@ -33,7 +33,9 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
     let row = tx
         .row(
             "SELECT j.submission_id, j.state, j.attempt, j.fence, j.worker_id, j.lease_until_ms, s.language, \
-             s.priority, j.created_ms, j.current, j.rejudge_id, s.exact FROM judgements j JOIN submissions s ON s.id = j.submission_id \
+             s.priority, j.created_ms, j.current, j.rejudge_id, s.exact, COALESCE(w.room, 0), \
+             COALESCE(w.room_for, 'package') FROM judgements j JOIN submissions s ON s.id = j.submission_id \
+             LEFT JOIN jobs w ON w.judgement_id = j.id \
              WHERE j.id = $1",
             args![id],
         )
@@ -51,7 +53,12 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
             None => None,
         },
         lease_until: row.opt_int(5)?.unwrap_or(0),
-        needs: Needs { arch: crate::CAPABILITY.to_owned(), language: row.text(6)?, exact: row.int(11)? != 0 },
+        needs: Needs {
+            arch: crate::CAPABILITY.to_owned(),
+            language: row.text(6)?,
+            exact: row.int(11)? != 0,
+            room: jobs::room_need(&row, 12)?,
+        },
         priority: match row.opt_text(10)? {
             Some(_) => Priority::Rejudge,
             None => priority(&row.text(7)?)?,
@@ -141,6 +148,37 @@ pub(super) async fn requeue(
         transition(tx, open.submission, &[State::Running], State::Queued).await?;
     }
     put_back(tx, open, now + delay).await?;
+    Ok(true)
+}
+
+/// Takes a grant back that could not be used for want of room, as if it had not been made, and lets it be made again where
+/// there is room; false when it changed meanwhile.
+pub(super) async fn wait_for_room(
+    tx: &mut Tx,
+    open: &Open,
+    lacking: NoRoom,
+    visible: Millis,
+) -> Result<bool, StoreError> {
+    let changed = tx
+        .exec(
+            "UPDATE judgements SET state = 'queued', lease_until_ms = NULL, attempt = attempt - 1 \
+             WHERE id = $1 AND fence = $2 AND state = 'running'",
+            args![open.judgement, open.fence],
+        )
+        .await?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    tx.exec(
+        "DELETE FROM attempts WHERE judgement_id = $1 AND attempt = $2",
+        args![open.judgement, open.attempt],
+    )
+    .await?;
+    if open.current {
+        transition(tx, open.submission, &[State::Running], State::Queued).await?;
+    }
+    put_back(tx, open, visible).await?;
+    jobs::note_room(tx, open.judgement, lacking).await?;
     Ok(true)
 }
 

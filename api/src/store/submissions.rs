@@ -385,14 +385,16 @@ impl Store {
         let row = self
             .db
             .row(
-                "SELECT w.priority, w.turn, w.created_ms, w.judgement_id, w.capability, w.language, w.exact FROM jobs w \
+                "SELECT w.priority, w.turn, w.created_ms, w.judgement_id, w.capability, w.language, w.exact, \
+                 w.room, w.room_for FROM jobs w \
                  JOIN judgements j ON j.id = w.judgement_id \
                  WHERE j.submission_id = $1 AND j.current = 1 AND j.state = 'queued'",
                 args![id],
             )
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let needs = Needs { arch: row.text(4)?, language: row.text(5)?, exact: row.int(6)? != 0 };
+        let room = jobs::room_need(&row, 7)?;
+        let needs = Needs { arch: row.text(4)?, language: row.text(5)?, exact: row.int(6)? != 0, room };
         let able = workers.iter().filter(|w| w.ready(now) && needs.met_by(w));
         let slots: i64 = able.map(|w| i64::from(w.registration.slots)).sum();
         let ahead = self

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use proto::units::Bytes;
 
 use super::{duration, positive};
 
@@ -22,6 +23,10 @@ pub(crate) struct ServeArgs {
     /// How long running jobs may take after SIGTERM [default: 30s]
     #[arg(long, value_name = "D", value_parser = duration)]
     pub(crate) drain_timeout: Option<Duration>,
+    /// Most bytes of unpacked problem packages kept on disk, such as 8GiB; a larger package waits for a worker that takes
+    /// it [default: `cap` in `[packages]` of the configuration, else 4GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) packages_cap: Option<Bytes>,
     /// Serve the page from this folder instead of from the executable
     #[arg(long, value_name = "DIR")]
     pub(crate) web_dir: Option<PathBuf>,
@@ -74,6 +79,10 @@ pub(crate) struct WorkerArgs {
     /// How long running jobs may take after SIGTERM [default: 30s]
     #[arg(long, value_name = "D", value_parser = duration)]
     pub(crate) drain_timeout: Option<Duration>,
+    /// Most bytes of unpacked problem packages kept on disk, such as 8GiB; a larger package waits for a worker that takes
+    /// it [default: `cap` in `[packages]` of the configuration, else 4GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) packages_cap: Option<Bytes>,
     #[command(flatten)]
     pub(crate) otlp: OtlpArgs,
 }
