@@ -6,9 +6,9 @@
 //! failure, or by a lease that ran out; after [`MAX_ATTEMPTS`] of them the judgement is a visible SE.
 
 use proto::event::State;
-use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply};
+use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, JudgementView};
 use proto::id::{Attempt, JudgementId, SubmissionId, WorkerId};
-use proto::report::{Judgement, Outcome, ReportMessage};
+use proto::report::{Outcome, ReportMessage};
 
 use super::db::args;
 use super::moves::{Open, end_attempt, finish, give_up, grant, open, put_back, requeue, wait_for_room};
@@ -32,13 +32,13 @@ const RACES: u32 = 5;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ingest {
     /// It is the judgement now.
-    Stored(Box<Judgement>),
+    Stored(Box<JudgementView>),
     /// The attempt failed and another one will be made.
     Again,
     /// It does not fit on its worker's disk and waits for room; that is no attempt.
     Waits,
     /// The attempt failed and it was the last one.
-    GivenUp(Box<Judgement>),
+    GivenUp(Box<JudgementView>),
     /// Nothing changed: a repeat, an older fence, a cancelled or unknown submission.
     Ignored(&'static str),
 }
@@ -217,7 +217,7 @@ impl Store {
             Outcome::Judged { judgement } => {
                 end_attempt(&mut tx, &open, "judged", None, now).await?;
                 let stored = finish(&mut tx, &open, judgement, now).await?;
-                stored.then(|| Ingest::Stored(judgement.clone()))
+                stored.then(|| Ingest::Stored(open.shown(judgement)))
             }
             Outcome::Failed { no_room: Some(lacking), .. } => {
                 let waits = wait_for_room(&mut tx, &open, *lacking, now + ROOM_DELAY_MS).await?;
@@ -231,7 +231,7 @@ impl Store {
             Outcome::Failed { cause, .. } => {
                 end_attempt(&mut tx, &open, "failed", Some(cause), now).await?;
                 let last = give_up(&mut tx, &open, cause, now).await?;
-                last.map(|judgement| Ingest::GivenUp(Box::new(judgement)))
+                last.map(|judgement| Ingest::GivenUp(open.shown(&judgement)))
             }
         };
         let Some(result) = result else { return Ok(Ingest::Ignored("somebody was faster")) };

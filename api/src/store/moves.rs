@@ -2,12 +2,14 @@
 //! found and changes nothing when they are not there any more; the caller's transaction holds them together.
 
 use proto::event::State;
+use proto::http::JudgementView;
 use proto::id::{Attempt, Fence, JudgementId, SubmissionId, WorkerId};
 use proto::job::Priority;
 use proto::report::{Judgement, NoRoom};
 
 use super::db::{Tx, args};
 use super::judging::LEASE_MS;
+use super::submissions::problem_of;
 use super::{Millis, StoreError, jobs, priority, state, to_json, transition, webhooks};
 use crate::routing::Needs;
 
@@ -26,6 +28,27 @@ pub(super) struct Open {
     pub(super) needs: Needs,
     pub(super) priority: Priority,
     pub(super) accepted: Millis,
+    number: u32,
+    cause: String,
+    /// `name@sha256:…`.
+    problem: Option<String>,
+    /// Whether its sender wants to be told of its end.
+    called_back: bool,
+}
+
+impl Open {
+    /// The judgement with this answer, as the store shows it once [`finish`] has it.
+    pub(super) fn shown(&self, result: &Judgement) -> Box<JudgementView> {
+        Box::new(JudgementView {
+            id: self.judgement,
+            number: self.number,
+            cause: self.cause.clone(),
+            problem: self.problem.clone(),
+            attempt: self.attempt,
+            worker: self.worker,
+            result: result.clone(),
+        })
+    }
 }
 
 /// Reads a judgement with what the decisions need.
@@ -34,7 +57,8 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
         .row(
             "SELECT j.submission_id, j.state, j.attempt, j.fence, j.worker_id, j.lease_until_ms, s.language, \
              s.priority, j.created_ms, j.current, j.rejudge_id, s.exact, COALESCE(w.room, 0), \
-             COALESCE(w.room_for, 'package') FROM judgements j JOIN submissions s ON s.id = j.submission_id \
+             COALESCE(w.room_for, 'package'), j.number, j.cause, j.problem_name, j.problem_digest, \
+             s.callback_url FROM judgements j JOIN submissions s ON s.id = j.submission_id \
              LEFT JOIN jobs w ON w.judgement_id = j.id \
              WHERE j.id = $1",
             args![id],
@@ -64,6 +88,10 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
             None => priority(&row.text(7)?)?,
         },
         accepted: row.int(8)?,
+        number: row.int(14)? as u32,
+        cause: row.text(15)?,
+        problem: problem_of(&row, 16)?,
+        called_back: row.opt_text(18)?.is_some(),
     }))
 }
 
@@ -233,7 +261,9 @@ pub(super) async fn finish(
     }
     if open.current {
         transition(tx, open.submission, &[State::Running, State::Queued], State::Done).await?;
-        webhooks::tell(tx, open.submission, now).await?;
+        if open.called_back {
+            webhooks::tell(tx, open.submission, now).await?;
+        }
     }
     jobs::remove(tx, open.judgement).await?;
     Ok(true)

@@ -77,6 +77,25 @@ pub(crate) struct SubmissionRow {
     pub(crate) attempt: u32,
 }
 
+impl SubmissionRow {
+    /// The same once its current judgement has come to this end.
+    pub(crate) fn done(&self, judgement: JudgementView) -> Self {
+        let view = SubmissionView {
+            state: State::Done,
+            verdict: Some(judgement.result.verdict),
+            score: judgement.result.score.clone(),
+            // What was erased were the outputs of those before it.
+            outputs_erased_at: None,
+            queue: None,
+            judgement: None,
+            ..self.view.clone()
+        };
+        let attempt = judgement.attempt;
+        let view = SubmissionView { judgement: Some(judgement), ..view };
+        Self { tenant: self.tenant.clone(), view, judgement: self.judgement, number: self.number, attempt }
+    }
+}
+
 /// What became of submissions that were sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Accepted {
@@ -216,16 +235,21 @@ fn judgement(row: &Row, at: usize) -> Result<JudgementView, StoreError> {
         id: row.parse(at, "judgements.id")?,
         number: row.int(at + 1)? as u32,
         cause: row.text(at + 2)?,
-        problem: match (row.opt_text(at + 3)?, row.opt_text(at + 4)?) {
-            (Some(name), Some(digest)) => Some(format!("{name}@{digest}")),
-            _ => None,
-        },
+        problem: problem_of(row, at + 3)?,
         attempt: row.int(at + 5)? as u32,
         worker: match row.opt_text(at + 6)? {
             Some(_) => Some(row.parse(at + 6, "judgements.worker_id")?),
             None => None,
         },
         result: row.json(at + 7, "judgements.result")?,
+    })
+}
+
+/// `name@sha256:…` of two columns, name and digest of a revision.
+pub(super) fn problem_of(row: &Row, at: usize) -> Result<Option<String>, StoreError> {
+    Ok(match (row.opt_text(at)?, row.opt_text(at + 1)?) {
+        (Some(name), Some(digest)) => Some(format!("{name}@{digest}")),
+        _ => None,
     })
 }
 
