@@ -38,4 +38,4 @@ pub use rootfs::{Rootfs, RootfsKind, RunConfig};
 pub use store::adopt::{AdoptOptions, Adopted};
 pub use store::garbage::Freed;
 pub use store::platform::Platform;
-pub use store::{HOST, ImageInfo, Store, Verified};
+pub use store::{ImageInfo, Store, Verified};

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant, SystemTime};
 use language::Language;
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest, MediaType};
 use proto::id::Digest;
-use proto::language::LanguageInfo;
+use proto::language::{HOST, LanguageInfo};
 
 use crate::blobs::Blobs;
 use crate::error::{Doing, ImageError, Result};
@@ -49,8 +49,6 @@ const LAYERS_MAX: usize = 128;
 /// How long layers stay leased after somebody last asked for them: longer than a warm box may wait (sandbox's
 /// `WARM_AGE`, ten minutes), because it has them mounted and nobody tells us when it goes.
 const LEASE_AGE: Duration = Duration::from_mins(12);
-/// The name of the stand-in image.
-pub const HOST: &str = "host";
 
 /// An image as `tribunal images list` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -77,7 +77,7 @@ impl Settings {
             };
             let rootfs = rootfs.map_err(|e| chain(&e))?;
             let named = match rootfs.kind {
-                RootfsKind::Host => images::HOST,
+                RootfsKind::Host => proto::language::HOST,
                 RootfsKind::Oci => rootfs.digest.as_str(),
             };
             let config = store.run_config(named).map_err(|e| chain(&e))?;
