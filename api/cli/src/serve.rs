@@ -16,15 +16,16 @@ use crate::output::{Failure, chain, note, print_line};
 use crate::{otlp, stop, worker_cmd};
 
 pub(crate) fn serve(args: ServeArgs, settings: &Settings) -> Result<u8, Failure> {
-    let slots = args.slots.or(settings.config.slots).unwrap_or_else(default_slots);
+    let slots = args.work.slots.or(settings.config.slots).unwrap_or_else(default_slots);
     let boxes = Settings::boxes(slots as usize)?;
     let _exporting = otlp::start(args.otlp.endpoint(), "tribunal-serve")?;
     let mut config = base_config(settings, args.listen);
     config.web_dir = args.web_dir;
     config.database.clone_from(&settings.config.database);
     config.blobs.clone_from(&settings.config.blobs);
-    let drain = args.drain_timeout.or(settings.config.drain_timeout).unwrap_or(worker_cmd::DRAIN_DEFAULT);
-    let (problems, cap) = (args.problems, args.packages_cap);
+    let drain =
+        args.work.drain_timeout.or(settings.config.drain_timeout).unwrap_or(worker_cmd::DRAIN_DEFAULT);
+    let (problems, cap) = (args.problems, args.work.packages_cap);
     runtime()?.block_on(serve_all(settings, config, boxes, slots, drain, problems, cap))
 }
 

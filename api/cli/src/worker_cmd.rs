@@ -125,15 +125,15 @@ pub(crate) fn main(args: WorkerArgs, settings: &Settings) -> Result<u8, Failure>
     let token = read_secret(&args.token_file).map_err(|e| Failure::usage(format!("--token-file: {e}")))?;
     let coordinator =
         HttpCoordinator::new(&args.api, &token).map_err(|e| Failure::usage(format!("--api: {e}")))?;
-    let slots = args.slots.or(settings.config.slots).unwrap_or_else(default_slots);
-    let drain = args.drain_timeout.or(settings.config.drain_timeout).unwrap_or(DRAIN_DEFAULT);
+    let slots = args.work.slots.or(settings.config.slots).unwrap_or_else(default_slots);
+    let drain = args.work.drain_timeout.or(settings.config.drain_timeout).unwrap_or(DRAIN_DEFAULT);
     let wrong_broker = |e| Failure::usage(format!("--broker: {e}"));
     queue::amqp::check_url(&broker).map_err(wrong_broker)?;
     let boxes = Settings::boxes(slots as usize)?;
     let _exporting = otlp::start(args.otlp.endpoint(), "tribunal-worker")?;
     runtime()?.block_on(async {
         let stop = stop::on_signal()?;
-        let cap = args.packages_cap;
+        let cap = args.work.packages_cap;
         let id = WorkerId::new();
         let worker = Worker::prepare(settings, boxes, id, slots, drain, Drained::Ends, cap).await?;
         let (jobs, reports, events) = queue::amqp::connect_worker(&broker, slots as usize, &worker.class())
