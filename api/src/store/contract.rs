@@ -103,7 +103,8 @@ fn judged() -> Outcome {
 }
 
 fn failed(retry: bool) -> Outcome {
-    Outcome::failed("the box broke", retry)
+    // A worker's words may have anything in them.
+    Outcome::failed("the box broke\0", retry)
 }
 
 /// A class of workers that can do this.
@@ -214,7 +215,7 @@ on_every_store!(three_failures_are_a_visible_system_error, |store| {
     }
     let view = store.submission(ids.0, None).await.unwrap().unwrap().view;
     assert_eq!((view.state, view.verdict), (State::Done, Some(Verdict::SE)));
-    assert_eq!(view.judgement.unwrap().result.reason.as_deref(), Some("the box broke"));
+    assert_eq!(view.judgement.unwrap().result.reason.as_deref(), Some("the box broke\0"));
 });
 
 on_every_store!(a_failure_that_cannot_be_retried_is_a_system_error_at_once, |store| {

@@ -35,6 +35,11 @@ pub(crate) struct QueueCount {
     pub(crate) oldest_ms: Option<Millis>,
 }
 
+/// What each file of a package may take beyond its size.
+const PACKAGE_BLOCK: u64 = 4096;
+/// More than any image needs beyond what a worker has.
+const IMAGE_MOST: u64 = 64 << 30;
+
 fn rank(priority: Priority) -> i64 {
     priority as i64
 }
@@ -71,7 +76,12 @@ pub(super) async fn note_room(
     judgement: JudgementId,
     lacking: NoRoom,
 ) -> Result<(), StoreError> {
-    let bytes = i64::try_from(lacking.bytes).unwrap_or(i64::MAX);
+    // A worker that errs must not make it wait for what nobody can have.
+    let most = match lacking.what {
+        Stored::Package => problem::MAX_TOTAL_BYTES + PACKAGE_BLOCK * problem::MAX_FILES as u64,
+        Stored::Image => IMAGE_MOST,
+    };
+    let bytes = lacking.bytes.min(most) as i64;
     tx.exec(
         "UPDATE jobs SET room = $1, room_for = $2 WHERE judgement_id = $3",
         args![bytes, lacking.what.name(), judgement],
