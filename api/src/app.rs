@@ -98,6 +98,11 @@ impl App {
         if let Some(why) = &registration.unfit {
             tracing::warn!(worker.id = %registration.id, worker.name = %registration.name, why, "a worker is unfit");
         }
+        for language in &registration.languages {
+            if let Some(note) = &language.note {
+                tracing::warn!(worker.id = %registration.id, language.id = language.id, note, "a worker's language");
+            }
+        }
         self.wake.notify_one();
         Ok(())
     }

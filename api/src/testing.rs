@@ -81,6 +81,7 @@ pub(crate) fn language(id: &str, usable: bool) -> LanguageInfo {
         run: vec![],
         usable,
         reason: None,
+        note: None,
     }
 }
 

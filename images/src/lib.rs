@@ -26,7 +26,7 @@ pub mod rootfs;
 mod skeleton;
 pub mod store;
 
-pub use build::{BuildOptions, BuiltImage, RunStep, StepFile};
+pub use build::{BuildOptions, BuiltImage, Outdated, RunStep, StepFile};
 pub use error::ImageError;
 pub use helper::{is_unpacker, unpacker_main};
 pub use import::ImportOptions;

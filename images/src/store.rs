@@ -227,6 +227,7 @@ impl Store {
             compile: language.compile.clone(),
             run: language.run.clone(),
             reason,
+            note: None,
         })
     }
 

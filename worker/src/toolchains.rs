@@ -188,6 +188,7 @@ impl Toolchains {
             run: language.run.clone(),
             usable: rootfs.is_ok(),
             reason: rootfs.err().map(|why| why.of(&language.id).to_string()),
+            note: None,
         }
     }
 }

@@ -21,7 +21,9 @@ use worker::{speed, versions};
 
 use crate::args::WorkerArgs;
 use crate::config::read_secret;
-use crate::context::{Settings, default_slots, host_name, root_spec, runtime, tell_host_image};
+use crate::context::{
+    Settings, default_slots, host_name, root_spec, runtime, tell_host_image, tell_outdated,
+};
 use crate::output::{Failure, chain, note, print_line};
 use crate::{otlp, stop};
 
@@ -66,7 +68,10 @@ impl Worker {
         let packages = Packages::open(&settings.data, id, cap).map_err(|e| {
             Failure::usage(format!("the data directory {} cannot be used: {e}", settings.data.display()))
         })?;
-        let languages = versions::describe_all(&engine).await;
+        let mut languages = versions::describe_all(&engine).await;
+        for told in tell_outdated(&store, &mut languages) {
+            note(&told);
+        }
         for line in unusable(&languages) {
             note(&line);
         }
@@ -183,6 +188,7 @@ mod tests {
             run: Vec::new(),
             usable,
             reason: Some("it broke".to_owned()),
+            note: None,
         };
         let lines = unusable(&[
             language("ada", false, None),

@@ -54,6 +54,13 @@ impl Store {
     }
 
     fn layers_of(&self, digest: &Digest) -> Result<Vec<(Digest, PackedLayer)>> {
+        let mut layers = self.labelled_layers(digest)?;
+        layers.retain(|(_, packed)| self.blobs.path(&packed.blob.digest).is_file());
+        Ok(layers)
+    }
+
+    /// The layers of an image with the keys that its label gives them, whether they are here or not.
+    pub(super) fn labelled_layers(&self, digest: &Digest) -> Result<Vec<(Digest, PackedLayer)>> {
         let manifest: ImageManifest = self.blobs.read_json(digest)?;
         let config: Digest = parse(manifest.config().digest().as_ref())?;
         let config: ImageConfiguration = self.blobs.read_json(&config)?;
@@ -63,7 +70,7 @@ impl Store {
         let mut layers = Vec::new();
         for ((key, layer), diff_id) in parts {
             let digest = parse(layer.digest().as_ref())?;
-            if let (Ok(key), true) = (key.parse(), self.blobs.path(&digest).is_file()) {
+            if let Ok(key) = key.parse() {
                 let Some(packing) = packing_of(layer.media_type()) else { continue };
                 let blob = Written { digest, size: layer.size() };
                 layers.push((key, PackedLayer { blob, diff_id: parse(diff_id)?, packing }));
