@@ -252,6 +252,46 @@ async fn a_job_goes_to_workers_that_can_do_it_and_to_others_never() {
 }
 
 #[tokio::test]
+async fn a_grading_is_published_to_workers_that_grade_and_waits_while_all_are_of_the_release_before() {
+    let (queue, folder) = (Memory::new(), tempfile::tempdir().unwrap());
+    let service = Service::start_with(config(&folder), Some(queue.api())).await.unwrap();
+    let running = run(service, folder);
+    let app = &running.app;
+    let mut graded = new_row(Priority::Normal);
+    graded.content.harness = true;
+    let id = app.store.submit(&graded, now_ms()).await.unwrap();
+    // What such a worker sends has no word about harnesses, and it cannot read the job.
+    let mut sample: serde_json::Value =
+        serde_json::from_str(include_str!("../../proto/fixtures/worker.v2.json")).unwrap();
+    assert!(sample.get("harnesses").is_none());
+    (sample["arch"], sample["unfit"]) = (crate::CAPABILITY.into(), serde_json::Value::Null);
+    let old: WorkerRegistration = serde_json::from_value(sample).unwrap();
+    Local(app.clone()).register(&old).await.unwrap();
+    let (mut jobs, ..) = queue.worker(1, old.class());
+    app.wake.notify_one();
+    let waits = tokio::time::timeout(Duration::from_secs(1), jobs.next()).await;
+    assert!(waits.is_err(), "it is not for it: {waits:?}");
+    assert_eq!(published(app).await, 0);
+    let workers = app.store.workers().await.unwrap();
+    let place = app.store.place_in_queue(id, &workers, now_ms()).await.unwrap().unwrap();
+    assert_eq!(place.waiting_for.as_deref(), Some("harness_worker"));
+    // The same host, brought up to date.
+    let class = WorkerRegistration::class_of(crate::CAPABILITY, old.accounting, true, &old.languages);
+    assert_ne!(class, old.class(), "the two have no queue in common");
+    let new = WorkerRegistration {
+        id: WorkerId::new(),
+        harnesses: true,
+        class: Some(class.clone()),
+        ..old.clone()
+    };
+    Local(app.clone()).register(&new).await.unwrap();
+    let (mut own, reports, events) = queue.worker(1, &class);
+    let delivery = own.next().await.unwrap();
+    judge_one(&Local(app.clone()), &*reports, &*events, new.id, delivery).await;
+    assert_eq!(all_judged(app, &[id]).await, 1);
+}
+
+#[tokio::test]
 async fn workers_one_release_away_are_taken_and_others_refused_with_both_numbers() {
     let (queue, folder) = (Memory::new(), tempfile::tempdir().unwrap());
     let service = Service::start_with(config(&folder), Some(queue.api())).await.unwrap();

@@ -91,6 +91,8 @@ codes! {
     InvalidTarget = "invalid_target", UNPROCESSABLE_ENTITY;
     /// The problem package is broken; `diagnostics` says where.
     InvalidPackage = "invalid_package", UNPROCESSABLE_ENTITY;
+    /// The harness shares its box with what it grades, and the request does not accept that.
+    SharedBox = "shared_box", UNPROCESSABLE_ENTITY;
     /// The callback URL leads where the service does not call, or nothing could be signed.
     InvalidCallbackUrl = "invalid_callback_url", UNPROCESSABLE_ENTITY;
     /// The `Idempotency-Key` came with another request before.

@@ -1,5 +1,5 @@
 //! An uploaded package: read and checked by `problem`, its bytes kept as a blob, its face as a view. Courses'
-//! autograders are kept in the same way and checked by `harness`.
+//! autograders are kept in the same way and checked by `course`.
 
 mod course;
 
@@ -69,15 +69,17 @@ pub(crate) async fn install(
     install_with(store, zip, naming, read).await
 }
 
-/// The same for a course's autograder, whose limits must be within `maxima`.
+/// The same for a course's autograder, whose limits must be within `maxima`. One that shares its box with what it
+/// grades is taken only where the caller says so with `shared_box`.
 pub(crate) async fn install_harness(
     store: &Store,
     zip: Bytes,
     naming: Naming<'_>,
     maxima: &Limits,
+    shared_box: bool,
 ) -> Result<(ProblemView, bool), ApiError> {
     let maxima = maxima.clone();
-    install_with(store, zip, naming, move |zip, name| course::read(zip, name, &maxima)).await
+    install_with(store, zip, naming, move |zip, name| course::read(zip, name, &maxima, shared_box)).await
 }
 
 async fn install_with(

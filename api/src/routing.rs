@@ -13,6 +13,10 @@ use proto::units::Bytes;
 
 use crate::store::{Millis, WorkerRow};
 
+/// What follows the architecture where jobs against harnesses are kept. An API of the release before takes it for part
+/// of the name, finds no worker of such an architecture, and leaves these jobs to one that knows them.
+const HARNESS: &str = "+harness";
+
 /// What a job needs of a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Needs {
@@ -22,6 +26,8 @@ pub(crate) struct Needs {
     pub(crate) language: String,
     /// Whether figures have to be exact.
     pub(crate) exact: bool,
+    /// Whether it is to grade against a harness.
+    pub(crate) harness: bool,
     /// What has to fit on its disk.
     pub(crate) room: RoomNeed,
 }
@@ -35,13 +41,33 @@ pub(crate) struct RoomNeed {
 }
 
 impl Needs {
+    /// With the word by which jobs keep architecture and kind.
+    pub(crate) fn of(capability: &str, language: String, exact: bool, room: RoomNeed) -> Self {
+        let arch = capability.strip_suffix(HARNESS);
+        let harness = arch.is_some();
+        Self { arch: arch.unwrap_or(capability).to_owned(), language, exact, harness, room }
+    }
+
+    /// What follows the architecture in that word.
+    pub(crate) const fn kind(harness: bool) -> &'static str {
+        if harness { HARNESS } else { "" }
+    }
+
     /// Whether this worker could, were it ready.
     pub(crate) fn met_by(&self, worker: &WorkerRow) -> bool {
-        self.on(worker) && worker.can(&self.language) && self.trusts(worker) && self.fits(worker)
+        self.on(worker)
+            && worker.can(&self.language)
+            && self.grades_on(worker)
+            && self.trusts(worker)
+            && self.fits(worker)
     }
 
     fn on(&self, worker: &WorkerRow) -> bool {
         worker.registration.arch == self.arch
+    }
+
+    fn grades_on(&self, worker: &WorkerRow) -> bool {
+        !self.harness || worker.registration.harnesses
     }
 
     fn trusts(&self, worker: &WorkerRow) -> bool {
@@ -82,6 +108,7 @@ impl Needs {
             () if narrowed(&|_| true) => Some("worker".to_owned()),
             () if narrowed(&|w| self.on(w)) => Some(format!("architecture:{}", self.arch)),
             () if narrowed(&|w| w.can(&self.language)) => Some(format!("language:{}", self.language)),
+            () if narrowed(&|w| self.grades_on(w)) => Some("harness_worker".to_owned()),
             () if narrowed(&|w| self.trusts(w)) => Some("accounting:exact".to_owned()),
             () if narrowed(&|w| w.unfit.is_none()) => Some("fit_worker".to_owned()),
             () if narrowed(&|w| w.ready(now)) => Some("uncordoned_worker".to_owned()),
@@ -98,6 +125,8 @@ pub(crate) struct Class {
     pub(crate) route: String,
     pub(crate) arch: String,
     pub(crate) exact: bool,
+    /// Whether all of them grade against harnesses: one that does not could not even read such a job.
+    pub(crate) harnesses: bool,
     pub(crate) languages: BTreeSet<String>,
     /// Jobs they can have at once.
     pub(crate) slots: i64,
@@ -111,7 +140,7 @@ fn most(worker: &WorkerRow) -> i64 {
 }
 
 /// The classes of the workers that are ready. Members are alike by name; should they differ, as workers of an older
-/// release may, the class can what one of them can.
+/// release may, the class can judge what one of them can, and grades where all do.
 pub(crate) fn classes(workers: &[WorkerRow], now: Millis) -> Vec<Class> {
     let mut found = BTreeMap::<String, Class>::new();
     for worker in workers.iter().filter(|w| w.ready(now)) {
@@ -120,12 +149,14 @@ pub(crate) fn classes(workers: &[WorkerRow], now: Millis) -> Vec<Class> {
             route: told.class().to_owned(),
             arch: told.arch.clone(),
             exact: false,
+            harnesses: true,
             languages: BTreeSet::from([HOST.to_owned()]),
             slots: 0,
             room: 0,
         });
         class.room = class.room.max(most(worker));
         class.exact |= told.accounting == Accounting::Exact;
+        class.harnesses &= told.harnesses;
         class.slots += i64::from(told.slots);
         class.languages.extend(told.languages.iter().filter(|l| l.usable).map(|l| l.id.clone()));
     }
@@ -164,7 +195,7 @@ mod tests {
 
     fn needs(language: &str, exact: bool) -> Needs {
         let room = RoomNeed { what: Stored::Package, bytes: 0 };
-        Needs { arch: crate::CAPABILITY.into(), language: language.into(), exact, room }
+        Needs::of(crate::CAPABILITY, language.into(), exact, room)
     }
 
     #[test]
@@ -185,6 +216,12 @@ mod tests {
         let cordoned = worker(&["cpp"], |w| w.wanted = Order::Cordon);
         let leaving = worker(&["cpp"], |w| w.draining = true);
         assert_eq!(lacking(&[unfit, cordoned, leaving]), "uncordoned_worker");
+        let graded = Needs { harness: true, ..needs("cpp", false) };
+        let mut grades = worker(&["cpp"], |w| told(w).harnesses = true);
+        assert_eq!(graded.lacking(&[worker(&["cpp"], |_| {})], NOW).unwrap(), "harness_worker");
+        assert_eq!(graded.lacking(&[other.clone(), grades.clone()], NOW), None);
+        grades.wanted = Order::Cordon;
+        assert_eq!(graded.lacking(&[grades, worker(&["cpp"], |_| {})], NOW).unwrap(), "uncordoned_worker");
         assert_eq!(lacking(&[other, dead, worker(&["cpp"], |_| {})]), "");
     }
 
@@ -230,6 +267,12 @@ mod tests {
             found.iter().map(|c| (c.route.as_str(), c.slots)).collect::<Vec<_>>(),
             [("a", 3), ("b", 4)]
         );
+        assert!(found.iter().all(|c| !c.harnesses), "nobody said so");
+        let two = |other| {
+            let grades = |yes| worker(&["cpp"], |w| told(w).harnesses = yes);
+            classes(&[grades(true), grades(other)], NOW)[0].harnesses
+        };
+        assert!(two(true) && !two(false), "the queue is of all of them");
         assert!(found[0].languages.contains("cpp") && !found[0].languages.contains("java"));
     }
 }

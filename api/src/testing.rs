@@ -99,6 +99,7 @@ pub(crate) fn registration(name: &str, languages: &[&str]) -> WorkerRegistration
         speed: None,
         unfit: None,
         room: None,
+        harnesses: false,
     }
 }
 

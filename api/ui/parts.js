@@ -21,6 +21,7 @@ const LACKS = {
   worker: () => 'no worker is alive',
   architecture: (name) => `no worker has the architecture ${name}`,
   language: (id) => `no worker has the language ${id} now`,
+  harness_worker: () => 'the workers that could are of a release that knows no autograders',
   accounting: () => 'no worker measures exactly',
   fit_worker: () => 'the workers that could are unfit for timed work now',
   uncordoned_worker: () => 'the workers that could are cordoned or drained by an operator',

@@ -288,11 +288,14 @@ export class Result {
       ['Limits', [limits.cpu_time_ms && `cpu time ${time(limits.cpu_time_ms)}`, limits.memory_bytes && `memory ${bytes(limits.memory_bytes)}`].filter(Boolean).join(', ')],
       ['Problem', judgement.problem], ['Image', [judgement.image_kind, judgement.image].filter(Boolean).join(' ')],
       ['Judgement', judgement.number && `no. ${judgement.number}${judgement.attempt ? `, attempt ${judgement.attempt}` : ''}`],
-      ['Notes', (judgement.notes ?? []).map(words).join(', ')],
+      ['Notes', (judgement.notes ?? []).map(noted).join(', ')],
     ].filter(([, text]) => text);
     fill(this.facts, el('h2', {}, 'Record'), el('dl', { class: 'record' }, rows.map(([name, text]) => [el('dt', {}, name), el('dd', {}, text)])));
   }
 }
+
+// A judgement's notes; of one, what it means for the reader.
+const noted = (note) => (note === 'shared_box' ? 'it ran in the autograder’s own box and could have written these results itself' : words(note));
 
 // What the details column says: how it ended, why, and what it wrote.
 function details(test) {

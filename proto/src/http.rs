@@ -177,9 +177,10 @@ pub struct QueuePlace {
     /// How long until it is done, at the pace of the last judgements; null when nothing tells.
     pub estimate_ms: Option<u64>,
     /// What no worker has now, so that nobody can judge it: `worker` (none is alive), `architecture:NAME`,
-    /// `language:ID`, `accounting:exact`, `fit_worker` (those that could are unfit for timed work),
-    /// `uncordoned_worker` (they are cordoned or drained) or `room:WORDS` (the package or the image does not fit on
-    /// the disk of any of them; the words say what needs how much, and how much there is). Null while somebody can.
+    /// `language:ID`, `harness_worker` (those that could are of a release that knows no harnesses),
+    /// `accounting:exact`, `fit_worker` (those that could are unfit for timed work), `uncordoned_worker` (they are
+    /// cordoned or drained) or `room:WORDS` (the package or the image does not fit on the disk of any of them; the words
+    /// say what needs how much, and how much there is). Null while somebody can.
     #[serde(default)]
     pub waiting_for: Option<String>,
 }
@@ -302,6 +303,9 @@ pub struct WorkerRegistration {
     /// What it could take of packages now. A worker that leaves it out is given every package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<RoomLeft>,
+    /// Whether it grades against harnesses; a release that knows none does not say so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub harnesses: bool,
 }
 
 /// What a worker's data directory could take of problem packages, were everything gone that it need not keep.
@@ -326,16 +330,22 @@ impl WorkerRegistration {
         self.class.as_deref().unwrap_or(&self.arch)
     }
 
-    /// The name of the queues for whoever can do just this: architecture, accounting, and what stands for the set of
-    /// languages. Few workers differ, so these are few.
-    pub fn class_of(arch: &str, accounting: Accounting, languages: &[LanguageInfo]) -> String {
+    /// The name of the queues for whoever can do just this: architecture, accounting, `harness` for who grades, and
+    /// what stands for the set of languages. Few workers differ, so these are few.
+    pub fn class_of(
+        arch: &str,
+        accounting: Accounting,
+        harnesses: bool,
+        languages: &[LanguageInfo],
+    ) -> String {
         let mut ids: Vec<&str> = languages.iter().filter(|l| l.usable).map(|l| l.id.as_str()).collect();
         ids.sort_unstable();
         let accounting = match accounting {
             Accounting::Exact => "exact",
             Accounting::Sampled => "sampled",
         };
-        format!("{arch}.{accounting}.{}", Digest::of(ids.join("\n").as_bytes()).short())
+        let grades = if harnesses { ".harness" } else { "" };
+        format!("{arch}.{accounting}{grades}.{}", Digest::of(ids.join("\n").as_bytes()).short())
     }
 }
 

@@ -62,6 +62,11 @@ impl Api {
         self.send(self.client.put(format!("{}{path}", self.base)).json(body)).await
     }
 
+    /// DELETE.
+    pub async fn delete(&self, path: &str) -> (StatusCode, Value) {
+        self.send(self.client.delete(format!("{}{path}", self.base))).await
+    }
+
     /// POST of any bytes.
     pub async fn post_bytes(&self, path: &str, kind: &str, body: Vec<u8>) -> (StatusCode, Value) {
         let request = self.client.post(format!("{}{path}", self.base));

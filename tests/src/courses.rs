@@ -25,6 +25,9 @@ pub fn push(data: &Path, base: &str, name: &str, files: &[(&str, &str)]) {
     }
     let mut command = tribunal(data);
     command.args(["problem", "push", "--harness", "--server", base, "--json"]).arg(&folder);
+    if !files.iter().any(|(_, text)| text.contains("separate = true")) {
+        command.arg("--shared-box");
+    }
     let pushed = json(&finish(&mut command));
     assert_eq!(pushed["harness"]["name"], name, "{pushed}");
 }

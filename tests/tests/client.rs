@@ -275,3 +275,25 @@ async fn json_is_exactly_one_document_whatever_the_command() {
         assert_eq!(lines, 1, "{command:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_harness_that_shares_its_box_is_pushed_with_a_word_only() {
+    let desk = Desk::new().await;
+    let folder = desk.dir.path().join("calc");
+    fs::create_dir(&folder).unwrap();
+    let run = "#!/bin/sh\necho '{\"score\": 3}' >/autograder/results/results.json\n";
+    fs::write(folder.join("run_autograder"), run).unwrap();
+    let folder = folder.to_str().unwrap();
+    let refused = desk.as_admin(&["problem", "push", "--harness", folder]);
+    let told = said(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("--shared-box") && told.contains("separate = true"), "{told}");
+    let lonely = desk.as_admin(&["problem", "push", "--shared-box", folder]);
+    assert_eq!(lonely.status.code(), Some(2), "it is about harnesses");
+    let taken = desk.as_admin(&["problem", "push", "--harness", "--shared-box", folder]);
+    assert_eq!(taken.status.code(), Some(0), "{}", said(&taken));
+    let source = desk.file("a.sh", "exit 0\n");
+    let graded = desk.as_admin(&["submit", "--harness", "calc", "--watch", &source]);
+    let text = String::from_utf8_lossy(&graded.stdout).into_owned();
+    assert!(text.contains("shared_box: it ran in the autograder's own box"), "{text} {}", said(&graded));
+}

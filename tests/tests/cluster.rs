@@ -189,6 +189,36 @@ async fn one_trace_joins_the_request_the_queue_the_worker_and_the_box() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_grading_whose_worker_is_killed_in_the_middle_ends_once_and_right_on_another() {
+    let Some((broker, database)) = servers() else { return };
+    let _one = ONE.lock().await;
+    let cluster = start(&broker, &database);
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let dying = cluster.worker(folders[0].path());
+    let slow = SEPARATE.replace("got=$(", "sleep 4\ngot=$(");
+    let files = [("run_autograder", slow.as_str()), ("harness.toml", "separate = true\n")];
+    push(folders[0].path(), &cluster.base, "slow", &files);
+    let body = json!({ "harness": "slow", "files": [{ "name": "main.sh", "content": "echo right\n" }] });
+    let (_, sent) = cluster.api.post("/api/v1/submissions", &body).await;
+    let path = format!("/api/v1/submissions/{}", sent["id"].as_str().unwrap());
+    for _ in 0..600 {
+        if cluster.api.get(&path).await.1["state"] == "running" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(cluster.api.get(&path).await.1["state"], "running");
+    dying.kill();
+    let _other = cluster.worker(folders[1].path());
+    let done = cluster.api.get(&format!("{path}?wait=120")).await.1;
+    assert_eq!((&done["verdict"], &done["score"]), (&json!("OK"), &json!("5")), "{done}");
+    let judgement = &done["judgement"];
+    assert_eq!((&judgement["attempt"], &judgement["number"]), (&json!(2), &json!(1)), "{done}");
+    let all = cluster.api.get(&format!("{path}/judgements")).await.1;
+    assert_eq!(all.as_array().map(Vec::len), Some(1), "{all}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_courses_autograder_grades_in_a_cluster() {
     let Some((broker, database)) = servers() else { return };
     let _one = ONE.lock().await;

@@ -160,6 +160,29 @@ fn eight_hostile_submissions_at_once_stop_nobody_and_gain_nothing() {
         ("total", "echo '{\"score\": 1000}' >results/results.json; kill -9 $PPID", ""),
         ("deep", "head -c 100000 /dev/zero | tr '\\0' '[' >results/results.json; kill -9 $PPID", "recursion"),
         ("bomb", "f() { f | f & }; f; sleep 1000", ""),
+        ("hundred", "head -c 100000000 /dev/zero >results/results.json; kill -9 $PPID", "is too large"),
+        // A box makes none; were there one, it is refused where files are collected.
+        ("fifo", "mkfifo results/results.json; kill -9 $PPID", ""),
+        (
+            "directory",
+            "mkdir results/results.json; echo 9 >results/results.json/x; kill -9 $PPID",
+            "is a folder",
+        ),
+        (
+            "swaps",
+            "(while :; do ln -sfn /etc/passwd results/results.json; rm -f results/results.json; \
+             mkfifo results/results.json; rm -f results/results.json; done) & sleep 1; kill -9 $PPID",
+            "",
+        ),
+        ("infinite", "echo '{\"score\": 1e999}' >results/results.json; kill -9 $PPID", "number out of range"),
+        ("minus", "echo '{\"score\": -Infinity}' >results/results.json; kill -9 $PPID", "no JSON"),
+        ("below", "echo '{\"tests\": [{\"score\": -7}]}' >results/results.json; kill -9 $PPID", "below zero"),
+        (
+            "name",
+            "(printf '{\"tests\": [{\"score\": 0, \"name\": \"'; head -c 1000000 /dev/zero | tr '\\0' x; \
+             printf '\"}]}') >results/results.json; kill -9 $PPID",
+            "",
+        ),
     ];
     for (id, script, _) in hostile {
         ground.file(&format!("in/{id}/main.sh"), &format!("{script}\n"));
@@ -173,8 +196,12 @@ fn eight_hostile_submissions_at_once_stop_nobody_and_gain_nothing() {
     assert_eq!(of(&document, "honest")["score"], "4");
     for (id, _, why) in hostile.into_iter().chain([("ahead", "", "")]) {
         let report = of(&document, id);
-        assert_eq!((&report["status"], &report["score"]), (&json!("failed"), &json!("0")), "{id}: {report}");
+        assert!(report.to_string().len() < 100_000, "{id} makes a report of {}", report.to_string().len());
+        // What can be read of a run that died is partial; it earns as little.
+        let status = if ["below", "name"].contains(&id) { "partial" } else { "failed" };
+        assert_eq!((&report["status"], &report["score"]), (&json!(status), &json!("0")), "{id}: {report}");
         assert!(report["diagnostics"].to_string().contains(why), "{id}: {report}");
+        assert!(!report.to_string().contains("root:"), "{id} read the host: {report}");
     }
 }
 
@@ -393,6 +420,7 @@ fn with_boxes_of_its_own_a_submission_that_cheats_scores_zero() {
     let document = ground.grade(&example("sum"), "in", &["--jobs", "2"]);
     let honest = of(&document, "honest");
     assert_eq!((&honest["score"], &honest["max_score"]), (&json!("10"), &json!("10")), "{honest}");
+    assert_eq!(honest["shared_box"], false);
     for id in cheats.iter().map(|(id, _)| *id).chain(["patches"]) {
         let report = of(&document, id);
         assert_eq!((&report["status"], &report["score"]), (&json!("graded"), &json!("0")), "{id}: {report}");
@@ -408,10 +436,139 @@ fn in_a_shared_box_a_forged_result_is_believed_up_to_the_plan_and_no_further() {
     ground.file("in/forger/main.sh", &format!("echo '{forged}' >results/results.json; kill -9 $PPID\n"));
     let document = ground.grade(&harness, "in", &[]);
     assert_eq!(document["harness"]["separate"], false, "who reads the results is told");
+    assert_eq!(of(&document, "forger")["shared_box"], true, "with each of them");
     let forger = of(&document, "forger");
     assert_eq!((&forger["status"], &forger["score"]), (&json!("partial"), &json!("5")), "{forger}");
     assert_eq!(forger["tests"].as_array().unwrap().len(), 2, "{forger}");
     assert!(forger["diagnostics"].to_string().contains("`gift` is not in the plan"));
+}
+
+#[test]
+fn even_in_a_shared_box_ending_the_harness_coming_late_and_lying_there_before_earn_nothing() {
+    let ground = Ground::new();
+    let harness = shell(
+        &ground,
+        "cd /data; . ./main.sh\n\
+         printf '{\"tests\": [{\"name\": \"t\", \"score\": %s, \"max_score\": 5}]}' $score >/data/out.json",
+    );
+    // The worst place for results: among the files that were handed in.
+    ground.file(
+        "harness/harness.toml",
+        "submission = \"/data\"\nresults = \"/data/out.json\"\nwork_dir = \"/autograder\"\n",
+    );
+    let forged = r#"{"score": 1000, "tests": [{"name": "t", "score": 5, "max_score": 5}]}"#;
+    for (id, script) in [
+        ("honest", "score=4"),
+        ("exits", "exit 0"),
+        ("dies", "kill -9 $$"),
+        ("late", "(sleep 3; cat ./forged >/data/out.json) >/dev/null 2>&1 & score=0"),
+        ("ahead", "exit 0"),
+        ("lines", "exit 0"),
+        ("folder", "score=1"),
+    ] {
+        ground.file(&format!("in/{id}/main.sh"), &format!("{script}\n"));
+        ground.file(&format!("in/{id}/forged"), forged);
+    }
+    ground.file("in/ahead/out.json", forged);
+    ground.file("in/lines/out.jsonl", "{\"test\": {\"name\": \"t\", \"score\": 5}}\n{\"done\": true}\n");
+    ground.file("in/folder/out.json/x", forged);
+    let document =
+        ground.grade(&harness, "in", &["--jobs", "2", "--out", &ground.path("out").display().to_string()]);
+    for (id, status, score) in [
+        ("honest", "graded", "4"),
+        ("exits", "failed", "0"),
+        ("dies", "failed", "0"),
+        ("late", "graded", "0"),
+        ("ahead", "failed", "0"),
+        ("lines", "failed", "0"),
+        ("folder", "graded", "1"),
+    ] {
+        let report = of(&document, id);
+        assert_eq!((&report["status"], &report["score"]), (&json!(status), &json!(score)), "{id}: {report}");
+        assert_eq!(report["shared_box"], true, "{id}");
+    }
+    let csv = std::fs::read_to_string(ground.path("out/results.csv")).unwrap();
+    assert!(csv.lines().next().unwrap().ends_with(",shared_box"), "{csv}");
+    assert!(csv.lines().skip(1).all(|line| line.ends_with(",true")), "{csv}");
+}
+
+#[test]
+fn a_harness_of_links_floods_or_a_hundred_thousand_files_is_refused_by_name_and_soon() {
+    if !has_python() {
+        return;
+    }
+    let ground = Ground::new();
+    ground.file("in/anna/main.sh", "true\n");
+    let zip = |name: &str, entries: &str| {
+        let script = format!(
+            "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED)\n\
+             z.writestr('run_autograder', '#!/bin/sh\\n')\n{entries}\nz.close()\n"
+        );
+        let path = ground.path(name);
+        let made = Command::new("/usr/bin/python3").arg("-c").arg(script).arg(&path).status().unwrap();
+        assert!(made.success(), "{name}");
+        path
+    };
+    let link = "i = zipfile.ZipInfo('tests')\ni.create_system = 3\ni.external_attr = 0o120777 << 16\n\
+                z.writestr(i, '/etc')";
+    let table = [
+        ("links.zip", link, "tests"),
+        ("many.zip", "for n in range(100000): z.writestr(f'f{n}', '')", "20000"),
+        ("up.zip", "z.writestr('../../evil', 'x')", "evil"),
+        ("large.zip", "z.writestr('zeros', bytes(257 << 20))", "unpacks to more than"),
+        ("deep.zip", "z.writestr('d/' * 500 + 'x', '')", "d/"),
+    ];
+    for (name, entries, word) in table {
+        let path = zip(name, entries);
+        let begun = Instant::now();
+        let output = ground.run(&path, "in", &[]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{name}: {said}");
+        assert!(said.contains(name) && said.contains(word) && said.len() < 2_000, "{name}: {said}");
+        assert!(begun.elapsed() < Duration::from_mins(1), "{name} took {:?}", begun.elapsed());
+    }
+    assert!(!ground.path("evil").exists() && !ground.dir.path().parent().unwrap().join("evil").exists());
+}
+
+#[test]
+fn grading_begins_on_no_unfit_host_and_says_why_as_a_worker_does() {
+    if !Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|s| s.success()) {
+        println!("skipped: a full data directory: `unshare --mount` does not work here");
+        return;
+    }
+    let ground = Ground::new();
+    let harness = shell(&ground, RUN_SUBMISSION);
+    ground.file("in/anna/main.sh", "true\n");
+    ground.file("in/anna/score", "4\n");
+    assert!(
+        ground.grade(&harness, "in", &[])["host"]["accounting"].is_string(),
+        "what figures are worth is told"
+    );
+    std::fs::create_dir(ground.path("full")).unwrap();
+    let run = |filled: &str| {
+        let mut usual = tribunal(&ground.path("full"));
+        usual.arg("grade").arg(&harness).arg(ground.path("in"));
+        let mut command = Command::new("unshare");
+        let full = ground.path("full").display().to_string();
+        // In a mount namespace of its own the small file system is nobody else's; `$0` is tribunal.
+        let mount =
+            format!("mount -t tmpfs -o size=4m none {full} && head -c {filled} /dev/zero >{full}/filler");
+        command.args(["--mount", "sh", "-c", &format!("{mount} && exec \"$0\" \"$@\"")]);
+        command.arg(usual.get_program()).args(usual.get_args());
+        for (name, value) in usual.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        finish(&mut command)
+    };
+    let output = run("4100000");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("this host is unfit: the data directory"), "{said}");
+    let output = run("1000000");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

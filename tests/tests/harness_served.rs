@@ -35,6 +35,7 @@ async fn a_served_harness_grades_gives_cheats_nothing_and_keeps_what_it_hides() 
     assert_eq!((&right["verdict"], &right["score"]), (&json!("OK"), &json!("5")), "{right}");
     assert_eq!(judgement["tests"][0]["graded"]["status"], "passed", "{right}");
     assert_eq!((&judgement["max_score"], &judgement["graded"]["separate"]), (&json!("6"), &json!(true)));
+    assert_eq!(judgement["notes"], json!([]));
 
     let forged = "{\\\"score\\\": 6, \\\"tests\\\": []}";
     for cheat in [
@@ -60,9 +61,61 @@ async fn a_served_harness_that_runs_out_of_time_leaves_what_it_had_reported() {
     let (_, view) = api.post("/api/v1/submissions?wait=120", &body).await;
     let judgement = &view["judgement"];
     assert_eq!((&view["verdict"], &view["score"]), (&json!("ILE"), &json!("2")), "{view}");
+    assert_eq!(judgement["notes"], json!(["shared_box"]), "who reads it is told that it can be forged");
     assert_eq!((&judgement["max_score"], &judgement["graded"]["status"]), (&json!("5"), &json!("partial")));
     let b = &judgement["tests"][1];
     assert_eq!((&b["name"], &b["graded"]["not_reported"]), (&json!("b"), &json!(true)), "{view}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_harness_keeps_its_submissions_waiting_and_lets_them_go() {
+    let data = tempfile::tempdir().unwrap();
+    let (running, api) = serve(data.path());
+    let base = running.said("listening on ").unwrap();
+    let admin = Api::new(base, running.said("admin token (shown once): "));
+    let separate = ("harness.toml", "separate = true\n");
+    for name in ["echo", "other"] {
+        push(data.path(), base, name, &[("run_autograder", SEPARATE), separate]);
+    }
+    let hold = "/api/v1/holds/problem/echo";
+    let (status, held) = admin.put(hold, &json!({ "reason": "wrong tests" })).await;
+    assert!(status.is_success(), "{held}");
+    let body = json!({ "harness": "echo", "files": [{ "name": "main.sh", "content": "echo right\n" }] });
+    let (status, view) = api.post("/api/v1/submissions?wait=3", &body).await;
+    assert_eq!((status.as_u16(), &view["state"]), (202, &json!("held")), "{view}");
+    assert_eq!(graded(&api, "other", "echo right\n").await["score"], "5", "another one goes on");
+    let path = format!("/api/v1/submissions/{}", view["id"].as_str().unwrap());
+    assert_eq!(api.get(&path).await.1["state"], "held");
+    let (status, told) = admin.delete(hold).await;
+    assert!(status.is_success(), "{told}");
+    let done = api.get(&format!("{path}?wait=120")).await.1;
+    assert_eq!((&done["verdict"], &done["score"]), (&json!("OK"), &json!("5")), "{done}");
+    assert_eq!(done["judgement"]["attempt"], 1, "waiting is no attempt");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_harness_that_is_gone_from_the_service_is_a_system_error_with_its_cause() {
+    let data = tempfile::tempdir().unwrap();
+    let (running, api) = serve(data.path());
+    let base = running.said("listening on ").unwrap();
+    push(data.path(), base, "echo", &[("run_autograder", SEPARATE), ("harness.toml", "separate = true\n")]);
+    let mut gone = 0;
+    let mut open = vec![data.path().join("blobs")];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            if entry.path().is_dir() {
+                open.push(entry.path());
+            } else if std::fs::read(entry.path()).unwrap().windows(14).any(|w| w == b"run_autograder") {
+                std::fs::remove_file(entry.path()).unwrap();
+                gone += 1;
+            }
+        }
+    }
+    assert_eq!(gone, 1, "its zip is one blob");
+    let view = graded(&api, "echo", "echo right\n").await;
+    assert_eq!(view["verdict"], "SE", "{view}");
+    let reason = view["judgement"]["reason"].as_str().unwrap();
+    assert!(reason.contains("could not fetch harness echo"), "{reason}");
 }
 
 /// Whether a process with this word in its command line lives.

@@ -23,17 +23,21 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("images", &["language", "outbound", "proto"]),
     ("checker", &["problem", "proto"]),
     ("selftest", &["checker", "proto", "sandbox"]),
-    ("harness", &["checker", "problem", "proto", "sandbox"]),
+    ("course", &["checker", "problem", "proto"]),
+    ("harness", &["checker", "course", "proto", "sandbox"]),
     (
         "worker",
-        &["checker", "harness", "images", "language", "outbound", "problem", "proto", "queue", "sandbox"],
+        &[
+            "checker", "course", "harness", "images", "language", "outbound", "problem", "proto", "queue",
+            "sandbox",
+        ],
     ),
-    ("api", &["checker", "harness", "outbound", "problem", "proto", "queue"]),
+    ("api", &["checker", "course", "outbound", "problem", "proto", "queue"]),
     (
         "tribunal",
         &[
-            "api", "checker", "harness", "images", "import", "language", "outbound", "problem", "proto",
-            "queue", "sandbox", "selftest", "worker",
+            "api", "checker", "course", "harness", "images", "import", "language", "outbound", "problem",
+            "proto", "queue", "sandbox", "selftest", "worker",
         ],
     ),
     (
@@ -45,6 +49,24 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ),
     // libFuzzer's targets: what is fuzzed, and nothing else.
     ("fuzz", &["images", "sandbox"]),
+];
+
+/// What a crate may not even be linked with, by way of any other: where `DIRECTION` allows each step, the whole way may
+/// still be one that must not be.
+const ABSENT: &[(&str, &[&str], &str)] = &[
+    (
+        "api",
+        &["harness", "images", "sandbox", "selftest", "worker"],
+        "the service can neither run nor unpack anything",
+    ),
+    ("course", &["images", "queue", "sandbox"], "reading an autograder and its leavings needs no box"),
+    ("checker", &["images", "queue", "sandbox"], "the checker starts no process"),
+    (
+        "sandbox",
+        &["checker", "images", "problem", "queue"],
+        "the sandbox knows no verdict, image, problem or queue",
+    ),
+    ("queue", &["checker", "images", "problem", "sandbox"], "the queue never looks inside a job"),
 ];
 
 /// Outside crates that only some may use: each is a power, and a power has one owner.
@@ -197,6 +219,36 @@ fn crates_know_only_those_below_them() {
     none("crates look down only", &findings);
 }
 
+/// What `name` is linked with, tests and build scripts included.
+fn reached_from<'a>(
+    name: &'a str,
+    crates: &'a BTreeMap<String, (PathBuf, BTreeSet<String>)>,
+) -> BTreeSet<&'a str> {
+    let (mut reached, mut open) = (BTreeSet::new(), vec![name]);
+    while let Some(next) = open.pop() {
+        for used in crates[next].1.iter().filter(|used| crates.contains_key(*used)) {
+            if reached.insert(used.as_str()) {
+                open.push(used);
+            }
+        }
+    }
+    reached
+}
+
+#[test]
+fn the_service_is_not_linked_with_what_makes_boxes() {
+    let crates = crates();
+    let mut findings = Vec::new();
+    for (name, absent, why) in ABSENT {
+        let reached = reached_from(name, &crates);
+        for there in absent.iter().filter(|crate_name| reached.contains(**crate_name)) {
+            findings.push(format!("`{name}` is linked with `{there}`: {why}"));
+        }
+    }
+    none("these edges are absent the whole way", &findings);
+    assert!(reached_from("worker", &crates).contains("sandbox"), "the way is followed over other crates");
+}
+
 #[test]
 fn a_power_has_one_owner() {
     let mut findings = Vec::new();
@@ -309,7 +361,7 @@ fn only_the_executable_reads_the_environment() {
 fn the_checker_and_the_vocabulary_start_nothing() {
     let mut findings = Vec::new();
     for (path, text) in sources() {
-        let pure = ["proto/src/", "worker/checker/src/", "images/language/src/"];
+        let pure = ["proto/src/", "worker/checker/src/", "images/language/src/", "proto/course/src/"];
         if !pure.iter().any(|folder| path.starts_with(folder)) {
             continue;
         }

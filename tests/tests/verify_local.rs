@@ -139,3 +139,94 @@ fn a_checktestdata_specification_is_held_to_the_validators_limits_by_its_box() {
         assert!(found.contains("data/secret/1.in") && found.contains(want), "{specification}: {found}");
     }
 }
+
+#[test]
+fn a_second_time_what_did_not_change_is_recalled_and_so_is_what_is_far_too_slow() {
+    if std::env::var_os("TRIBUNAL_TEST_DATA").is_none() {
+        println!("skipped: recalling runs, because nothing that ran in the host image is kept");
+        return;
+    }
+    let data = tempfile::tempdir().unwrap();
+    share_images(data.path());
+    let folder = data.path().join("new");
+    finish(tribunal(data.path()).args(["problem", "new"]).arg(&folder));
+    let settings = folder.join("problem.yaml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, text.replace("time_limit: 2 ", "time_limit: 0.4 ")).unwrap();
+    let slow = folder.join("submissions/time_limit_exceeded");
+    std::fs::create_dir_all(&slow).unwrap();
+    std::fs::write(slow.join("endless.py"), "while True:\n    pass\n").unwrap();
+    let ask = |more: &[&str]| {
+        let mut command = tribunal(data.path());
+        command.env_remove("TRIBUNAL__CACHE__MAX");
+        let output = finish(
+            command
+                .arg("verify")
+                .arg(&folder)
+                .args(["--only", "{accepted,time_limit_exceeded}/*.py"])
+                .args(more),
+        );
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        output
+    };
+    let runs = |more: &[&str]| {
+        let document = json(&ask(more));
+        let tests = |s: &Value| s["tests"].as_array().cloned().unwrap();
+        let all = document["submissions"].as_array().unwrap().iter().flat_map(tests);
+        all.map(|t| (t["verdict"].as_str().unwrap().to_owned(), t["cached"].as_bool().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let made = runs(&["--json"]);
+    let slow =
+        |runs: &[(String, bool)]| runs.iter().filter(|run| run.0 == "TLE").cloned().collect::<Vec<_>>();
+    assert!(!slow(&made).is_empty() && slow(&made).iter().all(|run| !run.1), "{made:?}");
+    let again = runs(&["--json"]);
+    assert!(again.iter().all(|run| run.1), "{again:?}");
+    assert_eq!(slow(&again).len(), slow(&made).len());
+    assert!(runs(&["--json", "--no-cache"]).iter().all(|run| !run.1));
+    let said = String::from_utf8(ask(&[]).stdout).unwrap();
+    assert!(said.contains(&format!("{0} of {0} runs recalled", again.len())), "{said}");
+    std::fs::write(folder.join("submissions/time_limit_exceeded/endless.py"), "while 1:\n    pass\n")
+        .unwrap();
+    assert!(slow(&runs(&["--json"])).iter().all(|run| !run.1), "another program");
+}
+
+#[test]
+fn only_what_is_named_is_judged_and_what_the_rest_would_tell_is_left_out() {
+    let data = tempfile::tempdir().unwrap();
+    share_images(data.path());
+    let folder = data.path().join("new");
+    finish(tribunal(data.path()).args(["problem", "new"]).arg(&folder));
+    let all = problem::read_dir(&folder).unwrap().problem.submissions;
+    let wrong = all.iter().filter(|s| s.program.path.starts_with("submissions/wrong_answer/")).count();
+    assert!(0 < wrong && wrong < all.len(), "{all:?}");
+    let ask = |only: &str, form: &[&str]| {
+        let mut command = tribunal(data.path());
+        finish(command.arg("verify").arg(&folder).args(["--only", only]).args(form))
+    };
+    for only in ["wrong_answer", "submissions/wrong_answer/*", "{wrong_answer,x}/*"] {
+        let output = ask(only, &["--json"]);
+        let document = json(&output);
+        assert_eq!((output.status.code(), &document["ok"]), (Some(0), &true.into()), "{only}: {document:#}");
+        assert_eq!(document["only"][0], *only);
+        assert_eq!(document["left_out"], all.len() - wrong);
+        let paths: Vec<&str> =
+            document["submissions"].as_array().unwrap().iter().map(|s| s["path"].as_str().unwrap()).collect();
+        assert_eq!(paths.len(), wrong, "{only}");
+        assert!(paths.iter().all(|path| path.starts_with("submissions/wrong_answer/")), "{only}: {paths:?}");
+    }
+    // Among those accepted alone nobody is to fail, and that says nothing of the data.
+    let said = String::from_utf8(ask("accepted", &[]).stdout).unwrap();
+    assert!(
+        said.contains(&format!(
+            "{} left out",
+            all.iter().filter(|s| !s.program.path.contains("/accepted/")).count()
+        )),
+        "{said}"
+    );
+    assert!(!said.contains("no submission"), "{said}");
+    let none = ask("accepted/*.cobol", &[]);
+    let why = String::from_utf8(none.stderr).unwrap();
+    assert_eq!(none.status.code(), Some(2));
+    assert!(why.contains("--only accepted/*.cobol") && why.contains("submissions/"), "{why}");
+}

@@ -30,6 +30,11 @@ const CLOCK_MAX: f64 = 2.0;
 /// Between two questions to a doctor that missed something.
 const ASK_AGAIN: Duration = Duration::from_secs(15);
 
+/// What is said of a host that takes nothing, before the reason.
+pub const UNFIT: &str = "this host is unfit";
+/// And once it does again.
+pub const FIT_AGAIN: &str = "this host is fit again";
+
 /// What the doctor misses, in words; `None` when all that is required is there. Runs boxes and may block for seconds.
 pub type Doctor = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 

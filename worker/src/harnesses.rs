@@ -1,16 +1,18 @@
 //! Courses' autograders on a worker: fetched by digest, made ready once for each image, and asked in boxes on the
-//! engine's floor.
+//! engine's floor. `tribunal grade` takes the same way with one that lies before it.
 //!
 //! A harness is untrusted and content-addressed, as problem packages are. What `setup.sh` leaves is kept on disk by
 //! `harness` under the harness's and the image's digest; what is ready in memory is bounded in number. Dropping
 //! the future of a grading kills its boxes.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use harness::{Bundle, Ground, ImageCommand, Layer, Run, RunError, SetupError, Tree};
+use checker::Classified;
+use course::{Bundle, ImageCommand, Layer, Report, Tree};
+use harness::{Ground, Run, RunError, SetupError};
 use images::rootfs::Rootfs;
 use proto::id::Digest;
 use proto::job::Job;
@@ -44,16 +46,104 @@ pub struct Pinned<'a> {
     pub blob: &'a Digest,
 }
 
-/// A harness over the image it runs in.
-struct Ready {
-    bundle: Bundle,
-    /// Without the limits of one submission.
-    ground: Ground,
-    image: Digest,
-    image_kind: &'static str,
+/// A harness over the image it runs in: what every submission to it stands on.
+#[derive(Debug)]
+pub struct Ready {
+    /// The harness.
+    pub bundle: Bundle,
+    /// Where it runs; the limits are those of a submission that names none.
+    pub ground: Ground,
+    /// Digest of the image.
+    pub image: Digest,
+    /// `oci` or `host`.
+    pub image_kind: &'static str,
+    /// What making it ready had to say to its author.
+    pub notes: Vec<String>,
     /// Keep the trees where they are.
     _rootfs: Rootfs,
     _layer: tempfile::TempDir,
+}
+
+/// One submission to be graded.
+#[derive(Debug)]
+pub struct Task {
+    /// What the student handed in.
+    pub submission: Tree,
+    /// Whose it is.
+    pub id: String,
+    /// When it was handed in, RFC 3339.
+    pub created_at: String,
+    /// Its limits.
+    pub limits: Limits,
+}
+
+impl Ready {
+    /// Makes `bundle` ready over the image `rootfs`, whose own command is `command`: its layer, and what `setup.sh`
+    /// makes in `boxes` or left in `cache` earlier. With `installed`, what that would install is taken to be in the
+    /// image. Blocks.
+    ///
+    /// # Errors
+    /// What its author has to change, and our own failures.
+    pub fn make(
+        bundle: Bundle,
+        rootfs: Rootfs,
+        command: ImageCommand,
+        limits: Limits,
+        (boxes, cache): (&BoxServer, &Path),
+        installed: bool,
+    ) -> Result<Self, SetupError> {
+        let prefix = "tribunal-harness-";
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir().map_err(SetupError::Layer)?;
+        let layer = Layer::make(&bundle, &folder.path().join("layer")).map_err(SetupError::Layer)?;
+        let mut lower = vec![layer.0];
+        lower.extend(rootfs.layers.iter().cloned());
+        let binds = rootfs.binds.iter();
+        let root = RootSpec {
+            lower,
+            binds: binds
+                .map(|(source, target)| RootBind { source: source.clone(), target: target.clone() })
+                .collect(),
+        };
+        let mut ground = Ground { root, env: rootfs.env.clone(), command, limits, files: Tree::default() };
+        let prepared = harness::prepare(&bundle, &ground, &rootfs.digest, boxes, cache, installed)?;
+        ground.files = prepared.files;
+        let (image, image_kind) = (rootfs.digest.clone(), rootfs.kind.name());
+        Ok(Self { bundle, ground, image, image_kind, notes: prepared.notes, _rootfs: rootfs, _layer: folder })
+    }
+
+    /// Grades one submission, and tells how the harness's box ended. Takes a place on `floor` for all boxes of it;
+    /// dropping the future kills them.
+    ///
+    /// # Errors
+    /// The outer one when our own thread failed; the inner one as [`Run::grade_with_facts`] says.
+    pub async fn grade(
+        self: &Arc<Self>,
+        boxes: &BoxServer,
+        floor: &Floor,
+        task: Task,
+    ) -> Result<Result<(Report, Option<Classified>), RunError>, JudgeError> {
+        let (boxes, harness) = (boxes.clone(), Arc::clone(self));
+        let guard = CancelOnDrop(Cancel::new());
+        let cancel = guard.0.clone();
+        let span = tracing::error_span!("grade", format = self.bundle.format);
+        let _place = floor.shared().await;
+        let graded = blocking(move || {
+            let _entered = span.enter();
+            let ground = Ground { limits: task.limits, ..harness.ground.clone() };
+            let run = Run {
+                bundle: &harness.bundle,
+                ground: &ground,
+                submission: &task.submission,
+                id: &task.id,
+                created_at: &task.created_at,
+                cancel: &cancel,
+            };
+            run.grade_with_facts(&boxes)
+        });
+        let graded = graded.await;
+        drop(guard);
+        graded
+    }
 }
 
 type Cell = Arc<OnceCell<Arc<Ready>>>;
@@ -99,30 +189,16 @@ impl Harnesses {
         let ready = self.ready(coordinator, floor, &job.language, pinned).await?;
         on_progress(Progress::Started { tests_total: ready.bundle.planned() });
         let limits = ready.bundle.limits(&job.limits, &self.maxima).map_err(Rejected::from)?;
-        let id = job.submission_id;
-        let submission = Tree::of_sources(&job.files);
-        let (boxes, harness, bounds) = (self.boxes.clone(), Arc::clone(&ready), limits.clone());
-        let guard = CancelOnDrop(Cancel::new());
-        let cancel = guard.0.clone();
-        let span = tracing::error_span!("grade", harness = pinned.name);
-        let _place = floor.shared().await;
-        let graded = blocking(move || {
-            let _entered = span.enter();
-            let ground = Ground { limits: bounds, ..harness.ground.clone() };
-            let run = Run {
-                bundle: &harness.bundle,
-                ground: &ground,
-                submission: &submission,
-                id: &id.to_string(),
-                created_at: &id.created_at(),
-                cancel: &cancel,
-            };
-            run.grade_with_facts(&boxes)
-        });
-        let (report, ended) = graded.await?.map_err(|e| run_error(pinned.name, e))?;
-        drop(guard);
+        let task = Task {
+            submission: Tree::of_sources(&job.files),
+            id: job.submission_id.to_string(),
+            created_at: job.submission_id.created_at(),
+            limits: limits.clone(),
+        };
+        let graded = ready.grade(&self.boxes, floor, task).await?;
+        let (report, ended) = graded.map_err(|e| run_error(pinned.name, e))?;
         let image = (ready.image.clone(), ready.image_kind);
-        let mut judgement = harness::judgement(&ready.bundle, &report, ended.as_ref(), &limits, Some(image));
+        let mut judgement = course::judgement(&ready.bundle, &report, ended.as_ref(), &limits, Some(image));
         judgement.language.clone_from(&job.language);
         judgement.timing.total_ms = round_ms(started.elapsed());
         Ok(judgement)
@@ -205,31 +281,13 @@ struct Place {
 }
 
 fn set_up(bundle: Bundle, rootfs: Rootfs, command: ImageCommand, place: &Place) -> Result<Ready, JudgeError> {
-    let name = &place.name;
-    let ours =
-        |e: std::io::Error| JudgeError::failed(format!("could not make the layer of harness {name}: {e}"));
-    let folder = tempfile::Builder::new().prefix("tribunal-harness-").tempdir().map_err(ours)?;
-    let layer = Layer::make(&bundle, &folder.path().join("layer")).map_err(ours)?;
-    let mut lower = vec![layer.0];
-    lower.extend(rootfs.layers.iter().cloned());
-    let binds = rootfs.binds.iter();
-    let root = RootSpec {
-        lower,
-        binds: binds
-            .map(|(source, target)| RootBind { source: source.clone(), target: target.clone() })
-            .collect(),
-    };
-    let limits = bundle.limits(&LimitsRequest::default(), &place.maxima).map_err(Rejected::from)?;
-    let mut ground = Ground { root, env: rootfs.env.clone(), command, limits, files: Tree::default() };
-    let prepared = harness::prepare(&bundle, &ground, &rootfs.digest, &place.boxes, &place.cache, false);
-    let prepared = prepared.map_err(|e| match e {
+    let Place { name, boxes, cache, maxima } = place;
+    let limits = bundle.limits(&LimitsRequest::default(), maxima).map_err(Rejected::from)?;
+    Ready::make(bundle, rootfs, command, limits, (boxes, cache), false).map_err(|e| match e {
         SetupError::Refused(why) => JudgeError::hopeless(format!("harness {name}: {why}")),
         SetupError::Run(e) => run_error(name, e),
-        SetupError::Cache(e) => JudgeError::failed(format!("harness {name}: {e}")),
-    })?;
-    ground.files = prepared.files;
-    let (image, image_kind) = (rootfs.digest.clone(), rootfs.kind.name());
-    Ok(Ready { bundle, ground, image, image_kind, _rootfs: rootfs, _layer: folder })
+        SetupError::Layer(_) | SetupError::Cache(_) => JudgeError::failed(format!("harness {name}: {e}")),
+    })
 }
 
 fn run_error(name: &str, error: RunError) -> JudgeError {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use harness::ImageCommand;
+use course::ImageCommand;
 use images::{Outdated, Rootfs, RootfsKind, Store};
 use proto::language::{HOST, LanguageInfo};
 use proto::units::Bytes;

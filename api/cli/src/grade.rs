@@ -4,34 +4,40 @@
 //! submission would meet ends the command early.
 
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::time::Instant;
 
-use harness::{
-    Bundle, Caps, Ground, ImageCommand, Layer, Report, Run, RunError, SetupError, Stage, Status, Tree,
-};
+use course::{Bundle, Caps, ImageCommand, Report, SHARED_BOX, Stage, Status, Tree};
+use futures::stream::{self, StreamExt as _};
+use harness::{RunError, SetupError};
 use images::ImageError;
 use indicatif::{ProgressBar, ProgressStyle};
 use proto::id::Digest;
 use proto::limits::{Limits, LimitsRequest};
-use sandbox::{BoxServer, Cancel};
+use sandbox::BoxServer;
 use serde_json::{Value, json};
+use worker::floor::Floor;
+use worker::harnesses::{Ready, Task};
 
 use crate::args::GradeArgs;
-use crate::context::{Settings, root_spec, scratch};
+use crate::context::{Settings, runtime};
 use crate::grade_list::{self, Entry};
 use crate::grade_records::{Record, Records, csv_line, file_name};
+use crate::host::{self, Gate};
 use crate::output::{Failure, chain, note, print_json, print_line};
 use crate::report;
 
 /// Everything that is the same for all submissions.
 struct Course {
-    bundle: Bundle,
-    ground: Ground,
+    ready: Arc<Ready>,
     /// Over harness, image and limits.
     key: String,
     boxes: BoxServer,
+    /// Every box has a place on it, as on a worker.
+    floor: Floor,
+    gate: Gate,
+    /// How fast a core is beside the reference.
+    speed: Option<f64>,
     records: Option<Records>,
 }
 
@@ -48,21 +54,24 @@ pub(crate) fn main(args: &GradeArgs, settings: &Settings) -> Result<u8, Failure>
     let entries = grade_list::list(&args.submissions)?;
     let limits = limits(args, &bundle, &settings.config.maxima)?;
     let boxes = Settings::boxes(0)?;
-    let scratch = scratch()?;
     let records = args.out.as_deref().map(|out| Records::open(out, args.resume)).transpose()?;
     for said in &bundle.notes {
         note(said);
     }
     if !bundle.separate {
         note(
-            "the harness shares its box with the submission, which could write results.json itself; see `separate` in worker/harness/README.md",
+            "the harness shares its box with the submission, which could write results.json itself: each result is \
+             marked `shared_box`; see `separate` in worker/harness/README.md",
         );
     }
-    let (course, image) = prepare(args, settings, bundle, limits, boxes, records, scratch.path())?;
-    let done = grade_all(&course, &entries, args.jobs as usize)?;
+    let (course, done) = runtime()?.block_on(async {
+        let course = prepare(args, settings, bundle, limits, boxes, records).await?;
+        let done = grade_all(&course, &entries, args.jobs as usize).await?;
+        Ok::<_, Failure>((course, done))
+    })?;
 
     let stage = (args.view == "student").then_some(args.stage);
-    let document = document(args, &course, &image, &done, stage);
+    let document = document(args, &course, &done, stage);
     if let Some(records) = &course.records {
         write_results(records, &done, &document, stage)?;
     }
@@ -81,15 +90,15 @@ fn limits(args: &GradeArgs, bundle: &Bundle, maxima: &Limits) -> Result<Limits, 
     bundle.limits(&asked, maxima).map_err(Failure::usage)
 }
 
-fn prepare(
+/// Looks at the host first, as a worker does: setting up runs in a box, too.
+async fn prepare(
     args: &GradeArgs,
     settings: &Settings,
     bundle: Bundle,
     limits: Limits,
     boxes: BoxServer,
     records: Option<Records>,
-    scratch: &Path,
-) -> Result<(Course, Digest), Failure> {
+) -> Result<Course, Failure> {
     let store = settings.store()?;
     let name = args.image.as_deref().or(bundle.image.as_deref()).unwrap_or(proto::language::HOST);
     let failed = |e: ImageError| match e {
@@ -100,73 +109,55 @@ fn prepare(
     };
     let rootfs = store.rootfs(name).map_err(failed)?;
     let config = store.run_config(name).map_err(failed)?;
-    let layer = Layer::make(&bundle, &scratch.join("layer"))
-        .map_err(|e| Failure::ours(format!("could not make the harness's layer: {e}")))?;
-    let mut root = root_spec(&rootfs);
-    root.lower.insert(0, layer.0);
-    let mut ground = Ground {
-        root,
-        env: rootfs.env,
-        command: ImageCommand { argv: config.argv, work_dir: config.working_dir },
-        limits,
-        files: Tree::default(),
-    };
-    let cache = settings.data.join("harness");
-    let prepared = harness::prepare(&bundle, &ground, &rootfs.digest, &boxes, &cache, args.installed)
-        .map_err(|e| match e {
-            SetupError::Refused(_) | SetupError::Run(RunError::Harness(_)) => Failure::usage(e),
-            other => Failure::ours(other),
-        })?;
-    for said in &prepared.notes {
+    let command = ImageCommand { argv: config.argv, work_dir: config.working_dir };
+    let host = host::look(settings, &boxes, &store).await?;
+    let gate = Gate::open(host.fitness).await?;
+    let floor = Floor::default();
+    let place = floor.shared().await;
+    let (cache, hands, installed) = (settings.data.join("harness"), boxes.clone(), args.installed);
+    let making = move || Ready::make(bundle, rootfs, command, limits, (&hands, &cache), installed);
+    let made = tokio::task::spawn_blocking(making).await.map_err(Failure::ours)?;
+    drop(place);
+    let ready = made.map_err(|e| match e {
+        SetupError::Refused(_) | SetupError::Run(RunError::Harness(_)) => Failure::usage(e),
+        other => Failure::ours(other),
+    })?;
+    for said in &ready.notes {
         note(said);
     }
-    ground.files = prepared.files;
     let key = format!(
         "{} {} {} {} {}",
-        harness::REPORT_VERSION,
-        bundle.digest,
-        ground.files.digest(),
-        rootfs.digest,
-        serde_json::to_string(&ground.limits).unwrap_or_default(),
+        course::REPORT_VERSION,
+        ready.bundle.digest,
+        ready.ground.files.digest(),
+        ready.image,
+        serde_json::to_string(&ready.ground.limits).unwrap_or_default(),
     );
-    Ok((Course { bundle, ground, key, boxes, records }, rootfs.digest))
+    Ok(Course { ready: Arc::new(ready), key, boxes, floor, gate, speed: host.speed, records })
 }
 
 /// In the order of the list, up to `jobs` at once.
-fn grade_all(course: &Course, entries: &[Entry], jobs: usize) -> Result<Vec<Done>, Failure> {
+///
+/// # Errors
+/// The first one that ends all; what is being graded then is ended, too.
+async fn grade_all(course: &Course, entries: &[Entry], jobs: usize) -> Result<Vec<Done>, Failure> {
     let bar = ProgressBar::new(entries.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
         bar.set_style(style);
     }
-    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let done: Vec<Mutex<Option<Done>>> = entries.iter().map(|_| Mutex::new(None)).collect();
-    let failure = Mutex::new(None);
-    let work = || {
-        while !stop.load(Ordering::Relaxed) {
-            let n = next.fetch_add(1, Ordering::Relaxed);
-            let Some(entry) = entries.get(n) else { return };
-            match grade_one(course, entry) {
-                Ok(one) => {
-                    tell(&bar, &one);
-                    *done[n].lock().expect("no panic while held") = Some(one);
-                }
-                Err(why) => {
-                    stop.store(true, Ordering::Relaxed);
-                    failure.lock().expect("no panic while held").get_or_insert(why);
-                }
-            }
-        }
-    };
-    std::thread::scope(|threads| {
-        for _ in 0..jobs.min(entries.len()) {
-            threads.spawn(work);
-        }
-    });
-    bar.finish_and_clear();
-    if let Some(why) = failure.into_inner().expect("no thread is left") {
-        return Err(why);
+    // Out of order, so that one that takes long holds up nobody.
+    let mut grading = stream::iter(entries.iter().enumerate())
+        .map(async |(place, entry)| grade_one(course, entry).await.map(|one| (place, one)))
+        .buffer_unordered(jobs);
+    let mut done = Vec::with_capacity(entries.len());
+    while let Some(one) = grading.next().await {
+        let (place, one) = one.inspect_err(|_| bar.finish_and_clear())?;
+        tell(&bar, &one);
+        done.push((place, one));
     }
-    Ok(done.into_iter().filter_map(|one| one.into_inner().expect("no thread is left")).collect())
+    bar.finish_and_clear();
+    done.sort_by_key(|(place, _)| *place);
+    Ok(done.into_iter().map(|(_, one)| one).collect())
 }
 
 fn tell(bar: &ProgressBar, one: &Done) {
@@ -180,7 +171,7 @@ fn tell(bar: &ProgressBar, one: &Done) {
 
 /// # Errors
 /// Only what every other submission would meet, too, and records that cannot be written.
-fn grade_one(course: &Course, entry: &Entry) -> Result<Done, Failure> {
+async fn grade_one(course: &Course, entry: &Entry) -> Result<Done, Failure> {
     let path = entry.path.display().to_string();
     let record = |key: &str, report: Report| Record {
         id: entry.id.clone(),
@@ -188,12 +179,7 @@ fn grade_one(course: &Course, entry: &Entry) -> Result<Done, Failure> {
         key: Digest::of(format!("{} {key}", course.key).as_bytes()),
         report,
     };
-    let read = if entry.path.is_symlink() {
-        Err("it is a symbolic link".to_owned())
-    } else {
-        Tree::read(&entry.path, Caps::SUBMISSION).map_err(|e| e.to_string())
-    };
-    let submission = match read {
+    let submission = match read(&entry.path).await? {
         Ok(tree) => tree,
         Err(why) => {
             let said = format!("the submission cannot be read: {why}");
@@ -206,17 +192,16 @@ fn grade_one(course: &Course, entry: &Entry) -> Result<Done, Failure> {
     if let Some(record) = course.records.as_ref().and_then(|records| records.find(&entry.id, &key)) {
         return Ok(Done { record, resumed: true });
     }
-    let created_at = created_at(&entry.path);
-    let run = Run {
-        bundle: &course.bundle,
-        ground: &course.ground,
-        submission: &submission,
-        id: &entry.id,
-        created_at: &created_at,
-        cancel: &Cancel::new(),
+    course.gate.pass().await?;
+    let task = Task {
+        submission,
+        id: entry.id.clone(),
+        created_at: created_at(&entry.path),
+        limits: course.ready.ground.limits.clone(),
     };
-    match run.grade(&course.boxes) {
-        Ok(report) => {
+    let graded = course.ready.grade(&course.boxes, &course.floor, task).await.map_err(Failure::ours)?;
+    match graded {
+        Ok((report, _)) => {
             let done = Done { record: record(digest.as_str(), report), resumed: false };
             if let Some(records) = &course.records {
                 records.keep(&done.record)?;
@@ -233,6 +218,16 @@ fn grade_one(course: &Course, entry: &Entry) -> Result<Done, Failure> {
     }
 }
 
+/// What was handed in, or why it cannot be read.
+async fn read(path: &Path) -> Result<Result<Tree, String>, Failure> {
+    if path.is_symlink() {
+        return Ok(Err("it is a symbolic link".to_owned()));
+    }
+    let path = path.to_owned();
+    let reading = move || Tree::read(&path, Caps::SUBMISSION).map_err(|e| e.to_string());
+    tokio::task::spawn_blocking(reading).await.map_err(Failure::ours)
+}
+
 /// When it was last changed, which is as near as a file system comes to when it was handed in.
 fn created_at(path: &Path) -> String {
     let changed = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
@@ -241,7 +236,7 @@ fn created_at(path: &Path) -> String {
 }
 
 fn seen(report: &Report, stage: Option<Stage>) -> Report {
-    stage.map_or_else(|| report.clone(), |stage| harness::as_student(report, stage))
+    stage.map_or_else(|| report.clone(), |stage| course::as_student(report, stage))
 }
 
 /// Where the submission lies is the staff's business.
@@ -259,15 +254,17 @@ fn one_document(done: &Done, stage: Option<Stage>) -> Value {
     value
 }
 
-fn document(args: &GradeArgs, course: &Course, image: &Digest, done: &[Done], stage: Option<Stage>) -> Value {
+fn document(args: &GradeArgs, course: &Course, done: &[Done], stage: Option<Stage>) -> Value {
     let count = |status| count(done, status);
+    let Ready { bundle, ground, image, .. } = &*course.ready;
     json!({
         "harness": {
-            "path": args.harness.display().to_string(), "format": course.bundle.format,
-            "digest": course.bundle.digest, "separate": course.bundle.separate,
+            "path": args.harness.display().to_string(), "format": bundle.format,
+            "digest": bundle.digest, "separate": bundle.separate,
         },
         "image": image,
-        "limits": course.ground.limits,
+        "limits": ground.limits,
+        "host": { "speed": course.speed, "accounting": course.boxes.accounting() },
         "view": args.view,
         "summary": {
             "submissions": done.len(), "graded": count(Status::Graded), "partial": count(Status::Partial),
@@ -291,7 +288,7 @@ fn summary_words(done: &[Done]) -> String {
     format!("{} submissions: {}{before}", done.len(), parts.join(", "))
 }
 
-const HEADS: [&str; 10] = [
+const HEADS: [&str; 11] = [
     "id",
     "path",
     "status",
@@ -302,9 +299,10 @@ const HEADS: [&str; 10] = [
     "not_reported",
     "wall_time_ms",
     "reason",
+    "shared_box",
 ];
 
-fn cells(done: &Done, stage: Option<Stage>) -> [String; 10] {
+fn cells(done: &Done, stage: Option<Stage>) -> [String; 11] {
     let report = seen(&done.record.report, stage);
     let number = |n: usize| n.to_string();
     let points = |score: Option<problem::score::Score>| score.map_or_else(String::new, |s| s.to_string());
@@ -319,6 +317,7 @@ fn cells(done: &Done, stage: Option<Stage>) -> [String; 10] {
         number(report.tests.iter().filter(|t| t.not_reported.is_some()).count()),
         report.wall_time_ms.map_or_else(String::new, |ms| ms.to_string()),
         report.reason.unwrap_or_default(),
+        report.shared_box.to_string(),
     ]
 }
 
@@ -348,7 +347,10 @@ fn write_results(
 fn table(done: &[Done], stage: Option<Stage>) -> String {
     let mut table = report::table(["id", "status", "score", "of", "tests", "why"]);
     for one in done {
-        let [id, _, status, score, most, tests, _, _, _, why] = cells(one, stage);
+        let [id, _, status, score, most, tests, _, _, _, mut why, shared] = cells(one, stage);
+        if shared == "true" {
+            why = format!("{why} [{SHARED_BOX}]").trim_start().to_owned();
+        }
         table.add_row([id, status, score, most, tests, why]);
     }
     table.to_string()

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use harness::Report;
+use course::Report;
 use proto::id::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -140,7 +140,7 @@ pub(crate) fn csv_line(cells: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use harness::Status;
+    use course::Status;
 
     fn record(id: &str, key: &[u8]) -> Record {
         let report = Report::empty(Status::Failed, "why", "why");

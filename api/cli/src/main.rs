@@ -18,6 +18,7 @@ mod doctor;
 mod grade;
 mod grade_list;
 mod grade_records;
+mod host;
 mod image_steps;
 mod images_cmd;
 mod judge;

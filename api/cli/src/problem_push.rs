@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use harness::Bundle;
+use course::Bundle;
 use proto::http::ProblemView;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -24,6 +24,7 @@ pub(crate) fn main(args: &PushArgs) -> Result<u8, Failure> {
     let request = service
         .request(Method::POST, &["problems"])
         .query(&[("name", name.as_str()), ("kind", kind)])
+        .query(if args.shared_box { &[("shared_box", "accept")][..] } else { &[] })
         .header("content-type", "application/zip")
         .body(zip);
     let (status, document) = runtime()?.block_on(service.answer_within(TIMEOUT, request))?;
@@ -44,6 +45,14 @@ fn harness_name(args: &PushArgs) -> Result<String, Failure> {
     let bundle = Bundle::read(&args.package).map_err(Failure::usage)?;
     for said in &bundle.notes {
         note(said);
+    }
+    if !bundle.separate && !args.shared_box {
+        return Err(Failure::usage(format!(
+            "{}: the harness shares its box with what it grades, so that a submission can read the tests and write \
+             its own results: run it in boxes of its own with `separate = true` in harness.toml \
+             (worker/harness/README.md says how), or say --shared-box to have such results, each marked",
+            args.package.display()
+        )));
     }
     let path = args.package.canonicalize().map_err(Failure::usage)?;
     let stem = if path.is_dir() { path.file_name() } else { path.file_stem() };

@@ -33,6 +33,9 @@ fn words(judgement: &Judgement) -> String {
     }
     for note in &judgement.notes {
         let _ = write!(text, "\nnote: {note}");
+        if note == course::SHARED_BOX {
+            text.push_str(": it ran in the autograder's own box and could have written these results itself");
+        }
     }
     text
 }

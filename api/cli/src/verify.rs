@@ -33,6 +33,10 @@ pub(crate) struct Verification {
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) submissions: Vec<Verified>,
     pub(crate) study: Study,
+    /// Globs that chose the submissions; none is all of them.
+    pub(crate) only: Vec<String>,
+    /// Submissions that `only` left out.
+    pub(crate) left_out: usize,
 }
 
 impl Verification {
@@ -64,6 +68,8 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
             diagnostics: refused.diagnostics,
             submissions: Vec::new(),
             study: Study::default(),
+            only: args.only.clone(),
+            left_out: 0,
         },
     };
     match args.format() {
@@ -75,12 +81,13 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
 }
 
 fn run(loaded: problem::Loaded, args: &VerifyArgs, settings: &Settings) -> Result<Verification, Failure> {
+    let examples = chosen(&loaded.problem, &args.only)?;
     let jobs = args.jobs.unwrap_or_else(default_slots) as usize;
     let boxes = Settings::boxes(0)?;
     let store = settings.store()?;
     for language in language::all().iter().filter(|language| language.variant_of.is_none()) {
         let uses = |s: &ExampleSubmission| s.program.files.iter().any(|(name, _)| language.is_source(name));
-        if loaded.problem.submissions.iter().any(uses) {
+        if examples.iter().any(uses) {
             tell_host_image(&store, language);
         }
     }
@@ -95,7 +102,8 @@ fn run(loaded: problem::Loaded, args: &VerifyArgs, settings: &Settings) -> Resul
             }
             bar.inc(1);
         });
-        let (validated, submissions) = futures::join!(validated, judge_all(&engine, &problem, jobs, &bar));
+        let (validated, submissions) =
+            futures::join!(validated, judge_all(&engine, &problem, &examples, jobs, &bar));
         let limit = time_limit(&engine, &problem, &submissions).await;
         (validated, submissions, limit)
     });
@@ -117,9 +125,31 @@ fn run(loaded: problem::Loaded, args: &VerifyArgs, settings: &Settings) -> Resul
         package: problem.name.clone(),
         time_limit_ms: Some(proto::units::round_ms(limit)),
         diagnostics,
+        left_out: problem.submissions.len() - submissions.len(),
         submissions,
         study,
+        only: args.only.clone(),
     })
+}
+
+/// The submissions that `only` names, in the package's order; all of them when it is empty.
+fn chosen(problem: &Problem, only: &[String]) -> Result<Vec<ExampleSubmission>, Failure> {
+    for glob in only {
+        if !problem.submissions.iter().any(|example| example.is_named_by(glob)) {
+            let there: Vec<&str> =
+                problem.submissions.iter().map(|s| s.program.path.as_str()).take(8).collect();
+            return Err(Failure::usage(format!(
+                "--only {glob}: names none of the {} submissions of {}{}{}; `*` stays within a folder, as in \
+                 `accepted/*.py`",
+                problem.submissions.len(),
+                problem.name,
+                if there.is_empty() { "" } else { ", which begin with " },
+                there.join(", "),
+            )));
+        }
+    }
+    let named = |s: &&ExampleSubmission| only.is_empty() || only.iter().any(|glob| s.is_named_by(glob));
+    Ok(problem.submissions.iter().filter(named).cloned().collect())
 }
 
 /// The package's time limit: its own, else the one its submissions lead to, the slow ones looked at as well.
@@ -142,9 +172,15 @@ async fn time_limit(
 /// In the package's order; those that are to be too slow begin first, since nothing could be done beside the last of
 /// them. Twice as many submissions as boxes are under way, so that one that waits for a single slow case leaves no box
 /// without work.
-async fn judge_all(engine: &Engine, problem: &Arc<Problem>, jobs: usize, bar: &ProgressBar) -> Vec<Verified> {
-    bar.inc_length((problem.submissions.len() * problem.cases.len()) as u64);
-    let mut order: Vec<(usize, &ExampleSubmission)> = problem.submissions.iter().enumerate().collect();
+async fn judge_all(
+    engine: &Engine,
+    problem: &Arc<Problem>,
+    examples: &[ExampleSubmission],
+    jobs: usize,
+    bar: &ProgressBar,
+) -> Vec<Verified> {
+    bar.inc_length((examples.len() * problem.cases.len()) as u64);
+    let mut order: Vec<(usize, &ExampleSubmission)> = examples.iter().enumerate().collect();
     order.sort_by_key(|(_, example)| !example.rules.iter().any(|rule| rule.bounds().1));
     let mut all: Vec<(usize, Verified)> = stream::iter(order)
         .map(|(place, example)| async move {

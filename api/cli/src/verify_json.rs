@@ -14,6 +14,8 @@ pub(crate) fn document(v: &Verification) -> Value {
         "ok": v.ok(),
         "time_limit_ms": v.time_limit_ms,
         "diagnostics": v.diagnostics,
+        "only": v.only,
+        "left_out": v.left_out,
         "submissions": v.submissions.iter().map(submission).collect::<Vec<_>>(),
         "margins": v.study.margins.iter().map(margin).collect::<Vec<_>>(),
         "cases": v.study.cases.iter().map(|c| json!({ "name": c.name, "kills": c.kills })).collect::<Vec<_>>(),
@@ -35,6 +37,7 @@ fn submission(s: &Verified) -> Value {
         "failed": s.killed_by().collect::<Vec<_>>(),
         "tests": s.tests.iter().map(|t| json!({
             "name": t.name, "verdict": t.verdict, "score": t.score, "cpu_time_ms": t.cpu_time_ms,
+            "cached": t.cached,
         })).collect::<Vec<_>>(),
     })
 }
@@ -104,6 +107,8 @@ mod tests {
             }],
             submissions: vec![wrong],
             study: crate::verify_study::Study::default(),
+            only: Vec::new(),
+            left_out: 0,
         };
         let document = document(&verification);
         assert_eq!(document["ok"], false);

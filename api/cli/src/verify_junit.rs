@@ -121,6 +121,8 @@ mod tests {
             diagnostics: Vec::new(),
             submissions: vec![right, wrong, ours],
             study: Study::default(),
+            only: Vec::new(),
+            left_out: 0,
         })
         .unwrap();
         let (mut reader, mut seen) = (Reader::from_str(&document), Vec::new());

@@ -44,6 +44,8 @@ pub(crate) struct Study {
     pub(crate) margins: Vec<Margin>,
     pub(crate) cases: Vec<CaseStudy>,
     pub(crate) warnings: Vec<Diagnostic>,
+    /// Whether some submissions were left out, so that what nobody fails is not known.
+    pub(crate) partial: bool,
 }
 
 impl Study {
@@ -70,8 +72,9 @@ pub(crate) fn study(problem: &Problem, limit: Duration, submissions: &[Verified]
         })
         .collect();
     let mut warnings = thin_margins(&margins, limit, rule_of(problem));
-    if submissions.is_empty() {
-        // Nobody tried anything, so there is nothing to study.
+    let partial = submissions.len() < problem.submissions.len();
+    if submissions.is_empty() || partial {
+        // Nobody tried anything, or not all that could, so there is nothing to say of the data.
     } else if wrong.is_empty() {
         warnings.push(warning(
             "submissions",
@@ -81,7 +84,7 @@ pub(crate) fn study(problem: &Problem, limit: Duration, submissions: &[Verified]
         warnings.extend(one_killer(problem, &wrong));
         warnings.extend(idle_groups(problem, &cases));
     }
-    Study { margins, cases, warnings }
+    Study { margins, cases, warnings, partial }
 }
 
 /// Margins asked for. Legacy's factors make a limit and do not bind one that is named.

@@ -35,10 +35,19 @@ pub(crate) fn text(v: &Verification) -> String {
     let errors = v.diagnostics.iter().filter(|d| d.severity == problem::Severity::Error).count();
     let warnings = v.diagnostics.len() - errors;
     let wrong = v.submissions.iter().filter(|s| !s.ok).count();
+    let left_out = if v.left_out > 0 { format!(", {} left out", v.left_out) } else { String::new() };
+    let tests = || v.submissions.iter().flat_map(|s| &s.tests);
+    let recalled = match tests().filter(|t| t.cached).count() {
+        0 => String::new(),
+        some => format!(
+            "; {some} of {} runs recalled, --no-cache makes them anew",
+            tests().filter(|t| t.verdict != Verdict::SK).count()
+        ),
+    };
     let word = if v.ok() { "all expectations hold" } else { "some expectations do not hold" };
     let _ = write!(
         text,
-        "{word}: {} of {} submissions as expected, {errors} errors and {warnings} warnings on the package",
+        "{word}: {} of {} submissions as expected{left_out}, {errors} errors and {warnings} warnings on the package{recalled}",
         v.submissions.len() - wrong,
         v.submissions.len(),
     );
@@ -120,7 +129,7 @@ fn cases(study: &Study, wrong: usize) -> String {
         table.add_row([case.name.clone(), format!("{}/{wrong}", case.kills.len()), some(names)]);
     }
     let mut text = table.to_string();
-    if study.unfailed().next().is_some() {
+    if !study.partial && study.unfailed().next().is_some() {
         let count = study.unfailed().count();
         let _ = write!(text, "\nno submission fails {count} cases: {}", some(study.unfailed()));
     }
@@ -164,8 +173,15 @@ mod tests {
         let study = study(&problem, std::time::Duration::from_secs(1), &submissions);
         let diagnostics = study.warnings.clone();
         let time_limit_ms = Some(1000.0);
-        let text =
-            text(&Verification { package: "p".to_owned(), time_limit_ms, diagnostics, submissions, study });
+        let text = text(&Verification {
+            package: "p".to_owned(),
+            time_limit_ms,
+            diagnostics,
+            submissions,
+            study,
+            only: Vec::new(),
+            left_out: 0,
+        });
         for part in [
             "warning: submissions/accepted/a.py: takes 812 ms on secret/1",
             "warning: submissions/wrong_answer/w.cpp: only secret/2 finds it out",

@@ -8,23 +8,19 @@ use proto::language::LanguageInfo;
 use proto::units::Bytes;
 use queue::WorkerLink;
 use sandbox::BoxServer;
-use sandbox::doctor::HostFiles;
 use tokio_util::sync::CancellationToken;
 use worker::consume::{self, ConsumeConfig, Drained};
 use worker::coordinator_http::HttpCoordinator;
 use worker::engine::Engine;
-use worker::fitness::{Doctor, Fitness};
 use worker::harnesses::Harnesses;
 use worker::packages::{DEFAULT_CACHE_BYTES, Packages};
-use worker::room::Room;
-use worker::{speed, versions};
+use worker::versions;
 
 use crate::args::WorkerArgs;
 use crate::config::read_secret;
-use crate::context::{
-    Settings, default_slots, host_name, root_spec, runtime, tell_host_image, tell_outdated,
-};
-use crate::output::{Failure, chain, note, print_line};
+use crate::context::{Settings, default_slots, host_name, runtime, tell_host_image, tell_outdated};
+use crate::host::{self, Host};
+use crate::output::{Failure, note, print_line};
 use crate::{otlp, stop};
 
 /// How long running jobs may take after the order to stop, unless somebody says otherwise.
@@ -55,10 +51,8 @@ impl Worker {
         let accounting = boxes.accounting();
         let store = settings.store()?;
         // Before anything else runs in boxes, so that the two do not disturb each other.
-        let fitness = Fitness::new("/", Some(doctor(settings, &boxes, &store)?));
-        let fitness = Arc::new(fitness.with_room(Room::of(&settings.data)));
-        fitness.ask().await;
-        let speed = tokio::task::spawn_blocking(speed::measure).await.ok().flatten();
+        let Host { fitness, speed } = host::look(settings, &boxes, &store).await?;
+        let fitness = Arc::new(fitness);
         for language in language::all() {
             tell_host_image(&store, language);
         }
@@ -81,6 +75,7 @@ impl Worker {
             slots: slots as usize,
             accounting,
             languages,
+            harnesses: true,
             speed,
             fitness,
             drained,
@@ -102,25 +97,6 @@ impl Worker {
             .await
             .map_err(|e| Failure::usage(format!("the worker had to stop: {e}")))
     }
-}
-
-/// What `tribunal doctor` would say is missing and required.
-fn doctor(settings: &Settings, boxes: &BoxServer, store: &images::Store) -> Result<Doctor, Failure> {
-    let rootfs = store.rootfs("host").map_err(|e| Failure::ours(chain(&e)))?;
-    let (boxes, data) = (boxes.clone(), settings.data.clone());
-    Ok(Arc::new(move || {
-        // Made here, so that the image's tree lives as long as the doctor may be asked.
-        let root = root_spec(&rootfs);
-        let files = HostFiles { root: "/".into(), data: data.clone() };
-        let found = sandbox::doctor::probe(Ok(&boxes), &root, &files);
-        let missing: Vec<String> = found
-            .probes
-            .iter()
-            .filter(|p| p.required && !p.present)
-            .map(|p| format!("{} ({}): without it {}", p.name, p.seen, p.lost))
-            .collect();
-        (!missing.is_empty()).then(|| format!("`tribunal doctor` misses {}", missing.join("; ")))
-    }))
 }
 
 pub(crate) fn main(args: WorkerArgs, settings: &Settings) -> Result<u8, Failure> {

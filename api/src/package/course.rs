@@ -1,6 +1,6 @@
-//! A course's autograder, uploaded: read by `harness`, refused with the file that is wrong.
+//! A course's autograder, uploaded: read by the crate `course`, refused with the file that is wrong.
 
-use harness::{Bundle, BundleError};
+use course::{Bundle, BundleError};
 use problem::{Diagnostic, PackageError, Severity};
 use proto::http::{HarnessView, ProblemView};
 use proto::language::HOST;
@@ -14,13 +14,21 @@ use crate::time::{now_ms, rfc3339};
 /// Said of a harness that does not keep submissions out of its box.
 const SHARED: &str = "the harness shares its box with the submission, which could write the results itself; say \
                       `separate = true` in harness.toml (worker/harness/README.md)";
+/// Said to who uploads one and did not say that he knows.
+const REFUSED: &str = "the harness shares its box with what it grades, so that a submission can read the tests and \
+                       write its own results: run it in boxes of its own with `separate = true` in harness.toml \
+                       (worker/harness/README.md says how), or send `shared_box=accept` (`--shared-box`) to have \
+                       such results, each marked with the note `shared_box`";
 
 /// Reads the zip. What it is called in messages and, where nobody named it, in the store: `name`.
-pub(super) fn read(zip: &[u8], name: &str, maxima: &Limits) -> Result<Read, ApiError> {
+pub(super) fn read(zip: &[u8], name: &str, maxima: &Limits, shared_box: bool) -> Result<Read, ApiError> {
     let bundle = Bundle::read_zip(zip, name).map_err(|e| refused(name, &e))?;
     let limits = bundle
         .limits(&LimitsRequest::default(), maxima)
         .map_err(|e| wrong(name, "harness.toml", format!("{e}; this service's operator set the maximum")))?;
+    if !bundle.separate && !shared_box {
+        return Err(ApiError::new(Code::SharedBox, REFUSED));
+    }
     let mut notes = bundle.notes.clone();
     if !bundle.separate {
         notes.push(SHARED.to_owned());
@@ -87,7 +95,11 @@ mod tests {
     }
 
     async fn upload(site: &Site, name: &str, bytes: Vec<u8>) -> Answer {
-        let path = format!("/api/v1/problems?kind=harness&name={name}");
+        upload_with(site, &format!("name={name}&shared_box=accept"), bytes).await
+    }
+
+    async fn upload_with(site: &Site, query: &str, bytes: Vec<u8>) -> Answer {
+        let path = format!("/api/v1/problems?kind=harness&{query}");
         let request =
             Request::post(path).header("host", "localhost").header("content-type", "application/zip");
         site.send(request.body(Body::from(bytes)).unwrap()).await
@@ -132,6 +144,38 @@ mod tests {
         }
         let named = submit(&site, json!({"problem": "calc", "language": "cpp"})).await.json();
         assert_eq!(named["detail"], "`calc` is a harness: name it with `harness`");
+    }
+
+    #[tokio::test]
+    async fn a_harness_that_shares_its_box_is_taken_only_from_who_says_that_he_knows() {
+        let site = Site::start(false).await;
+        let refused = upload_with(&site, "name=calc", zip(&[RUN])).await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (422, "shared_box"));
+        let told = refused.json()["detail"].as_str().unwrap().to_owned();
+        assert!(
+            ["separate = true", "shared_box=accept", "--shared-box"].iter().all(|w| told.contains(w)),
+            "{told}"
+        );
+        let list = site.ask("GET", "/api/v1/problems?kind=harness", None, None).await;
+        assert_eq!(list.json(), json!([]));
+        let taken = upload_with(&site, "name=calc&shared_box=accept", zip(&[RUN])).await;
+        assert_eq!(taken.status, StatusCode::CREATED, "{}", taken.text);
+        let notes = taken.json()["harness"]["notes"].to_string();
+        assert!(notes.contains("could write the results itself"), "{notes}");
+        let again = upload_with(&site, "name=calc", zip(&[RUN])).await;
+        assert_eq!(again.code(), "shared_box", "who sends it again may be somebody else");
+
+        let separate = zip(&[RUN, ("harness.toml", "separate = true\n")]);
+        let taken = upload_with(&site, "name=calc", separate).await;
+        assert_eq!(taken.status, StatusCode::CREATED, "{}", taken.text);
+        let notes = taken.json()["harness"]["notes"].to_string();
+        assert!(!notes.contains("could write the results itself"), "{notes}");
+        let odd = upload_with(&site, "name=calc&shared_box=yes", zip(&[RUN])).await;
+        assert_eq!(odd.status, StatusCode::BAD_REQUEST, "{}", odd.text);
+        let problem = Request::post("/api/v1/problems?shared_box=accept").header("host", "localhost");
+        let problem =
+            problem.header("content-type", "application/zip").body(Body::from(zip(&[RUN]))).unwrap();
+        assert_eq!(site.send(problem).await.code(), "invalid_parameter");
     }
 
     #[tokio::test]

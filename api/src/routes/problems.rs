@@ -29,6 +29,17 @@ pub(crate) struct UploadQuery {
     name: Option<String>,
     /// `harness` for a course's autograder; without it, `problem`.
     kind: Option<Kind>,
+    /// `accept` for a harness that shares its box with what it grades: its results, which submissions can forge, have
+    /// the note `shared_box`. Without it such a harness is refused.
+    shared_box: Option<SharedBox>,
+}
+
+/// What the caller says to results that submissions can forge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SharedBox {
+    /// They are taken, marked.
+    Accept,
 }
 
 /// Which packages to list.
@@ -62,8 +73,15 @@ pub(crate) async fn upload(
     let (zip, file_name) = if form { part(request, &app).await? } else { (body(request, &app).await?, None) };
     let naming = package::Naming { asked: query.name.as_deref(), file: file_name.as_deref() };
     let (view, new) = match query.kind.unwrap_or_default() {
+        Kind::Problem if query.shared_box.is_some() => {
+            let detail = "`shared_box` is about harnesses: leave it out, or send `kind=harness`";
+            return Err(ApiError::new(Code::InvalidParameter, detail));
+        }
         Kind::Problem => package::install(&app.store, zip, naming).await?,
-        Kind::Harness => package::install_harness(&app.store, zip, naming, &app.maxima).await?,
+        Kind::Harness => {
+            let accept = query.shared_box == Some(SharedBox::Accept);
+            package::install_harness(&app.store, zip, naming, &app.maxima, accept).await?
+        }
     };
     let subject = format!("{}@{}", view.name, view.digest);
     audit::note(&app, &caller, "problem.upload", &subject, if new { "new revision" } else { "known" })

@@ -41,6 +41,8 @@ pub(crate) struct WorkerView {
     speed: Option<f64>,
     /// Ids of the languages it can judge now.
     languages: Vec<String>,
+    /// Whether it grades against harnesses.
+    harnesses: bool,
     /// `ready`, `cordoned`, `unfit`, `draining` or `lost`.
     state: &'static str,
     /// Whether it was heard of in the last 20 s.
@@ -80,6 +82,7 @@ fn view(row: WorkerRow, now: Millis) -> WorkerView {
         accounting: told.accounting,
         arch: told.arch.clone(),
         speed: told.speed,
+        harnesses: told.harnesses,
         languages: told.languages.iter().filter(|l| l.usable).map(|l| l.id.clone()).collect(),
     }
 }

@@ -113,6 +113,7 @@ fn class(arch: &str, languages: &[&str]) -> Class {
         route: arch.into(),
         arch: arch.into(),
         exact: true,
+        harnesses: false,
         languages: languages.iter().map(|id| (*id).to_owned()).collect(),
         slots: 1,
         room: i64::MAX,

@@ -117,9 +117,9 @@ pub(super) async fn enqueue(
     tx.exec(
         "INSERT INTO jobs (judgement_id, priority, capability, created_ms, visible_ms, deliveries, \
          lease_until_ms, tenant, turn, language, exact, room) \
-         SELECT $1, $2, $3, $4, $5, 0, 0, t.tenant, CASE WHEN t.own >= t.now THEN t.own ELSE t.now END, \
+         SELECT $1, $2, $3 || CASE WHEN t.harness = 0 THEN '' ELSE $6 END, $4, $5, 0, 0, t.tenant, CASE WHEN t.own >= t.now THEN t.own ELSE t.now END, \
          t.language, t.exact, t.room FROM \
-         (SELECT s.tenant AS tenant, s.language AS language, s.exact AS exact, \
+         (SELECT s.tenant AS tenant, s.language AS language, s.exact AS exact, s.harness AS harness, \
          COALESCE((SELECT p.unpacked FROM problems p WHERE p.name = j.problem_name AND p.digest = j.problem_digest), 0) \
          AS room, \
          COALESCE((SELECT MAX(q.turn) + 1 FROM jobs q WHERE q.tenant = s.tenant AND q.priority = $2), 0) AS own, \
@@ -128,7 +128,7 @@ pub(super) async fn enqueue(
          FROM judgements j JOIN submissions s ON s.id = j.submission_id WHERE j.id = $1) t WHERE 1 = 1 \
          ON CONFLICT (judgement_id) DO UPDATE SET \
          visible_ms = excluded.visible_ms, lease_owner = NULL, lease_until_ms = 0, published_ms = NULL, route = NULL",
-        args![judgement, rank(priority), capability, created_ms, visible_ms],
+        args![judgement, rank(priority), capability, created_ms, visible_ms, Needs::kind(true)],
     )
     .await?;
     Ok(())
@@ -191,8 +191,8 @@ impl Store {
             .rows(
                 "UPDATE jobs SET lease_owner = $1, lease_until_ms = $2, deliveries = deliveries + 1 \
                  WHERE judgement_id IN (SELECT q.judgement_id FROM jobs q WHERE q.lease_until_ms <= $3 \
-                 AND q.visible_ms <= $3 AND q.published_ms IS NULL AND ($4 IS NULL OR (q.capability = $4 \
-                 AND q.exact <= $6 AND q.room <= $8 AND REPLACE($7, ',' || q.language || ',', '') <> $7)) \
+                 AND q.visible_ms <= $3 AND q.published_ms IS NULL AND ($4 IS NULL OR (q.capability IN ($4, $8) \
+                 AND q.exact <= $6 AND q.room <= $9 AND REPLACE($7, ',' || q.language || ',', '') <> $7)) \
                  AND q.tenant NOT IN (SELECT t.name FROM tenants t WHERE t.running_max IS NOT NULL \
                  AND (SELECT COUNT(*) FROM jobs r WHERE r.tenant = t.name \
                  AND (r.lease_until_ms > $3 OR r.published_ms IS NOT NULL)) >= t.running_max) \
@@ -206,6 +206,7 @@ impl Store {
                     count,
                     class.map_or(0, |c| i64::from(c.exact)),
                     listed(class.into_iter().flat_map(|c| &c.languages).map(String::as_str)),
+                    class.map(|c| format!("{}{}", c.arch, Needs::kind(c.harnesses))),
                     class.map_or(i64::MAX, |c| c.room)
                 ],
             )
@@ -334,8 +335,7 @@ impl Store {
             .await?;
         rows.iter()
             .map(|r| {
-                let room = room_need(r, 3)?;
-                let needs = Needs { arch: r.text(0)?, language: r.text(1)?, exact: r.int(2)? != 0, room };
+                let needs = Needs::of(&r.text(0)?, r.text(1)?, r.int(2)? != 0, room_need(r, 3)?);
                 Ok(NeedCount { needs, waiting: r.int(5)? })
             })
             .collect()

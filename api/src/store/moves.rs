@@ -58,7 +58,7 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
             "SELECT j.submission_id, j.state, j.attempt, j.fence, j.worker_id, j.lease_until_ms, s.language, \
              s.priority, j.created_ms, j.current, j.rejudge_id, s.exact, COALESCE(w.room, 0), \
              COALESCE(w.room_for, 'package'), j.number, j.cause, j.problem_name, j.problem_digest, \
-             s.callback_url FROM judgements j JOIN submissions s ON s.id = j.submission_id \
+             s.callback_url, s.harness FROM judgements j JOIN submissions s ON s.id = j.submission_id \
              LEFT JOIN jobs w ON w.judgement_id = j.id \
              WHERE j.id = $1",
             args![id],
@@ -82,6 +82,7 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
             language: row.text(6)?,
             exact: row.int(11)? != 0,
             room: jobs::room_need(&row, 12)?,
+            harness: row.int(19)? != 0,
         },
         priority: match row.opt_text(10)? {
             Some(_) => Priority::Rejudge,

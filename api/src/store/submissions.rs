@@ -175,8 +175,8 @@ async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Res
     };
     tx.exec(
         "INSERT INTO submissions (id, tenant, state, created_ms, problem, language, priority, external_id, \
-         participant, labels, content, callback_url, callback_judge, exact, traceparent) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+         participant, labels, content, callback_url, callback_judge, exact, traceparent, harness) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         args![
             id,
             new.tenant.as_str(),
@@ -192,7 +192,8 @@ async fn insert(tx: &mut Tx, id: SubmissionId, new: &NewRow, now: Millis) -> Res
             new.callback.as_ref().map(|(url, _)| url.clone()),
             i64::from(new.callback.as_ref().is_some_and(|(_, judge)| *judge)),
             i64::from(new.exact),
-            new.trace.clone()
+            new.trace.clone(),
+            i64::from(new.content.harness)
         ],
     )
     .await?;
@@ -418,7 +419,7 @@ impl Store {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let room = jobs::room_need(&row, 7)?;
-        let needs = Needs { arch: row.text(4)?, language: row.text(5)?, exact: row.int(6)? != 0, room };
+        let needs = Needs::of(&row.text(4)?, row.text(5)?, row.int(6)? != 0, room);
         let able = workers.iter().filter(|w| w.ready(now) && needs.met_by(w));
         let slots: i64 = able.map(|w| i64::from(w.registration.slots)).sum();
         let ahead = self

@@ -231,6 +231,15 @@ pub struct ExampleSubmission {
     pub verdict: Option<Verdict>,
 }
 
+impl ExampleSubmission {
+    /// Whether a glob as `submissions.yaml` has them names it, or a folder it is in; the glob may begin with
+    /// `submissions/`.
+    pub fn is_named_by(&self, glob: &str) -> bool {
+        let below = |path: &'_ str| path.strip_prefix("submissions/").unwrap_or(path).to_owned();
+        crate::globs::matches(&below(glob), &below(&self.program.path))
+    }
+}
+
 /// A problem package, read and checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {

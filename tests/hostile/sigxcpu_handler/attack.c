@@ -8,7 +8,8 @@ static void caught(int s) {
     (void)s;
     if (!before++) write(1, "caught\n", 7);
 }
-/* Told its limit in milliseconds: half of its seconds, at least one, are its own. */
+/* Told its limit in milliseconds: half of its seconds, at least one, are its own. The kernel counts them by its ticks,
+   of which a busy virtual machine loses some, so the limit has to be far above. */
 int main(int argc, char **argv) {
     struct rlimit limit;
     getrlimit(RLIMIT_CPU, &limit);

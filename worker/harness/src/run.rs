@@ -3,20 +3,16 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use checker::{Classified, classify};
+use course::{
+    Bundle, FILE_MAX, ImageCommand, Leavings, Left, Report, STDOUT_MAX, Status, Tree, WORK, in_work, settle,
+};
 use proto::limits::Limits;
-use proto::units::Bytes;
 use proto::verdict::Verdict;
 use sandbox::spec::{BoxFile, Collect, Profile, RootSpec, RunOutcome, RunSpec, Stdin};
 use sandbox::{BoxServer, Cancel, SandboxError};
 use serde_json::json;
 
-use crate::bundle::{Bundle, ImageCommand};
-use crate::layout::{WORK, in_work};
-use crate::report::{Report, Status};
-use crate::results::FILE_MAX;
 use crate::separate::Separate;
-use crate::settle::{Leavings, Left, STDOUT_MAX, settle};
-use crate::tree::Tree;
 
 /// Makes the directories, takes the place to work in, and becomes the harness. `$1` and `$2` are directories
 /// below `/w`, `$3` is where to work.
@@ -29,7 +25,7 @@ const START_SEPARATE: &str =
 /// What all submissions of a harness stand on.
 #[derive(Debug, Clone)]
 pub struct Ground {
-    /// The image's tree with the harness's [`Layer`](crate::Layer) on top.
+    /// The image's tree with the harness's [`Layer`](course::Layer) on top.
     pub root: RootSpec,
     /// The image's environment.
     pub env: Vec<(String, String)>,
@@ -39,23 +35,6 @@ pub struct Ground {
     pub limits: Limits,
     /// The harness's files, as [`prepare`](crate::prepare) left them.
     pub files: Tree,
-}
-
-impl Ground {
-    /// Bounds of one submission where nobody said otherwise: room for a build and a test suite.
-    pub fn default_limits() -> Limits {
-        Limits {
-            cpu_time: std::time::Duration::from_mins(4),
-            wall_time: std::time::Duration::from_mins(2),
-            memory: Bytes::gib(1),
-            output: Bytes::mib(8),
-            file_size: Bytes::mib(256),
-            processes: 256,
-            open_files: 1024,
-            disk: Bytes::mib(512),
-            inodes: 65_536,
-        }
-    }
 }
 
 /// Why there is no report.
@@ -129,6 +108,7 @@ impl Run<'_> {
         let mut report = settle(&left, self.bundle.schema, self.bundle.plan.as_deref());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         report.stdout = text(&outcome.stdout.bytes) + &text(&outcome.stderr.bytes);
+        report.shared_box = !self.bundle.separate;
         report.stdout_truncated = outcome.stdout.truncated || outcome.stderr.truncated;
         Ok((report, Some(ended)))
     }
@@ -186,14 +166,19 @@ impl Run<'_> {
     }
 
     /// The harness's files, the submission's, and what the formats tell a harness. Nothing is placed where
-    /// results appear: what is found there was written by this run.
+    /// results appear: what is found there was written by this run. A submission may lie all around that place.
     fn files(&self, results_folder: &str) -> Vec<BoxFile> {
         let taken = format!("{results_folder}/");
         let submission = in_work(&self.bundle.submission);
         let own = self.ground.files.files.iter().map(|(path, entry)| (in_work(&format!("/{path}")), entry));
         let own = own.filter(|(path, _)| !path.starts_with(&taken));
+        let results = [self.results(), self.lines()];
+        let below = |path: &str, place: &String| {
+            path.strip_prefix(place.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
         let handed_in =
             self.submission.files.iter().map(|(path, entry)| (format!("{submission}/{path}"), entry));
+        let handed_in = handed_in.filter(|(path, _)| !results.iter().any(|place| below(path, place)));
         let mut files: Vec<BoxFile> = own
             .chain(handed_in)
             .map(|(path, entry)| BoxFile {
@@ -292,6 +277,10 @@ pub(crate) fn run_error(error: &SandboxError) -> RunError {
 fn left(outcome: &RunOutcome, path: &str) -> Left {
     if let Some(file) = outcome.files.iter().find(|file| file.path == path.as_bytes()) {
         return Left::Bytes(file.bytes.clone());
+    }
+    let inside = format!("{path}/");
+    if outcome.files.iter().any(|file| file.path.starts_with(inside.as_bytes())) {
+        return Left::Refused("is a folder".to_owned());
     }
     match outcome.refused.iter().find(|(refused, _)| refused == path) {
         Some((_, why)) if why != "does not exist" => Left::Refused(why.clone()),

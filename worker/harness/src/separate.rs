@@ -18,6 +18,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use checker::classify;
+use course::Tree;
 use proto::limits::Limits;
 use proto::units::{Bytes, opt_ms, round_ms};
 use proto::verdict::Verdict;
@@ -27,7 +28,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::run::{Ground, environment};
-use crate::tree::Tree;
 
 /// Longest request; most of it is standard input.
 const REQUEST_MAX: u64 = 32 << 20;

@@ -9,15 +9,13 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use course::{Bundle, Caps, REPORT_VERSION, Tree, cut};
 use proto::facts::Exit;
 use proto::id::Digest;
 use sandbox::spec::{BoxFile, Collect, Profile, RunOutcome, RunSpec, Stdin};
 use sandbox::{BoxServer, Cancel};
 
-use crate::bundle::Bundle;
-use crate::findings::cut;
 use crate::run::{Ground, RunError, environment, run_error, run_twice};
-use crate::tree::{Caps, Tree};
 
 /// Programs that install things.
 const INSTALLERS: [&str; 14] = [
@@ -64,6 +62,9 @@ pub enum SetupError {
     /// Running it failed.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The links to its places could not be made.
+    #[error("could not make the harness's layer: {0}")]
+    Layer(#[source] io::Error),
     /// The result could not be kept.
     #[error("could not keep what setup.sh made: {0}")]
     Cache(#[from] io::Error),
@@ -85,7 +86,7 @@ pub fn prepare(
     let Some(script) = &bundle.setup else {
         return Ok(Prepared { files: bundle.files.clone(), notes: Vec::new() });
     };
-    let key = format!("{} {image} {installed} {}", bundle.digest, crate::REPORT_VERSION);
+    let key = format!("{} {image} {installed} {}", bundle.digest, REPORT_VERSION);
     let kept = cache.join(Digest::of(key.as_bytes()).hex());
     if let Some(prepared) = load(&kept) {
         return Ok(prepared);

@@ -3,7 +3,8 @@
 //! The package format grants that a program does the same on the same input, so a run whose every part is the
 //! same (image, files, command, environment, input, limits) need not be made again. What is kept is decided
 //! here by [`Keep`]: never a failure of ours, never a run that met a limit or came near its time limit, so
-//! that no verdict of time is ever taken from here. The key is a hash of the whole description of the run; an
+//! that nobody who takes part is ever given a verdict of time from here. Those who set a problem judge the same
+//! slow programs over and over, to the end of a margin beyond the limit; how those end is kept. The key is a hash of the whole description of the run; an
 //! answer that was given once from another file of the same bytes is the same answer.
 //!
 //! Only images addressed by content are known here. The `host` image is this machine's own `/usr`, which
@@ -17,8 +18,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use checker::confirm::FROM_PERCENT;
-use proto::facts::RunFacts;
+use checker::confirm::{FROM_PERCENT, near};
+use proto::facts::{LimitHit, RunFacts};
 use proto::http::WorkerCounts;
 use proto::id::Digest;
 use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec, Stdin};
@@ -38,22 +39,27 @@ pub enum Keep {
     Ended,
     /// A submission: as well, and well within this time limit.
     Within(Duration),
+    /// A package's own example: well within this time limit or so far beyond it that no other run could change
+    /// the verdict, and stopped by nothing but its processor time.
+    FarFrom(Duration),
 }
 
 impl Keep {
     fn allows(self, facts: &RunFacts) -> bool {
-        let ended = facts.exit.is_some()
-            && facts.limit_events.is_empty()
-            && facts.oom_kills == 0
-            && facts.process_limit_hits == 0
-            && facts.violation.is_none();
-        match self {
-            Keep::Ended => ended,
-            Keep::Within(limit) => {
-                let far = facts.cpu_time.saturating_mul(100) <= limit.saturating_mul(FROM_PERCENT);
-                ended && far
+        let ended = facts.exit.is_some() && facts.limit_events.is_empty();
+        let sound = facts.oom_kills == 0 && facts.process_limit_hits == 0 && facts.violation.is_none();
+        let within =
+            |limit: Duration| facts.cpu_time.saturating_mul(100) <= limit.saturating_mul(FROM_PERCENT);
+        sound
+            && match self {
+                Keep::Ended => ended,
+                Keep::Within(limit) => ended && within(limit),
+                Keep::FarFrom(limit) if facts.cpu_time <= limit => ended && within(limit),
+                Keep::FarFrom(limit) => {
+                    let by_time = facts.limit_events.iter().all(|event| event.limit == LimitHit::CpuTime);
+                    by_time && !near(facts.cpu_time, limit)
+                }
             }
-        }
     }
 }
 

@@ -141,6 +141,39 @@ fn only_a_run_that_ended_far_from_every_limit_is_kept() {
     assert!(Keep::Ended.allows(&facts(|f| f.cpu_time = Duration::from_secs(100))));
 }
 
+#[test]
+fn of_a_packages_own_examples_those_far_beyond_the_limit_are_kept_too() {
+    let took = |ms, events: &[LimitHit]| {
+        let mut facts = ran(Exit::Signal(9), "").facts;
+        facts.cpu_time = Duration::from_millis(ms);
+        facts.limit_events =
+            events.iter().map(|&limit| LimitEvent { limit, observed_ns: 1, value: 1, bound: 1 }).collect();
+        facts
+    };
+    let own = Keep::FarFrom(Duration::from_secs(1));
+    for (facts, kept) in [
+        (took(900, &[]), true),
+        (took(901, &[]), false),
+        (took(1249, &[]), false),
+        (took(1249, &[LimitHit::CpuTime]), false),
+        (took(1250, &[LimitHit::CpuTime]), true),
+        (took(1250, &[]), true),
+        (took(2000, &[LimitHit::CpuTime]), true),
+        (took(2000, &[LimitHit::CpuTime, LimitHit::Output]), false),
+        (took(2000, &[LimitHit::WallTime]), false),
+        (took(500, &[LimitHit::CpuTime]), false),
+        (RunFacts { oom_kills: 1, ..took(2000, &[LimitHit::CpuTime]) }, false),
+        (RunFacts { violation: Some(Violation { syscall: 1, name: None }), ..took(2000, &[]) }, false),
+    ] {
+        assert_eq!(own.allows(&facts), kept, "{facts:?}");
+        assert!(kept || !SECOND.allows(&facts), "whoever takes part is given no more: {facts:?}");
+    }
+    assert!(
+        !SECOND.allows(&took(2000, &[LimitHit::CpuTime])),
+        "nobody who takes part is too slow from memory"
+    );
+}
+
 #[tokio::test]
 async fn the_same_run_is_made_once_and_recalled_whole() {
     let (_folder, store) = store(1 << 20);

@@ -4,6 +4,8 @@
 use proto::http::Order;
 use tokio::sync::watch;
 
+use crate::fitness::{FIT_AGAIN, UNFIT};
+
 /// What is known now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct State {
@@ -25,7 +27,7 @@ pub(super) struct Gate(watch::Sender<State>);
 impl Gate {
     pub(super) fn new(unfit: Option<String>) -> Self {
         if let Some(why) = &unfit {
-            tracing::warn!(why, "taking no jobs: this host is unfit");
+            tracing::warn!(why, "taking no jobs: {UNFIT}");
         }
         Self(watch::Sender::new(State { order: Order::Work, unfit }))
     }
@@ -53,9 +55,9 @@ impl Gate {
         self.change(|state| {
             match (&state.unfit, &unfit) {
                 (None, Some(why)) => {
-                    tracing::warn!(why, "taking no more jobs: this host is unfit");
+                    tracing::warn!(why, "taking no more jobs: {UNFIT}");
                 }
-                (Some(_), None) => tracing::info!("this host is fit again"),
+                (Some(_), None) => tracing::info!("{FIT_AGAIN}"),
                 _ => {}
             }
             state.unfit = unfit;

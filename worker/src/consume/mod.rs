@@ -73,6 +73,8 @@ pub struct ConsumeConfig {
     pub accounting: Accounting,
     /// What it can judge, with versions.
     pub languages: Vec<LanguageInfo>,
+    /// Whether it grades against harnesses, too.
+    pub harnesses: bool,
     /// How fast a core is beside the reference.
     pub speed: Option<f64>,
     /// Whether its host may be trusted.
@@ -88,7 +90,8 @@ pub struct ConsumeConfig {
 impl ConsumeConfig {
     /// The class of workers it is one of: the name of the queues it takes jobs from.
     pub fn class(&self) -> String {
-        WorkerRegistration::class_of(std::env::consts::ARCH, self.accounting, &self.languages)
+        let arch = std::env::consts::ARCH;
+        WorkerRegistration::class_of(arch, self.accounting, self.harnesses, &self.languages)
     }
 
     fn registration(&self, unfit: Option<String>, room: Option<RoomLeft>) -> WorkerRegistration {
@@ -105,6 +108,7 @@ impl ConsumeConfig {
             speed: self.speed,
             unfit,
             room,
+            harnesses: self.harnesses,
         }
     }
 }

@@ -192,6 +192,7 @@ fn start_with(fake: Fake, case: Duration, drain: Duration, change: impl FnOnce(&
         slots: 1,
         accounting: Accounting::Exact,
         languages: Vec::new(),
+        harnesses: false,
         speed: None,
         // No files of the host: what is there is not ours to judge in a test.
         fitness: Arc::new(Fitness::new("/nowhere", None)),

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use checker::policy::Policy;
 use checker::{Classified, Given, classify};
 use proto::facts::{Exit, LimitEvent, LimitHit};
 use proto::report::TestReport;
@@ -208,7 +209,10 @@ async fn run_with_evidence(
 ) -> Result<(RunOutcome, Classified, bool), RunError> {
     let RunWith { runner, plan, program, .. } = on;
     let mut last = String::new();
-    let keep = Keep::Within(plan.limits.cpu_time);
+    let keep = match plan.policy {
+        Policy::Analyst => Keep::FarFrom(plan.limits.cpu_time),
+        Policy::Icpc | Policy::All | Policy::Worst | Policy::Oi => Keep::Within(plan.limits.cpu_time),
+    };
     for _ in 0..2 {
         // What is recalled begins nothing, and an attempt before it may have.
         if let Some(live) = live {

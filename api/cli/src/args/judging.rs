@@ -129,6 +129,10 @@ pub(crate) struct CheckArgs {
 pub(crate) struct VerifyArgs {
     /// Package directory or zip
     pub(crate) problem: PathBuf,
+    /// Judge only the submissions that this names, as `submissions.yaml` would: a path below `submissions/`, or
+    /// a folder, with `*` and `{a,b}`; may be repeated. What all of them together tell of the data is left out
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) only: Vec<String>,
     /// Boxes at once, over submissions, cases and validators [default: one per CPU]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) jobs: Option<u32>,
@@ -194,7 +198,7 @@ pub(crate) struct GradeArgs {
     pub(crate) view: String,
     /// What a student may see by now: before-due-date, after-due-date, published
     #[arg(long, value_name = "STAGE", default_value = "before-due-date")]
-    pub(crate) stage: harness::Stage,
+    pub(crate) stage: course::Stage,
     /// Print exactly one JSON document on stdout
     #[arg(long)]
     pub(crate) json: bool,

@@ -69,6 +69,9 @@ pub(crate) struct PushArgs {
     /// It is a course's autograder, as `grade` takes it
     #[arg(long)]
     pub(crate) harness: bool,
+    /// Take an autograder that shares its box with what it grades, whose results submissions can forge
+    #[arg(long, requires = "harness")]
+    pub(crate) shared_box: bool,
     /// Short name there [default: the folder's]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,

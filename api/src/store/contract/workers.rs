@@ -86,6 +86,63 @@ on_every_store!(what_nobody_can_do_waits_with_its_reason_and_goes_to_who_can, |s
     assert_eq!(state_of(&store, id).await, State::Running);
 });
 
+on_every_store!(a_job_against_a_harness_waits_for_a_worker_that_grades_and_goes_to_no_other, |store| {
+    let mut graded = new_row(Priority::Normal);
+    graded.content.harness = true;
+    let id = store.submit(&graded, NOW).await.unwrap();
+    let row = store.db.row("SELECT judgement_id FROM jobs", args![]).await.unwrap().unwrap();
+    let judgement: JudgementId = row.parse(0, "id").unwrap();
+    // As a worker of the release before registers.
+    let old = registration("old", &["cpp"]);
+    let plain = class(crate::CAPABILITY, &["cpp"]);
+    let grading = Class { harnesses: true, ..plain.clone() };
+    let waits = async |at| {
+        let workers = store.workers().await.unwrap();
+        let place = store.place_in_queue(id, &workers, at).await.unwrap().unwrap();
+        assert_eq!(place.waiting_for.as_deref(), Some("harness_worker"));
+        let waiting = store.needs_waiting().await.unwrap();
+        assert_eq!(waiting[0].needs.lacking(&workers, at).as_deref(), Some("harness_worker"));
+        assert!(store.lease_jobs(Some(&plain), 9, 1000, at).await.unwrap().is_empty());
+        // All that an API of the release before looks for.
+        let kept = store.db.row("SELECT capability FROM jobs", args![]).await.unwrap().unwrap();
+        assert_ne!(kept.text(0).unwrap(), crate::CAPABILITY, "such an API leaves it");
+        assert_eq!(store.lease_jobs(Some(&grading), 9, 1000, at).await.unwrap().len(), 1);
+        assert_eq!(claim(&store, judgement, old.id, false, at).await, ClaimReply::TryElsewhere);
+    };
+    store.register_worker(&old, NOW).await.unwrap();
+    waits(NOW).await;
+    assert_eq!(store.attempts(id).await.unwrap(), [], "no attempt was used up");
+
+    // Back from a worker, and back from a hold, as on its first way.
+    let able = WorkerRegistration { harnesses: true, ..registration("able", &["cpp"]) };
+    store.register_worker(&able, NOW).await.unwrap();
+    let claimed = granted(&claim(&store, judgement, able.id, false, NOW).await);
+    store.report(&report((id, judgement), claimed, failed(true)), NOW).await.unwrap();
+    store.register_worker(&WorkerRegistration { harnesses: false, ..able.clone() }, NOW).await.unwrap();
+    waits(NOW + 2000).await;
+    let hold = HoldRow {
+        kind: HoldKind::Language,
+        name: "cpp".into(),
+        reason: String::new(),
+        actor: String::new(),
+        created: NOW,
+    };
+    store.hold(&hold).await.unwrap();
+    assert_eq!(store.settle_holds(NOW + 4000).await.unwrap(), [id]);
+    store.release(HoldKind::Language, "cpp").await.unwrap();
+    assert_eq!(store.settle_holds(NOW + 4000).await.unwrap(), [id]);
+    waits(NOW + 4000).await;
+
+    store.register_worker(&able, NOW + 6000).await.unwrap();
+    let claimed = granted(&claim(&store, judgement, able.id, false, NOW + 6000).await);
+    store.report(&report((id, judgement), claimed, judged()), NOW + 6000).await.unwrap();
+    assert_eq!(state_of(&store, id).await, State::Done);
+    // A problem's job goes to both, as ever.
+    store.submit(&new_row(Priority::Normal), NOW).await.unwrap();
+    assert_eq!(store.lease_jobs(Some(&plain), 9, 1000, NOW + 6000).await.unwrap().len(), 1);
+    assert_eq!(store.lease_jobs(Some(&grading), 9, 1000, NOW + 9000).await.unwrap().len(), 1);
+});
+
 on_every_store!(what_was_published_to_a_class_without_ready_workers_comes_back, |store| {
     let (lost, taken) = (submit(&store).await, submit(&store).await);
     for leased in store.lease_jobs(None, 2, 1000, NOW).await.unwrap() {

@@ -79,6 +79,8 @@ pub struct Report {
     pub memory_bytes: Option<u64>,
     /// Exit status of the harness.
     pub exit_code: Option<i32>,
+    /// Whether the submission ran in the harness's own box, where it can write these results itself.
+    pub shared_box: bool,
     /// What was wrong with what it wrote; staff only.
     pub diagnostics: Vec<Finding>,
 }
@@ -107,6 +109,7 @@ impl Report {
             wall_time_ms: None,
             memory_bytes: None,
             exit_code: None,
+            shared_box: false,
             diagnostics: Vec::new(),
         }
     }

@@ -14,7 +14,6 @@ use proto::units::Bytes;
 use crate::layout::{check_place, collapse};
 use crate::lines::Planned;
 use crate::manifest::{GradingOptions, Manifest, Schema};
-use crate::run::Ground;
 use crate::tree::{Caps, Tree, TreeError};
 
 const MANIFEST: &str = "harness.toml";
@@ -69,25 +68,30 @@ pub struct Bundle {
     pub digest: Digest,
     /// Whether the submission runs in boxes of its own.
     pub separate: bool,
-    pub(crate) schema: Schema,
-    /// `None` means the image's own.
-    pub(crate) command: Option<Vec<String>>,
-    /// `None` means the image's own.
-    pub(crate) work_dir: Option<String>,
-    /// A `None` takes the variable away.
-    pub(crate) env: Vec<(String, Option<String>)>,
+    /// How its results are written.
+    pub schema: Schema,
+    /// What is run; `None` means the image's own.
+    pub command: Option<Vec<String>>,
+    /// Where it works; `None` means the image's own.
+    pub work_dir: Option<String>,
+    /// Variables it sets; a `None` takes the variable away.
+    pub env: Vec<(String, Option<String>)>,
     /// By absolute path in the box, without the first slash.
-    pub(crate) files: Tree,
-    pub(crate) submission: String,
-    pub(crate) results: String,
+    pub files: Tree,
+    /// Where the submission goes: an absolute path in the box.
+    pub submission: String,
+    /// Where the results appear: an absolute path in the box.
+    pub results: String,
     /// Where to write what Gradescope tells a harness about a submission.
-    pub(crate) metadata: Option<String>,
+    pub metadata: Option<String>,
     /// Where to write what PrairieLearn does.
-    pub(crate) data: Option<String>,
-    pub(crate) setup: Option<String>,
+    pub data: Option<String>,
+    /// `setup.sh` of a Gradescope autograder: an absolute path in the box.
+    pub setup: Option<String>,
     /// Directories (or files) of the box that are writable and come from [`files`](Self::files).
     pub(crate) places: Vec<String>,
-    pub(crate) plan: Option<Vec<Planned>>,
+    /// The tests there are to be, by its own description; `None` when it names none.
+    pub plan: Option<Vec<Planned>>,
 }
 
 impl Bundle {
@@ -116,13 +120,13 @@ impl Bundle {
     }
 
     /// Limits of one submission: what is asked for, else what the harness asks for, else
-    /// [`Ground::default_limits`]; none above `maxima`. Graders count wall-clock time, and twice as much processor
+    /// [`Bundle::default_limits`]; none above `maxima`. Graders count wall-clock time, and twice as much processor
     /// time lets a build use two cores.
     ///
     /// # Errors
     /// The first limit that is absurd or above its maximum.
     pub fn limits(&self, asked: &LimitsRequest, maxima: &Limits) -> Result<Limits, LimitError> {
-        let defaults = Ground::default_limits();
+        let defaults = Self::default_limits();
         let wall_time = asked.wall_time.or(self.time).unwrap_or(defaults.wall_time);
         let cpu_time = asked.cpu_time.unwrap_or(wall_time.saturating_mul(2).min(maxima.cpu_time));
         let request = LimitsRequest {
@@ -132,6 +136,21 @@ impl Bundle {
             ..asked.clone()
         };
         request.resolve(&defaults, maxima)
+    }
+
+    /// Bounds of one submission where nobody said otherwise: room for a build and a test suite.
+    pub fn default_limits() -> Limits {
+        Limits {
+            cpu_time: Duration::from_mins(4),
+            wall_time: Duration::from_mins(2),
+            memory: Bytes::gib(1),
+            output: Bytes::mib(8),
+            file_size: Bytes::mib(256),
+            processes: 256,
+            open_files: 1024,
+            disk: Bytes::mib(512),
+            inodes: 65_536,
+        }
     }
 
     /// How many tests it names ahead of running; 0 when it names none.

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use crate::findings::{Findings, cut};
 use crate::report::{TestResult, Visibility};
 
-/// Largest results file; Gradescope's and PrairieLearn's own limits are around 1 MB.
-pub(crate) const FILE_MAX: u64 = 4 << 20;
+/// Largest results file, in bytes; Gradescope's and PrairieLearn's own limits are around 1 MB.
+pub const FILE_MAX: u64 = 4 << 20;
 /// Most tests of one submission.
 pub(crate) const TESTS_MAX: usize = 5_000;
 /// Most bytes of one text to show, and of all of them.

@@ -15,12 +15,20 @@ use crate::bundle::Bundle;
 use crate::report::{Report, Status, TestResult};
 use crate::view::{Stage, shown};
 
-/// Longest text of one test, in bytes, as of outputs elsewhere.
+/// Longest text of one test, in bytes of JSON (a control character is six there), as of outputs elsewhere.
 const TEXT_MAX: usize = 64 << 10;
-/// Texts of all tests together: with the rest they have to fit into one queue message.
+/// Texts of all tests together, in the same bytes.
 const TEXTS_MAX: usize = 1 << 20;
+/// All tests together as JSON: with everything else, 0.6 MiB at most, they fit into one queue message
+/// ([`MESSAGE_MAX`](proto::job::MESSAGE_MAX)). A report that does not would end as an SE.
+const TESTS_MAX: usize = (3 << 20) + (256 << 10);
 /// Note on a judgement some of whose texts were cut.
 const TRUNCATED: &str = "graded_output_truncated";
+/// Note on a judgement that does not list all tests; its points are those of all of them.
+const TESTS_TRUNCATED: &str = "graded_tests_truncated";
+
+/// Note on a judgement whose results the submission could have written itself: it ran in the harness's own box.
+pub const SHARED_BOX: &str = "shared_box";
 
 /// The judgement that `report` is. `ended`: how the harness's box ended, where there was one.
 pub fn judgement(
@@ -41,7 +49,7 @@ pub fn judgement(
     let mut room = Room { left: TEXTS_MAX, cut: false };
     let mut judgement = Judgement::system_error("", String::new());
     judgement.verdict = verdict;
-    judgement.reason.clone_from(&report.reason);
+    judgement.reason = report.reason.as_deref().map(|text| room.take(text));
     judgement.score = text(report.score);
     judgement.max_score = text(report.max_score);
     judgement.limits = Some(limits.clone());
@@ -53,7 +61,9 @@ pub fn judgement(
         format: bundle.format.to_owned(),
         separate: bundle.separate,
         status: report.status,
-        feedback: report.feedback.clone().filter(|_| report.status != Status::Graded),
+        feedback: Some(&report.feedback)
+            .filter(|_| report.status != Status::Graded)
+            .and_then(|text| text.as_deref().map(|text| room.take(text))),
         output: report.output.as_deref().map(|text| room.take(text)),
         output_format: report.output_format.clone(),
         stdout: room.take(&report.stdout),
@@ -64,7 +74,20 @@ pub fn judgement(
         diagnostics: report.diagnostics.iter().map(|f| format!("{}: {}", f.place, f.message)).collect(),
         shown: Some(shown(report, Stage::BeforeDueDate)),
     }));
-    judgement.tests = report.tests.iter().map(|t| test(t, report, cause, &mut room)).collect();
+    let mut left = TESTS_MAX;
+    for result in &report.tests {
+        let test = test(result, report, cause, &mut room);
+        let size = serde_json::to_vec(&test).map_or(usize::MAX, |text| text.len() + 1);
+        let Some(rest) = left.checked_sub(size) else {
+            judgement.notes.push(TESTS_TRUNCATED.to_owned());
+            break;
+        };
+        left = rest;
+        judgement.tests.push(test);
+    }
+    if report.shared_box {
+        judgement.notes.push(SHARED_BOX.to_owned());
+    }
     if room.cut {
         judgement.notes.push(TRUNCATED.to_owned());
     }
@@ -80,11 +103,12 @@ fn test(result: &TestResult, report: &Report, cause: Verdict, room: &mut Room) -
         Some(_) => Verdict::WA,
         None => Verdict::OK,
     };
-    let mut test = TestReport::not_run(&result.name, "", verdict, result.not_reported.clone());
+    let reason = result.not_reported.as_deref().map(|text| room.take(text));
+    let mut test = TestReport::not_run(&result.name, "", verdict, reason);
     test.score = result.score.map(|score| score.to_string());
     test.max_score = result.max_score.map(|score| score.to_string());
     test.feedback =
-        if missing { report.feedback.clone() } else { result.output.as_deref().map(|text| room.take(text)) };
+        if missing { &report.feedback } else { &result.output }.as_deref().map(|text| room.take(text));
     test.graded = Some(Box::new(GradedTest {
         number: result.number.clone(),
         status: result.status.clone(),
@@ -96,7 +120,7 @@ fn test(result: &TestResult, report: &Report, cause: Verdict, room: &mut Room) -
     test
 }
 
-/// How much text may still be taken over.
+/// How much text may still be taken over, in bytes of JSON.
 struct Room {
     left: usize,
     cut: bool,
@@ -104,11 +128,27 @@ struct Room {
 
 impl Room {
     fn take(&mut self, text: &str) -> String {
-        let most = TEXT_MAX.min(self.left).min(text.len());
-        let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let most = TEXT_MAX.min(self.left);
+        let (mut end, mut taken) = (0, 0);
+        for c in text.chars() {
+            let size = written(c);
+            if taken + size > most {
+                break;
+            }
+            (end, taken) = (end + c.len_utf8(), taken + size);
+        }
         self.cut |= end < text.len();
-        self.left -= end;
+        self.left -= taken;
         text[..end].to_owned()
+    }
+}
+
+/// Bytes of a character in a JSON string as `serde_json` writes it (RFC 8259 section 7).
+const fn written(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\u{8}' | '\t' | '\n' | '\u{c}' | '\r' => 2,
+        '\0'..='\u{1f}' => 6,
+        other => other.len_utf8(),
     }
 }
 
@@ -122,7 +162,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("run_autograder"), "#!/bin/sh\n").unwrap();
         let bundle = Bundle::read(dir.path()).unwrap();
-        let limits = crate::Ground::default_limits();
+        let limits = Bundle::default_limits();
         let ended = Classified {
             verdict,
             reason: None,
@@ -163,6 +203,60 @@ mod tests {
         });
         assert_eq!(late.tests[0].feedback.as_deref(), Some("not to the end"));
         assert!(!serde_json::to_string(&late.for_contestant()).unwrap().contains("SECRET"));
+    }
+
+    #[test]
+    fn whatever_a_harness_reports_fits_into_one_queue_message() {
+        for c in [
+            'a',
+            '"',
+            '\\',
+            '\n',
+            '\r',
+            '\t',
+            '\u{8}',
+            '\u{c}',
+            '\0',
+            '\u{1f}',
+            '\u{7f}',
+            '\u{2028}',
+            '\u{1f600}',
+        ] {
+            assert_eq!(serde_json::to_string(&c.to_string()).unwrap().len() - 2, written(c), "{c:?}");
+        }
+        let mut flood = report(Status::Partial);
+        let wide = "\u{1f600}".repeat(200);
+        flood.reason = Some("\u{1}".repeat(64 << 10));
+        flood.feedback = flood.reason.clone();
+        (flood.output, flood.stdout) = (flood.reason.clone(), "\u{1}".repeat(128 << 10));
+        let finding = crate::Finding { place: wide.clone(), message: wide.clone() };
+        flood.diagnostics = vec![finding; 101];
+        let test = TestResult {
+            name: wide.clone(),
+            number: Some(wide.clone()),
+            tags: vec![wide; 20],
+            output: Some("\u{1}".repeat(64 << 10)),
+            not_reported: Some("x".repeat(300)),
+            ..TestResult::default()
+        };
+        flood.tests = vec![test; crate::results::TESTS_MAX];
+        let all = made(&flood, Some(Verdict::ILE));
+        let size = serde_json::to_vec(&all).unwrap().len();
+        assert!(size < proto::job::MESSAGE_MAX - (64 << 10), "{size}");
+        assert!(!all.tests.is_empty() && all.notes.contains(&TESTS_TRUNCATED.to_owned()), "{:?}", all.notes);
+        flood.tests.truncate(10);
+        let few = made(&flood, None);
+        assert_eq!((few.tests.len(), few.notes.contains(&TESTS_TRUNCATED.to_owned())), (10, false));
+    }
+
+    #[test]
+    fn a_note_tells_of_results_that_the_submission_could_have_written() {
+        let mut shared = report(Status::Graded);
+        assert!(made(&shared, None).notes.iter().all(|note| note != SHARED_BOX));
+        shared.shared_box = true;
+        let told = made(&shared, None);
+        assert!(told.notes.contains(&SHARED_BOX.to_owned()));
+        assert!(told.for_contestant().notes.contains(&SHARED_BOX.to_owned()));
     }
 
     #[test]

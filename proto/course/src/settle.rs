@@ -15,12 +15,12 @@ use crate::prairielearn;
 use crate::report::{Report, Status, TestResult, Visibility};
 use crate::results::{self, Said};
 
-/// Longest text of stdout, and of stderr, kept in a report.
-pub(crate) const STDOUT_MAX: usize = 64 << 10;
+/// Longest text of stdout, and of stderr, kept in a report, in bytes.
+pub const STDOUT_MAX: usize = 64 << 10;
 
 /// A file that a run was to leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Left {
+pub enum Left {
     /// It is there.
     Bytes(Vec<u8>),
     /// There is none.
@@ -31,15 +31,19 @@ pub(crate) enum Left {
 
 /// What a run left.
 #[derive(Debug)]
-pub(crate) struct Leavings<'a> {
-    pub(crate) results: Left,
-    pub(crate) lines: Left,
-    pub(crate) facts: &'a proto::facts::RunFacts,
-    pub(crate) ended: &'a Classified,
+pub struct Leavings<'a> {
+    /// `results.json`.
+    pub results: Left,
+    /// `results.jsonl`.
+    pub lines: Left,
+    /// What the harness's box measured.
+    pub facts: &'a proto::facts::RunFacts,
+    /// How that ended.
+    pub ended: &'a Classified,
 }
 
 /// Makes the report. `plan` is the harness's own, from a file that no submission can change.
-pub(crate) fn settle(left: &Leavings<'_>, schema: Schema, plan: Option<&[Planned]>) -> Report {
+pub fn settle(left: &Leavings<'_>, schema: Schema, plan: Option<&[Planned]>) -> Report {
     let mut findings = Findings::default();
     let lines = match &left.lines {
         Left::Bytes(bytes) => lines::read(bytes, schema, &mut findings),

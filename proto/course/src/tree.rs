@@ -36,15 +36,18 @@ impl Caps {
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) content: Arc<[u8]>,
-    pub(crate) executable: bool,
+pub struct Entry {
+    /// Its bytes.
+    pub content: Arc<[u8]>,
+    /// Whether its owner may execute it.
+    pub executable: bool,
 }
 
 /// Files by their path below a root, `/` between components, in byte order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
-    pub(crate) files: BTreeMap<String, Entry>,
+    /// The files themselves.
+    pub files: BTreeMap<String, Entry>,
 }
 
 /// Why a tree was not taken. Always what the sender can change.
@@ -121,7 +124,8 @@ impl Tree {
         self.files.get(path).map(|entry| String::from_utf8_lossy(&entry.content).into_owned())
     }
 
-    pub(crate) fn put(&mut self, path: &str, content: impl Into<Arc<[u8]>>, executable: bool) {
+    /// Sets a file's bytes and mode, in place of an earlier one.
+    pub fn put(&mut self, path: &str, content: impl Into<Arc<[u8]>>, executable: bool) {
         self.files.insert(path.to_owned(), Entry { content: content.into(), executable });
     }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::bundle::Bundle;
 
 /// Where every box works.
-pub(crate) const WORK: &str = "/w";
+pub const WORK: &str = "/w";
 /// Most components of a place.
 const DEPTH_MAX: usize = 10;
 /// Top directories that belong to the system or to the box.
@@ -51,7 +51,7 @@ impl Layer {
 }
 
 /// The path below `/w` behind an absolute path of the box.
-pub(crate) fn in_work(path: &str) -> String {
+pub fn in_work(path: &str) -> String {
     let path = path.trim_end_matches('/');
     path.strip_prefix("/w/").unwrap_or_else(|| path.trim_start_matches('/')).to_owned()
 }

@@ -24,10 +24,13 @@ const LINES_MAX: usize = 20_000;
 
 /// A test that is to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Planned {
-    pub(crate) name: String,
-    pub(crate) max_score: Option<Score>,
-    pub(crate) visibility: Visibility,
+pub struct Planned {
+    /// Its name, under which results are looked for.
+    pub name: String,
+    /// The most points it may count.
+    pub max_score: Option<Score>,
+    /// Who may see it at the earliest.
+    pub visibility: Visibility,
 }
 
 /// What all lines say together.
