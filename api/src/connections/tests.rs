@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::*;
 
 /// What has to happen happens within this, on a loaded machine too.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 /// Set in a process of this test that has a network of its own.
 const OWN_NETWORK: &str = "TRIBUNAL_TEST_OWN_NETWORK";
 
