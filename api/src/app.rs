@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, WorkerRegistration};
+use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, RoomLeft, WorkerRegistration};
 use proto::id::{JudgementId, SubmissionId, WorkerId};
 use proto::limits::Limits;
 use proto::skew::{self, Skew};
@@ -98,6 +98,11 @@ impl App {
         if let Some(why) = &registration.unfit {
             tracing::warn!(worker.id = %registration.id, worker.name = %registration.name, why, "a worker is unfit");
         }
+        for language in &registration.languages {
+            if let Some(note) = &language.note {
+                tracing::warn!(worker.id = %registration.id, language.id = language.id, note, "a worker's language");
+            }
+        }
         self.wake.notify_one();
         Ok(())
     }
@@ -112,6 +117,9 @@ impl App {
         if let Some(before) = before {
             self.metrics.counted(before.counted.as_ref(), beat.counted.as_ref());
             let name = before.registration.name.as_str();
+            if before.room.map(RoomLeft::most) < beat.room.map(RoomLeft::most) {
+                self.wake.notify_one();
+            }
             match (&before.unfit, &beat.unfit) {
                 (None, Some(why)) => {
                     tracing::warn!(worker.id = %worker, worker.name = name, why, "a worker is unfit");

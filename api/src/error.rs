@@ -69,6 +69,8 @@ codes! {
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE;
     /// JSON of the wrong shape: a missing key, a wrong type.
     InvalidBody = "invalid_body", UNPROCESSABLE_ENTITY;
+    /// The body did not come, or too slowly.
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT;
     /// The body names a problem that is not installed. 422 and not 404: the route exists.
     UnknownProblem = "unknown_problem", UNPROCESSABLE_ENTITY;
     /// No registered worker has the language.

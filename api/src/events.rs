@@ -12,10 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use proto::event::{EventKind, EventMessage};
+use proto::http::JudgementView;
 use proto::id::{Attempt, Fence, JudgementId, SubmissionId};
 use tokio::sync::{Notify, watch};
 
 use crate::neighbours::News;
+use crate::store::SubmissionRow;
 use crate::story::Story;
 
 /// An entry nobody touched for this long is forgotten; the store still has the truth.
@@ -62,6 +64,8 @@ struct Watched {
     stale: bool,
     /// Places of parts the reader has not taken.
     fresh: BTreeSet<u32>,
+    /// The end of a judgement, stored by this process, that the reader has not taken.
+    ended: Option<Box<JudgementView>>,
 }
 
 #[derive(Debug)]
@@ -217,6 +221,20 @@ impl Hub {
 
     /// It was made final, here: what its attempt told is in the store now.
     pub(crate) fn finished(&self, submission: SubmissionId) {
+        self.end_parts(submission, |entry| entry.ring(true));
+    }
+
+    /// The same, with what the store has now: the reader need not read it again.
+    pub(crate) fn judged(&self, submission: SubmissionId, judgement: Box<JudgementView>) {
+        self.end_parts(submission, |entry| {
+            if let Some(watched) = &mut entry.watched {
+                watched.ended = Some(judgement);
+            }
+            entry.ring(false);
+        });
+    }
+
+    fn end_parts(&self, submission: SubmissionId, tell: impl FnOnce(&mut Entry)) {
         self.with(|entries| {
             let Some(entry) = entries.get_mut(&submission) else { return };
             if entry.watched.is_none() {
@@ -224,7 +242,7 @@ impl Hub {
                 return;
             }
             entry.forget_parts();
-            entry.ring(true);
+            tell(entry);
         });
         self.put_down(submission);
     }
@@ -245,7 +263,7 @@ impl Hub {
             let bell = Arc::new(Notify::new());
             read(story.clone(), bell.clone());
             let fresh = entry.parts.keys().copied().collect();
-            entry.watched = Some(Watched { story, bell, stale: true, fresh });
+            entry.watched = Some(Watched { story, bell, stale: true, fresh, ended: None });
             receiver
         })
     }
@@ -255,6 +273,23 @@ impl Hub {
         self.with(|entries| {
             let watched = entries.get_mut(&submission).and_then(|entry| entry.watched.as_mut());
             watched.is_some_and(|watched| std::mem::take(&mut watched.stale))
+        })
+    }
+
+    /// The end that this row's judgement came to, where this process stored it after the row was read and nothing else
+    /// was told of since; asked before [`take_stale`](Self::take_stale). Of another judgement it sends the reader to
+    /// the store.
+    pub(crate) fn take_end(
+        &self,
+        submission: SubmissionId,
+        row: Option<&SubmissionRow>,
+    ) -> Option<Box<JudgementView>> {
+        self.with(|entries| {
+            let watched = entries.get_mut(&submission)?.watched.as_mut()?;
+            let ended = watched.ended.take()?;
+            let of_row = row.is_some_and(|row| row.judgement == ended.id && !row.view.state.is_final());
+            watched.stale |= !of_row;
+            (!watched.stale).then_some(ended)
         })
     }
 

@@ -27,25 +27,32 @@ pub(crate) async fn take(app: &App, report: &ReportMessage) -> Result<(), StoreE
 
 async fn take_traced(app: &App, report: &ReportMessage) -> Result<(), StoreError> {
     let id = report.submission_id;
+    let cause = match &report.outcome {
+        Outcome::Failed { cause, .. } => cause.as_str(),
+        Outcome::Judged { .. } => "",
+    };
     match app.store.report(report, now_ms()).await? {
         Ingest::Stored(judgement) => {
-            tracing::info!(submission.id = %id, attempt = report.attempt, verdict = %judgement.verdict, "judged");
+            app.metrics.judged(&judgement.result);
+            let verdict = judgement.result.verdict;
+            // Those who wait have their answer before anything else is done.
+            app.hub.judged(id, judgement);
             app.metrics.reported("stored");
-            app.metrics.judged(&judgement);
-            app.hub.finished(id);
+            tracing::info!(submission.id = %id, attempt = report.attempt, %verdict, "judged");
         }
         Ingest::GivenUp(judgement) => {
-            tracing::error!(submission.id = %id, attempt = report.attempt, cause = judgement.reason, "gave up");
+            tracing::error!(submission.id = %id, attempt = report.attempt, cause = judgement.result.reason, "gave up");
             app.metrics.reported("given_up");
             app.metrics.given_up();
-            app.metrics.judged(&judgement);
-            app.hub.finished(id);
+            app.metrics.judged(&judgement.result);
+            app.hub.judged(id, judgement);
+        }
+        Ingest::Waits => {
+            tracing::warn!(submission.id = %id, worker.id = %report.worker_id, cause, "it waits for room");
+            app.metrics.reported("no_room");
+            app.hub.changed(id);
         }
         Ingest::Again => {
-            let cause = match &report.outcome {
-                Outcome::Failed { cause, .. } => cause.as_str(),
-                Outcome::Judged { .. } => "",
-            };
             tracing::warn!(submission.id = %id, attempt = report.attempt, cause, "an attempt failed; there will be another");
             app.metrics.reported("again");
             app.hub.changed(id);

@@ -19,6 +19,7 @@ mod auth;
 #[cfg(test)]
 mod brokered_tests;
 mod config;
+mod connections;
 mod dispatch;
 mod embedded;
 mod error;

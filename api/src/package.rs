@@ -103,8 +103,14 @@ async fn install_with(
         }
     }
     short_name(&view.name)?;
+    // A harness is held in memory.
+    let unpacked = match Kind::of(&view) {
+        Kind::Problem => problem::bytes_on_disk(&zip).unwrap_or(0),
+        Kind::Harness => 0,
+    };
     let blob = store.put_blob(zip, now_ms()).await?;
-    let new = store.install_problem(&NewProblem { view: view.clone(), blob, languages }, now_ms()).await?;
+    let new = NewProblem { view: view.clone(), blob, languages, unpacked };
+    let new = store.install_problem(&new, now_ms()).await?;
     Ok((view, new))
 }
 

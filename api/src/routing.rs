@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proto::facts::Accounting;
 use proto::language::HOST;
+use proto::report::Stored;
+use proto::units::Bytes;
 
 use crate::store::{Millis, WorkerRow};
 
@@ -26,14 +28,24 @@ pub(crate) struct Needs {
     pub(crate) exact: bool,
     /// Whether it is to grade against a harness.
     pub(crate) harness: bool,
+    /// What has to fit on its disk.
+    pub(crate) room: RoomNeed,
+}
+
+/// What a job stores on a worker's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RoomNeed {
+    pub(crate) what: Stored,
+    /// It fits where a package of so many bytes does; 0 when nobody knows.
+    pub(crate) bytes: i64,
 }
 
 impl Needs {
     /// With the word by which jobs keep architecture and kind.
-    pub(crate) fn of(capability: &str, language: String, exact: bool) -> Self {
+    pub(crate) fn of(capability: &str, language: String, exact: bool, room: RoomNeed) -> Self {
         let arch = capability.strip_suffix(HARNESS);
         let harness = arch.is_some();
-        Self { arch: arch.unwrap_or(capability).to_owned(), language, exact, harness }
+        Self { arch: arch.unwrap_or(capability).to_owned(), language, exact, harness, room }
     }
 
     /// What follows the architecture in that word.
@@ -43,7 +55,11 @@ impl Needs {
 
     /// Whether this worker could, were it ready.
     pub(crate) fn met_by(&self, worker: &WorkerRow) -> bool {
-        self.on(worker) && worker.can(&self.language) && self.grades_on(worker) && self.trusts(worker)
+        self.on(worker)
+            && worker.can(&self.language)
+            && self.grades_on(worker)
+            && self.trusts(worker)
+            && self.fits(worker)
     }
 
     fn on(&self, worker: &WorkerRow) -> bool {
@@ -56,6 +72,29 @@ impl Needs {
 
     fn trusts(&self, worker: &WorkerRow) -> bool {
         !self.exact || worker.registration.accounting == Accounting::Exact
+    }
+
+    fn fits(&self, worker: &WorkerRow) -> bool {
+        self.room.bytes <= most(worker)
+    }
+
+    /// The room it needs, in words, beside what these workers have.
+    fn room_in_words(&self, workers: &[&WorkerRow]) -> String {
+        let Some(best) = workers.iter().max_by_key(|w| most(w)).and_then(|w| w.room) else {
+            return String::new();
+        };
+        let what = match self.room.what {
+            Stored::Package => "the package".to_owned(),
+            Stored::Image => format!("the image of `{}`", self.language),
+        };
+        let needed = Bytes(self.room.bytes.unsigned_abs());
+        let (free, cap) = (Bytes(best.free_bytes), Bytes(best.cap_bytes));
+        let bound = if cap < needed {
+            format!("{} is the most that one keeps (`--packages-cap`)", cap.in_mib())
+        } else {
+            format!("{} is the most that one has free", free.in_mib())
+        };
+        format!("room:{what} needs {} on a worker's disk; {bound}", needed.in_mib())
     }
 
     /// The first thing that no living worker has, as `waiting_for` tells it; `None` while one can.
@@ -73,6 +112,7 @@ impl Needs {
             () if narrowed(&|w| self.trusts(w)) => Some("accounting:exact".to_owned()),
             () if narrowed(&|w| w.unfit.is_none()) => Some("fit_worker".to_owned()),
             () if narrowed(&|w| w.ready(now)) => Some("uncordoned_worker".to_owned()),
+            () if !left.iter().any(|w| self.fits(w)) => Some(self.room_in_words(&left)),
             () => None,
         }
     }
@@ -90,6 +130,13 @@ pub(crate) struct Class {
     pub(crate) languages: BTreeSet<String>,
     /// Jobs they can have at once.
     pub(crate) slots: i64,
+    /// The largest package that one of them could store, in bytes.
+    pub(crate) room: i64,
+}
+
+/// The largest package that a worker could store, in bytes.
+fn most(worker: &WorkerRow) -> i64 {
+    worker.room.map_or(i64::MAX, |room| i64::try_from(room.most()).unwrap_or(i64::MAX))
 }
 
 /// The classes of the workers that are ready. Members are alike by name; should they differ, as workers of an older
@@ -105,7 +152,9 @@ pub(crate) fn classes(workers: &[WorkerRow], now: Millis) -> Vec<Class> {
             harnesses: true,
             languages: BTreeSet::from([HOST.to_owned()]),
             slots: 0,
+            room: 0,
         });
+        class.room = class.room.max(most(worker));
         class.exact |= told.accounting == Accounting::Exact;
         class.harnesses &= told.harnesses;
         class.slots += i64::from(told.slots);
@@ -118,7 +167,7 @@ pub(crate) fn classes(workers: &[WorkerRow], now: Millis) -> Vec<Class> {
 mod tests {
     use std::sync::Arc;
 
-    use proto::http::{Order, WorkerRegistration};
+    use proto::http::{Order, RoomLeft, WorkerRegistration};
 
     use super::*;
     use crate::testing::registration;
@@ -134,6 +183,7 @@ mod tests {
             wanted: Order::Work,
             unfit: None,
             counted: None,
+            room: None,
         };
         change(&mut row);
         row
@@ -144,7 +194,8 @@ mod tests {
     }
 
     fn needs(language: &str, exact: bool) -> Needs {
-        Needs::of(crate::CAPABILITY, language.into(), exact)
+        let room = RoomNeed { what: Stored::Package, bytes: 0 };
+        Needs::of(crate::CAPABILITY, language.into(), exact, room)
     }
 
     #[test]
@@ -172,6 +223,29 @@ mod tests {
         grades.wanted = Order::Cordon;
         assert_eq!(graded.lacking(&[grades, worker(&["cpp"], |_| {})], NOW).unwrap(), "uncordoned_worker");
         assert_eq!(lacking(&[other, dead, worker(&["cpp"], |_| {})]), "");
+    }
+
+    #[test]
+    fn what_fits_on_no_disk_is_told_with_what_and_how_much_after_everything_else() {
+        let with = |free: u64, cap: u64| {
+            worker(&["cpp"], |w| w.room = Some(RoomLeft { free_bytes: free << 20, cap_bytes: cap << 20 }))
+        };
+        let need =
+            |what, mib: i64| Needs { room: RoomNeed { what, bytes: mib << 20 }, ..needs("cpp", false) };
+        let large = need(Stored::Package, 300);
+        let said = large.lacking(&[with(100, 4096), with(200, 4096)], NOW).unwrap();
+        let wanted =
+            "room:the package needs 300.0 MiB on a worker's disk; 200.0 MiB is the most that one has free";
+        assert_eq!(said, wanted);
+        let said = large.lacking(&[with(9999, 64), with(20, 4096)], NOW).unwrap();
+        assert!(said.ends_with("64.0 MiB is the most that one keeps (`--packages-cap`)"), "{said}");
+        let image = need(Stored::Image, 300).lacking(&[with(100, 4096)], NOW).unwrap();
+        assert!(image.starts_with("room:the image of `cpp` needs 300.0 MiB"), "{image}");
+        assert_eq!(large.lacking(&[with(100, 4096), with(300, 300)], NOW), None);
+        assert_eq!(large.lacking(&[worker(&["cpp"], |_| {})], NOW), None, "an older worker says nothing");
+        let told = |w: &WorkerRow| large.met_by(w);
+        assert!(told(&with(300, 300)) && !told(&with(299, 4096)) && !told(&with(4096, 299)));
+        assert_eq!(classes(&[with(100, 4096), with(4096, 200)], NOW)[0].room, 200 << 20);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::neighbours::News;
 use crate::store::{Store, StoreError};
 use crate::time::now_ms;
-use crate::{dispatch, first_tokens, ingest, neighbours, package, retention, routes, webhooks};
+use crate::{connections, dispatch, first_tokens, ingest, neighbours, package, retention, routes, webhooks};
 
 /// How long open requests may take after the service was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -252,25 +252,22 @@ impl Service {
             })
         };
         tracing::info!(listen = %self.local_addr, "serving");
-        let server = axum::serve(listener, routes::router(app.clone()))
-            .with_graceful_shutdown(stop.clone().cancelled_owned());
+        let router = routes::router(app.clone());
+        let server = connections::serve(listener, router, connections::Bounds::default(), stop.clone());
         let late = async {
             stop.cancelled().await;
             tokio::time::sleep(DRAIN).await;
         };
-        let result = tokio::select! {
-            result = server.into_future() => result,
-            () = late => {
-                tracing::warn!("requests were still open when the time to drain was over");
-                Ok(())
-            }
-        };
+        tokio::select! {
+            () = server => {}
+            () = late => tracing::warn!("requests were still open when the time to drain was over"),
+        }
         stop.cancel();
         relay.abort();
         while loops.join_next().await.is_some() {}
         app.store.close().await;
         tracing::info!("stopped");
-        result
+        Ok(())
     }
 }
 

@@ -81,6 +81,7 @@ pub(crate) fn language(id: &str, usable: bool) -> LanguageInfo {
         run: vec![],
         usable,
         reason: None,
+        note: None,
     }
 }
 
@@ -97,6 +98,7 @@ pub(crate) fn registration(name: &str, languages: &[&str]) -> WorkerRegistration
         class: None,
         speed: None,
         unfit: None,
+        room: None,
         harnesses: false,
     }
 }

@@ -131,10 +131,15 @@ impl Drop for Reader {
 impl Reader {
     async fn run(mut self) {
         let every = self.app.hub.look_every;
-        let mut row = None;
+        let mut row: Option<Arc<SubmissionRow>> = None;
         let mut look = Instant::now();
         loop {
             let now = Instant::now();
+            if let Some(ended) = self.app.hub.take_end(self.id, row.as_deref())
+                && let Some(row) = &row
+            {
+                return self.end(Some(row.done(*ended)), End::Final);
+            }
             if self.app.hub.take_stale(self.id) || now >= look {
                 look = now + every;
                 match self.app.store.submission(self.id, None).await {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use proto::id::Digest;
+use proto::units::Bytes;
 
 /// Why an image could not be built, stored or used. All of these are the operator's or our own fault, never
 /// the fault of somebody whose program is judged.
@@ -19,6 +20,17 @@ pub enum ImageError {
         /// What the system said.
         #[source]
         source: io::Error,
+    },
+    /// An image that is there cannot be unpacked: the disk is full.
+    #[error("there is no room to unpack image {image}, which needs {} more on disk at least", Bytes(*bytes).in_mib())]
+    NoRoom {
+        /// Name or digest.
+        image: String,
+        /// Bytes of its layers as they are packed; they need more.
+        bytes: u64,
+        /// What did not fit.
+        #[source]
+        source: Box<ImageError>,
     },
     /// Nothing of that name or digest is in the store.
     #[error("there is no image `{wanted}`; there are {known}. `tribunal images build ID` makes one")]
@@ -156,6 +168,21 @@ pub enum ImageError {
         /// Why.
         problem: String,
     },
+}
+
+impl ImageError {
+    /// Whether the disk, and nothing else, is at fault.
+    pub(crate) fn is_full_disk(&self) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+            if matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
 }
 
 /// What every function of this crate returns.

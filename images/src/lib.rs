@@ -26,7 +26,7 @@ pub mod rootfs;
 mod skeleton;
 pub mod store;
 
-pub use build::{BuildOptions, BuiltImage, RunStep, StepFile};
+pub use build::{BuildOptions, BuiltImage, Outdated, RunStep, StepFile};
 pub use error::ImageError;
 pub use helper::{is_unpacker, unpacker_main};
 pub use import::ImportOptions;
@@ -38,4 +38,4 @@ pub use rootfs::{Rootfs, RootfsKind, RunConfig};
 pub use store::adopt::{AdoptOptions, Adopted};
 pub use store::garbage::Freed;
 pub use store::platform::Platform;
-pub use store::{HOST, ImageInfo, Store, Verified};
+pub use store::{ImageInfo, Store, Verified};

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant, SystemTime};
 use language::Language;
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest, MediaType};
 use proto::id::Digest;
-use proto::language::LanguageInfo;
+use proto::language::{HOST, LanguageInfo};
 
 use crate::blobs::Blobs;
 use crate::error::{Doing, ImageError, Result};
@@ -49,8 +49,6 @@ const LAYERS_MAX: usize = 128;
 /// How long layers stay leased after somebody last asked for them: longer than a warm box may wait (sandbox's
 /// `WARM_AGE`, ten minutes), because it has them mounted and nobody tells us when it goes.
 const LEASE_AGE: Duration = Duration::from_mins(12);
-/// The name of the stand-in image.
-pub const HOST: &str = "host";
 
 /// An image as `tribunal images list` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -229,6 +227,7 @@ impl Store {
             compile: language.compile.clone(),
             run: language.run.clone(),
             reason,
+            note: None,
         })
     }
 
@@ -360,11 +359,21 @@ impl Store {
     }
 
     pub(crate) fn rootfs_of(&self, digest: &Digest, name: &str) -> Result<Rootfs> {
-        let (rootfs, unpacked) = self.root_of(digest, name, &|_| ())?;
+        let (rootfs, unpacked) =
+            self.root_of(digest, name, &|_| ()).map_err(|e| self.in_full(e, digest, name))?;
         if unpacked > 0 {
             self.keep_to_cap(Some(name))?;
         }
         Ok(rootfs)
+    }
+
+    /// The same error; of a full disk, with what the image needs.
+    fn in_full(&self, error: ImageError, digest: &Digest, name: &str) -> ImageError {
+        if !error.is_full_disk() {
+            return error;
+        }
+        let bytes = self.load(digest).map_or(0, |image| garbage::packed_size(&image.manifest));
+        ImageError::NoRoom { image: name.to_owned(), bytes, source: Box::new(error) }
     }
 
     /// The root of an image, and how many bytes of layers had to be unpacked for it.

@@ -179,8 +179,9 @@ pub struct QueuePlace {
     pub estimate_ms: Option<u64>,
     /// What no worker has now, so that nobody can judge it: `worker` (none is alive), `architecture:NAME`,
     /// `language:ID`, `harness_worker` (those that could are of a release that knows no harnesses),
-    /// `accounting:exact`, `fit_worker` (those that could are unfit for timed work) or `uncordoned_worker` (they are
-    /// cordoned or drained). Null while somebody can.
+    /// `accounting:exact`, `fit_worker` (those that could are unfit for timed work), `uncordoned_worker` (they are
+    /// cordoned or drained) or `room:WORDS` (the package or the image does not fit on the disk of any of them; the words
+    /// say what needs how much, and how much there is). Null while somebody can.
     #[serde(default)]
     pub waiting_for: Option<String>,
 }
@@ -329,9 +330,28 @@ pub struct WorkerRegistration {
     /// Why it may not be trusted with timed work now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfit: Option<String>,
+    /// What it could take of packages now. A worker that leaves it out is given every package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomLeft>,
     /// Whether it grades against harnesses; a release that knows none does not say so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub harnesses: bool,
+}
+
+/// What a worker's data directory could take of problem packages, were everything gone that it need not keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RoomLeft {
+    /// Bytes on disk that one package may have, by what the file system has left.
+    pub free_bytes: u64,
+    /// Bytes on disk that one package may have, by the operator's `--packages-cap`.
+    pub cap_bytes: u64,
+}
+
+impl RoomLeft {
+    /// The largest package it takes, in bytes on disk.
+    pub fn most(self) -> u64 {
+        self.free_bytes.min(self.cap_bytes)
+    }
 }
 
 impl WorkerRegistration {
@@ -373,6 +393,9 @@ pub struct Heartbeat {
     /// What it counted since it started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<WorkerCounts>,
+    /// What it could take of packages now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomLeft>,
 }
 
 /// What a worker counted since it started; every figure but the first two only grows.

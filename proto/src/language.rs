@@ -33,4 +33,7 @@ pub struct LanguageInfo {
     pub usable: bool,
     /// When it is not usable: why, and what to do about it.
     pub reason: Option<String>,
+    /// What somebody should know of it all the same, and what to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }

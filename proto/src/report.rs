@@ -480,7 +480,50 @@ pub enum Outcome {
         cause: String,
         /// Whether another attempt can help.
         retry: bool,
+        /// Nothing was tried for want of room on this worker's disk. It is no attempt, and is made again where and when
+        /// there is room.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        no_room: Option<NoRoom>,
     },
+}
+
+/// What does not fit on a worker's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoRoom {
+    /// What is too large.
+    pub what: Stored,
+    /// It fits where a package of so many bytes does ([`crate::http::RoomLeft`]).
+    pub bytes: u64,
+}
+
+/// What a worker stores on its disk for a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stored {
+    /// The problem's package.
+    Package,
+    /// The language's image.
+    Image,
+}
+
+impl Stored {
+    /// Both.
+    pub const ALL: [Stored; 2] = [Stored::Package, Stored::Image];
+
+    /// Its name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Stored::Package => "package",
+            Stored::Image => "image",
+        }
+    }
+}
+
+impl Outcome {
+    /// An attempt that failed.
+    pub fn failed(cause: impl Into<String>, retry: bool) -> Self {
+        Outcome::Failed { cause: cause.into(), retry, no_room: None }
+    }
 }
 
 #[cfg(test)]

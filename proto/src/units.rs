@@ -45,6 +45,10 @@ impl Bytes {
     pub const fn get(self) -> u64 {
         self.0
     }
+    /// The size in MiB for people, such as `12.5 MiB`.
+    pub fn in_mib(self) -> String {
+        format!("{:.1} MiB", self.0 as f64 / f64::from(1 << 20))
+    }
 }
 
 impl fmt::Display for Bytes {
@@ -179,7 +183,14 @@ pub mod opt_ms {
 /// Milliseconds since 1970 (UTC) as RFC 3339: `2026-11-24T14:02:03.004Z`. Days are turned into a date by the usual era arithmetic (400-year eras of
 /// 146,097 days, years that begin in March so that the leap day is last).
 pub fn rfc3339(ms: i64) -> String {
-    let (days, in_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
+    let (seconds, left) = (ms.div_euclid(1000), ms.rem_euclid(1000));
+    let whole = rfc3339_seconds(seconds);
+    format!("{}.{left:03}Z", whole.trim_end_matches('Z'))
+}
+
+/// The same of seconds, without a fraction.
+pub fn rfc3339_seconds(seconds: i64) -> String {
+    let (days, in_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -188,8 +199,8 @@ pub fn rfc3339(ms: i64) -> String {
     let day = day_of_year - (153 * march_month + 2) / 5 + 1;
     let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (in_day / 3_600_000, in_day / 60_000 % 60, in_day / 1000 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", in_day % 1000)
+    let (hour, minute, second) = (in_day / 3600, in_day / 60 % 60, in_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 #[cfg(test)]
@@ -226,6 +237,7 @@ mod tests {
             (1_798_761_599_001, "2026-12-31T23:59:59.001Z"),
         ] {
             assert_eq!(rfc3339(ms), text);
+            assert_eq!(rfc3339_seconds(ms / 1000), format!("{}Z", &text[..19]));
         }
     }
 }

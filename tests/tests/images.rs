@@ -8,8 +8,9 @@ use std::time::Duration;
 use proto::id::Digest;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tests::client::Api;
 use tests::images::{Image, Manners, Registry, tar_of};
-use tests::process::{finish, json};
+use tests::process::{Running, finish, json, tribunal};
 use tests::random::Random;
 use tests::store::{data, good, images, is_clean, killed, run, said};
 
@@ -502,4 +503,81 @@ fn the_helper_that_unpacks_is_shut_in() {
 fn is_clean_after_kill(data: &Path) {
     is_clean(data);
     assert_eq!(good(data, &["list", "--json"]), json!([]));
+}
+
+/// A data folder with the images of `from`, in which that of `id` says that its last layer is of another recipe.
+fn with_another_recipe(from: &Path, id: &str) -> tempfile::TempDir {
+    let data = tempfile::tempdir().unwrap();
+    let images = data.path().join("images");
+    let blobs = images.join("blobs/sha256");
+    std::fs::create_dir_all(&blobs).unwrap();
+    for blob in std::fs::read_dir(from.join("blobs/sha256")).unwrap().map(Result::unwrap) {
+        std::os::unix::fs::symlink(blob.path(), blobs.join(blob.file_name())).unwrap();
+    }
+    std::os::unix::fs::symlink(from.join("layers"), images.join("layers")).unwrap();
+    std::fs::copy(from.join("oci-layout"), images.join("oci-layout")).unwrap();
+    let read = |path: &Path| serde_json::from_slice::<Value>(&std::fs::read(path).unwrap()).unwrap();
+    let blob = |digest: &Value| read(&blobs.join(digest.as_str().unwrap().trim_start_matches("sha256:")));
+    let put = |document: &Value, descriptor: &mut Value| {
+        let bytes = serde_json::to_vec(document).unwrap();
+        let digest = Digest::of(&bytes);
+        std::fs::write(blobs.join(digest.hex()), &bytes).unwrap();
+        (descriptor["digest"], descriptor["size"]) = (digest.as_str().into(), bytes.len().into());
+    };
+    let mut index = read(&from.join("index.json"));
+    let named = |m: &&mut Value| m["annotations"]["org.opencontainers.image.ref.name"] == id;
+    let entry = index["manifests"].as_array_mut().unwrap().iter_mut().find(named).unwrap();
+    let mut manifest = blob(&entry["digest"]);
+    let mut config = blob(&manifest["config"]["digest"]);
+    let recipe = &mut config["config"]["Labels"]["org.tribunal.recipe"];
+    let (others, _) = recipe.as_str().unwrap().rsplit_once(' ').unwrap();
+    *recipe = format!("{others} {}", Digest::of(b"an older recipe")).into();
+    put(&config, &mut manifest["config"]);
+    put(&manifest, entry);
+    std::fs::write(images.join("index.json"), serde_json::to_vec(&index).unwrap()).unwrap();
+    data
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_of_another_recipe_is_told_everywhere_and_judges_all_the_same() {
+    let Some(from) = std::env::var_os("TRIBUNAL_TEST_DATA") else {
+        println!("skipped: images of another recipe: TRIBUNAL_TEST_DATA names no built images");
+        return;
+    };
+    let from = Path::new(&from).join("images");
+    let usual = from.parent().unwrap();
+    let words = "the image of `python3` was built from another recipe than this judge has: `tribunal images build python3`";
+    let says = |data: &Path, args: &[&str]| {
+        let output = finish(tribunal(data).args(args));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // What was built from this very recipe is told nowhere.
+    assert!(!says(usual, &["images", "list"]).contains("another recipe"));
+    let odd = with_another_recipe(&from, "python3");
+    let list = json(&finish(tribunal(odd.path()).args(["images", "list", "--json"])));
+    for image in list.as_array().unwrap() {
+        assert_eq!(image["other_recipe"], image["name"] == "python3", "{image}");
+    }
+    assert!(says(odd.path(), &["images", "list"]).contains(words));
+    let told = json(&finish(tribunal(odd.path()).args(["doctor", "--json"])));
+    assert_eq!(told["outdated_images"], json!(["python3"]));
+    assert!(says(odd.path(), &["doctor"]).contains(words));
+    let log = odd.path().join("log");
+    let mut command = tribunal(odd.path());
+    command.args(["serve", "--listen", "127.0.0.1:0"]).stderr(std::fs::File::create(&log).unwrap());
+    let running = Running::start(&mut command, "listening on ");
+    let api = Api::new(running.said("listening on ").unwrap(), None);
+    api.ready(2).await;
+    let (_, languages) = api.get("/api/v1/languages").await;
+    for language in languages.as_array().unwrap() {
+        let note = language["note"].as_str().unwrap_or_default();
+        assert_eq!(note.contains(words), language["id"] == "python3", "{language}");
+    }
+    let body = json!({
+        "language": "python3", "files": [{ "name": "a.py", "content": "print(1)\n" }], "tests": [{}],
+    });
+    let (_, answer) = api.post("/api/v1/submissions?wait=60", &body).await;
+    assert_eq!(answer["verdict"], "OK", "{answer}");
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(log.contains(&format!("tribunal: {words}")) && log.contains("a worker's language"), "{log}");
 }

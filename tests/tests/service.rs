@@ -34,7 +34,7 @@ fn unlike(example: &Example, done: &Value) -> Option<String> {
 async fn a_system_without_certificate_authorities_starts_as_well() {
     let data = tempfile::tempdir().unwrap();
     let mut command = tribunal(data.path());
-    command.args(["serve", "--listen", "127.0.0.1:0"]);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--otlp-endpoint", "http://127.0.0.1:1"]);
     command.env("SSL_CERT_FILE", data.path().join("none")).env("SSL_CERT_DIR", data.path().join("none.d"));
     let running = Running::start(&mut command, "listening on ");
     let api = Api::new(running.said("listening on ").unwrap(), None);

@@ -1,6 +1,8 @@
 //! Whose fault: the author's is a verdict and stands in a `Judgement`; the two other kinds are here and
 //! never share a type with it.
 
+use proto::report::NoRoom;
+
 /// The request cannot be judged as it stands; asking again the same way gives the same answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
@@ -77,6 +79,15 @@ pub enum JudgeError {
         cause: String,
         /// Whether another attempt, perhaps elsewhere, can help.
         retry: bool,
+    },
+    /// Our disk's fault: it takes no package or image of this size now. In the service it is no attempt; the job waits
+    /// or goes elsewhere.
+    #[error("{cause}")]
+    NoRoom {
+        /// What does not fit, how much it needs and how much there is; no test data.
+        cause: String,
+        /// What it is, and the bytes on disk that would do.
+        lacking: NoRoom,
     },
 }
 

@@ -33,24 +33,41 @@ impl Room {
         Self(data.to_owned())
     }
 
-    /// What it lacks, in words that name the directory. `was` is whether it lacked it before: then it has to have twice as
-    /// much. What cannot be asked lacks nothing: whoever writes there will say what is wrong.
-    pub(crate) fn lacks(&self, was: bool) -> Option<String> {
+    /// The bytes that may still be written there without its lacking room afterwards; `None` when it cannot be asked.
+    pub(crate) fn left(&self) -> Option<u64> {
+        self.space().map(left)
+    }
+
+    fn space(&self) -> Option<Space> {
         let stat = statvfs(&self.0).ok()?;
         let unit = stat.fragment_size();
-        let space = Space {
+        Some(Space {
             free: stat.blocks_available().saturating_mul(unit),
             size: stat.blocks().saturating_mul(unit),
             files_free: stat.files_available(),
             files: stat.files(),
-        };
-        lacks(space, was).map(|what| format!("the data directory {} {what}", self.0.display()))
+        })
     }
+
+    /// What it lacks, in words that name the directory. `was` is whether it lacked it before: then it has to have twice as
+    /// much. What cannot be asked lacks nothing: whoever writes there will say what is wrong.
+    pub(crate) fn lacks(&self, was: bool) -> Option<String> {
+        lacks(self.space()?, was).map(|what| format!("the data directory {} {what}", self.0.display()))
+    }
+}
+
+/// What of the free space may be used up: a worker that was without room has to have this much more before it works again.
+fn left(space: Space) -> u64 {
+    space.free.saturating_sub(2 * bound(space))
+}
+
+fn bound(space: Space) -> u64 {
+    FREE_MIN.min(space.size / 100 * FREE_PERCENT)
 }
 
 fn lacks(space: Space, was: bool) -> Option<String> {
     let times = if was { 2 } else { 1 };
-    let needed = times * FREE_MIN.min(space.size / 100 * FREE_PERCENT);
+    let needed = times * bound(space);
     if space.free < needed {
         let (free, needed) = (space.free >> 20, needed.div_ceil(1 << 20));
         return Some(format!(
@@ -78,6 +95,11 @@ mod tests {
         assert!(said.contains("63 MiB") && said.contains("64 MiB"), "{said}");
         assert!(lacks(of(127, 100_000), true).is_some(), "it was full, and this is not much");
         assert_eq!(lacks(of(129, 100_000), true), None);
+        assert_eq!(
+            (left(of(129, 100_000)), left(of(100, 100_000))),
+            (1 << 20, 0),
+            "what is used up leaves room"
+        );
         assert_eq!(lacks(of(6, 100), false), None, "a small disk needs less");
         assert!(lacks(of(4, 100), false).is_some());
         let files = |files_free, files| Space { files_free, files, ..of(500, 1000) };

@@ -9,9 +9,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use images::ImageError;
 use images::rootfs::Rootfs;
 use language::Language;
 use proto::language::LanguageInfo;
+use proto::report::{NoRoom, Stored};
 use proto::units::Bytes;
 use sandbox::spec::{Profile, RootBind, RootSpec, UnknownProfile};
 
@@ -20,8 +22,45 @@ use crate::error::{JudgeError, Rejected};
 /// How long a found tree is used before the store is asked again.
 const REMEMBER: Duration = Duration::from_secs(5);
 
-/// Finds the tree of a language; the error says what is missing and how to get it.
-pub type FindRootfs = dyn Fn(&Language) -> Result<Rootfs, String> + Send + Sync;
+/// Finds the tree of a language.
+pub type FindRootfs = dyn Fn(&Language) -> Result<Rootfs, NoRootfs> + Send + Sync;
+
+/// Why there is no tree.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoRootfs {
+    /// The text says what is missing and how to get it.
+    #[error("{0}")]
+    Missing(String),
+    /// The image is there and cannot be unpacked.
+    #[error("{why}")]
+    Room {
+        /// What does not fit, and where.
+        why: String,
+        /// The bytes on disk that would do.
+        bytes: u64,
+    },
+}
+
+impl NoRootfs {
+    /// What `images` said, in the words `why`.
+    pub fn new(error: &ImageError, why: String) -> Self {
+        match error {
+            ImageError::NoRoom { bytes, .. } => NoRootfs::Room { why, bytes: *bytes },
+            _ => NoRootfs::Missing(why),
+        }
+    }
+
+    /// The same, for a job that needs this language.
+    fn of(self, language: &str) -> JudgeError {
+        let cause = format!("language `{language}` cannot run here: {self}");
+        match self {
+            NoRootfs::Missing(_) => JudgeError::failed(cause),
+            NoRootfs::Room { bytes, .. } => {
+                JudgeError::NoRoom { cause, lacking: NoRoom { what: Stored::Image, bytes } }
+            }
+        }
+    }
+}
 
 /// A language and the tree it runs in.
 #[derive(Debug, Clone)]
@@ -117,21 +156,18 @@ impl Toolchains {
     /// `Rejected` for an unknown language, `Failed` when its image is missing.
     pub fn get(&self, id: &str) -> Result<Toolchain, JudgeError> {
         let language = self.language(id)?;
-        let rootfs = self.rootfs(&language).map_err(JudgeError::failed)?;
+        let rootfs = self.rootfs(&language).map_err(|e| e.of(id))?;
         Ok(Toolchain { language, rootfs })
     }
 
-    fn rootfs(&self, language: &Language) -> Result<Arc<Rootfs>, String> {
+    fn rootfs(&self, language: &Language) -> Result<Arc<Rootfs>, NoRootfs> {
         let remembered = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(&language.id).cloned();
         if let Some((at, rootfs)) = remembered
             && at.elapsed() < REMEMBER
         {
             return Ok(rootfs);
         }
-        let rootfs = Arc::new(
-            (self.find)(language)
-                .map_err(|why| format!("language `{}` cannot run here: {why}", language.id))?,
-        );
+        let rootfs = Arc::new((self.find)(language)?);
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.insert(language.id.clone(), (Instant::now(), Arc::clone(&rootfs)));
         Ok(rootfs)
@@ -151,7 +187,8 @@ impl Toolchains {
             compile: language.compile.clone(),
             run: language.run.clone(),
             usable: rootfs.is_ok(),
-            reason: rootfs.err(),
+            reason: rootfs.err().map(|why| why.of(&language.id).to_string()),
+            note: None,
         }
     }
 }

@@ -44,6 +44,7 @@ pub fn describe_without_boxes(why: &str, languages: &[Language]) -> Vec<Language
             run: language.run.clone(),
             usable: false,
             reason: Some(why.to_owned()),
+            note: None,
         })
         .collect()
 }

@@ -22,6 +22,7 @@ struct Raw {
     limits: RawLimits,
     images: RawImages,
     cache: RawCache,
+    packages: RawPackages,
     webhooks: RawWebhooks,
     retention: RawRetention,
     s3: RawS3,
@@ -95,6 +96,13 @@ struct RawCache {
     max: Option<String>,
 }
 
+/// Unpacked problem packages on a worker.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawPackages {
+    cap: Option<String>,
+}
+
 /// The operator's maxima for limits of requests.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -123,6 +131,8 @@ pub(crate) struct Config {
     pub(crate) maxima: Limits,
     /// Most bytes of the image store, packed and unpacked.
     pub(crate) images_cap: Option<Bytes>,
+    /// Most bytes of unpacked packages on a worker.
+    pub(crate) packages_cap: Option<Bytes>,
     /// Registries that have copies, asked first.
     pub(crate) mirrors: Vec<String>,
     /// Bytes of the cache of runs; `None` is no cache.
@@ -225,6 +235,10 @@ fn resolve(raw: Raw) -> Result<Config, String> {
     if let Some(text) = raw.images.cap {
         images_cap = Some(text.parse().map_err(|e: UnitError| format!("`images.cap`: {e}"))?);
     }
+    let mut packages_cap = None;
+    if let Some(text) = raw.packages.cap {
+        packages_cap = Some(text.parse().map_err(|e: UnitError| format!("`packages.cap`: {e}"))?);
+    }
     let drain_timeout = raw
         .worker
         .drain_timeout
@@ -240,6 +254,7 @@ fn resolve(raw: Raw) -> Result<Config, String> {
         drain_timeout,
         maxima,
         images_cap,
+        packages_cap,
         mirrors: raw.images.mirrors.unwrap_or_default(),
         cache,
         callbacks,
@@ -345,6 +360,7 @@ mod tests {
             ("[retention]\nsources_days = 0", "retention.sources_days"),
             ("[retention]\ndays = 3", "days"),
             ("[images]\ncap = \"5\"", "images.cap"),
+            ("[packages]\ncap = \"0B\"", "packages.cap"),
             ("[images]\ncaps = \"5GiB\"", "caps"),
         ] {
             let error = read(toml, &[]).unwrap_err();

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use course::ImageCommand;
-use images::{Rootfs, RootfsKind, Store};
+use images::{Outdated, Rootfs, RootfsKind, Store};
+use proto::language::{HOST, LanguageInfo};
 use proto::units::Bytes;
 use sandbox::spec::{RootBind, RootSpec};
 use sandbox::{BoxServer, ServerConfig};
@@ -14,7 +15,7 @@ use worker::cache::CachedRunner;
 use worker::engine::Engine;
 use worker::harnesses::Harnesses;
 use worker::runner::Runner;
-use worker::toolchains::Toolchains;
+use worker::toolchains::{NoRootfs, Toolchains};
 
 use crate::config::Config;
 use crate::output::{Failure, chain, note};
@@ -59,8 +60,9 @@ impl Settings {
     /// The engine over this way into boxes and the images of the store.
     pub(crate) fn engine_over(&self, boxes: BoxRunner, store: &Arc<Store>) -> Engine {
         let store = Arc::clone(store);
-        let find =
-            move |language: &language::Language| store.rootfs_for_language(language).map_err(|e| chain(&e));
+        let find = move |language: &language::Language| {
+            store.rootfs_for_language(language).map_err(|e| NoRootfs::new(&e, chain(&e)))
+        };
         let toolchains = Toolchains::new(language::all().iter().cloned(), Box::new(find));
         let runner = self.remembering(Arc::new(boxes));
         Engine::new(runner, Arc::new(toolchains)).with_maxima(self.config.maxima.clone())
@@ -76,7 +78,7 @@ impl Settings {
             };
             let rootfs = rootfs.map_err(|e| chain(&e))?;
             let named = match rootfs.kind {
-                RootfsKind::Host => images::HOST,
+                RootfsKind::Host => HOST,
                 RootfsKind::Oci => rootfs.digest.as_str(),
             };
             let config = store.run_config(named).map_err(|e| chain(&e))?;
@@ -126,6 +128,22 @@ pub(crate) fn tell_host_image(store: &Store, language: &language::Language) {
             "there is no image for `{id}`; judging with this machine's own compilers (`tribunal images build {id}` makes one)"
         ));
     }
+}
+
+/// Notes with each language whose image is of another recipe, and gives the notes.
+pub(crate) fn tell_outdated(store: &Store, languages: &mut [LanguageInfo]) -> Vec<String> {
+    let outdated = store.outdated().unwrap_or_else(|error| {
+        note(&format!("recipes of images could not be looked at: {}", chain(&error)));
+        Vec::new()
+    });
+    let mut told = Vec::new();
+    for language in languages {
+        let found = outdated.iter().find(|o| language.image.as_ref() == Some(&o.digest));
+        language.note = found.map(Outdated::in_words);
+        told.extend(language.note.clone());
+    }
+    told.dedup();
+    told
 }
 
 /// The runtime; only after the box server was started.

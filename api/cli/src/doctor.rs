@@ -11,12 +11,16 @@ use crate::report;
 
 pub(crate) fn main(args: &JsonArgs, settings: &Settings) -> Result<u8, Failure> {
     let boxes = BoxServer::spawn(ServerConfig::default());
-    let rootfs = settings.store()?.rootfs("host").map_err(|e| Failure::ours(chain(&e)))?;
+    let store = settings.store()?;
+    let rootfs = store.rootfs("host").map_err(|e| Failure::ours(chain(&e)))?;
+    let outdated = store.outdated().map_err(|e| Failure::ours(chain(&e)))?;
     let files = HostFiles { root: "/".into(), data: settings.data.clone() };
     let found = doctor::probe(boxes.as_ref(), &root_spec(&rootfs), &files);
     let status = u8::from(!found.ok);
     if args.json {
-        print_json(&found)?;
+        let mut told = serde_json::to_value(&found).map_err(|e| Failure::ours(e.to_string()))?;
+        told["outdated_images"] = outdated.iter().map(|o| o.language.clone()).collect();
+        print_json(&told)?;
         return Ok(status);
     }
     if let Some(mode) = &found.mode {
@@ -42,6 +46,10 @@ pub(crate) fn main(args: &JsonArgs, settings: &Settings) -> Result<u8, Failure> 
     print_line(&table.to_string())?;
     for probe in found.probes.iter().filter(|p| !p.present) {
         print_line(&format!("{}: without it {}; {}", probe.name, probe.lost, probe.how))?;
+    }
+    // A warning: such an image is no fault of this host.
+    for image in &outdated {
+        print_line(&image.in_words())?;
     }
     Ok(status)
 }

@@ -100,7 +100,7 @@ async fn prepare(
     records: Option<Records>,
 ) -> Result<Course, Failure> {
     let store = settings.store()?;
-    let name = args.image.as_deref().or(bundle.image.as_deref()).unwrap_or(images::HOST);
+    let name = args.image.as_deref().or(bundle.image.as_deref()).unwrap_or(proto::language::HOST);
     let failed = |e: ImageError| match e {
         ImageError::UnknownImage { .. } => {
             Failure::usage(format!("{}; name one that is here with --image", chain(&e)))

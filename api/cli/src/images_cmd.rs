@@ -62,6 +62,7 @@ fn failure(error: &ImageError) -> Failure {
 
 fn list(store: &Store, json: bool) -> Result<u8, Failure> {
     let images = store.list().map_err(|e| failure(&e))?;
+    let outdated = store.outdated().map_err(|e| failure(&e))?;
     if json {
         let since = |at: SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
         let list: Vec<_> = images
@@ -72,6 +73,7 @@ fn list(store: &Store, json: bool) -> Result<u8, Failure> {
                     "shared_bytes": i.shared_bytes, "unpacked_bytes": i.unpacked_bytes,
                     "last_used_unix": i.last_used.map(since), "origin": i.origin,
                     "languages": i.languages, "created": i.created,
+                    "other_recipe": outdated.iter().any(|o| o.language == i.name),
                 })
             })
             .collect();
@@ -98,6 +100,9 @@ fn list(store: &Store, json: bool) -> Result<u8, Failure> {
         ]);
     }
     print_line(&table.to_string())?;
+    for image in &outdated {
+        print_line(&image.in_words())?;
+    }
     let usage = store.usage().map_err(|e| failure(&e))?;
     print_line(&format!("{} MiB in all, packed and unpacked", mib(usage))).map(|()| 0)
 }

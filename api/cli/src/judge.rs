@@ -43,7 +43,9 @@ pub(crate) fn main(args: &JudgeArgs, settings: &Settings) -> Result<u8, Failure>
     let judgement = match judged {
         Ok(judgement) => judgement,
         Err(JudgeError::Rejected(why)) => return Err(Failure::usage(why)),
-        Err(JudgeError::Failed { cause, .. }) => Judgement::system_error(&submission.language, cause),
+        Err(JudgeError::Failed { cause, .. } | JudgeError::NoRoom { cause, .. }) => {
+            Judgement::system_error(&submission.language, cause)
+        }
     };
     if args.json {
         print_json(&judgement)?;

@@ -1,7 +1,7 @@
 //! `tribunal languages`: what could be judged here, and with what.
 
 use crate::args::{LanguagesArgs, LanguagesCommand};
-use crate::context::{Settings, runtime};
+use crate::context::{Settings, runtime, tell_outdated};
 use crate::output::{Failure, note, print_json, print_line};
 use crate::{languages_test, report};
 
@@ -12,7 +12,7 @@ pub(crate) fn main(args: &LanguagesArgs, settings: &Settings) -> Result<u8, Fail
     }
     let boxes = Settings::boxes(0);
     let store = settings.store()?;
-    let languages = match boxes {
+    let mut languages = match boxes {
         Ok(boxes) => {
             let engine = settings.engine(boxes, &store);
             runtime()?.block_on(worker::versions::describe_all(&engine))
@@ -22,6 +22,7 @@ pub(crate) fn main(args: &LanguagesArgs, settings: &Settings) -> Result<u8, Fail
             worker::versions::describe_without_boxes(&why.to_string(), language::all())
         }
     };
+    tell_outdated(&store, &mut languages);
     if args.json {
         return print_json(&languages).map(|()| 0);
     }
@@ -35,7 +36,7 @@ pub(crate) fn main(args: &LanguagesArgs, settings: &Settings) -> Result<u8, Fail
             (Some(_), _) => "host".to_owned(),
             (None, _) => "-".to_owned(),
         };
-        let state = if language.usable { String::new() } else { language.reason.unwrap_or_default() };
+        let state = if language.usable { language.note } else { language.reason }.unwrap_or_default();
         table.add_row([
             language.id,
             language.name,

@@ -13,7 +13,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use opentelemetry::KeyValue;
-use opentelemetry_otlp::{Protocol, WithExportConfig as _};
+use opentelemetry_otlp::{
+    OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_EXPORTER_OTLP_TIMEOUT_DEFAULT, OTEL_EXPORTER_OTLP_TRACES_TIMEOUT,
+    Protocol, WithExportConfig as _, WithHttpConfig as _,
+};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::resource::EnvResourceDetector;
@@ -22,7 +25,7 @@ use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::output::Failure;
+use crate::output::{Failure, chain};
 
 /// How long the end of the process may wait for a collector to take the last spans.
 const FLUSH_MAX: Duration = Duration::from_secs(3);
@@ -69,12 +72,24 @@ pub(crate) fn start(endpoint: Option<&str>, role: &str) -> Result<Option<Exporti
         .with_http()
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(traces_url(endpoint)?)
+        .with_http_client(client()?)
         .build()
         .map_err(|e| Failure::usage(format!("--otlp-endpoint: {e}")))?;
     let mut taker = BatchSpanProcessor::builder(Warning::over(exporter)).build();
     taker.set_resource(&resource(role));
     TAKER.set(taker).map_err(|_| Failure::ours("spans are exported already"))?;
     Ok(Some(Exporting(())))
+}
+
+/// Asks a collector, and trusts whom every other client of ours trusts. The exporter's own would be bounded by the same
+/// variables, and cannot be made on a system without certificate authorities.
+fn client() -> Result<reqwest::blocking::Client, Failure> {
+    let named = |name: &str| std::env::var(name).ok()?.trim().parse().ok().map(Duration::from_millis);
+    let timeout = named(OTEL_EXPORTER_OTLP_TRACES_TIMEOUT).or_else(|| named(OTEL_EXPORTER_OTLP_TIMEOUT));
+    outbound::blocking_client()
+        .timeout(timeout.unwrap_or(OTEL_EXPORTER_OTLP_TIMEOUT_DEFAULT))
+        .build()
+        .map_err(|e| Failure::ours(format!("no client for a collector: {}", chain(&e))))
 }
 
 /// Where spans go for a collector at `endpoint`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use api::{Broker, Service, ServiceConfig};
 use proto::id::WorkerId;
+use proto::units::Bytes;
 use sandbox::BoxServer;
 use tokio_util::sync::CancellationToken;
 use worker::consume::Drained;
@@ -15,15 +16,17 @@ use crate::output::{Failure, chain, note, print_line};
 use crate::{otlp, stop, worker_cmd};
 
 pub(crate) fn serve(args: ServeArgs, settings: &Settings) -> Result<u8, Failure> {
-    let slots = args.slots.or(settings.config.slots).unwrap_or_else(default_slots);
+    let slots = args.work.slots.or(settings.config.slots).unwrap_or_else(default_slots);
     let boxes = Settings::boxes(slots as usize)?;
     let _exporting = otlp::start(args.otlp.endpoint(), "tribunal-serve")?;
     let mut config = base_config(settings, args.listen);
     config.web_dir = args.web_dir;
     config.database.clone_from(&settings.config.database);
     config.blobs.clone_from(&settings.config.blobs);
-    let drain = args.drain_timeout.or(settings.config.drain_timeout).unwrap_or(worker_cmd::DRAIN_DEFAULT);
-    runtime()?.block_on(serve_all(settings, config, boxes, slots, drain, args.problems))
+    let drain =
+        args.work.drain_timeout.or(settings.config.drain_timeout).unwrap_or(worker_cmd::DRAIN_DEFAULT);
+    let (problems, cap) = (args.problems, args.work.packages_cap);
+    runtime()?.block_on(serve_all(settings, config, boxes, slots, drain, problems, cap))
 }
 
 async fn serve_all(
@@ -33,6 +36,7 @@ async fn serve_all(
     slots: u32,
     drain: Duration,
     problems: Option<PathBuf>,
+    packages_cap: Option<Bytes>,
 ) -> Result<u8, Failure> {
     let stop = stop::on_signal()?;
     let service = Service::start(config).await.map_err(|e| Failure::usage(chain(&e)))?;
@@ -40,8 +44,9 @@ async fn serve_all(
         .embedded_link(slots as usize)
         .ok_or_else(|| Failure::ours("the service has no embedded queue"))?;
     install_all(&service, problems.as_deref()).await?;
+    let id = WorkerId::new();
     let worker =
-        worker_cmd::Worker::prepare(settings, boxes, WorkerId::new(), slots, drain, Drained::Stays).await?;
+        worker_cmd::Worker::prepare(settings, boxes, id, slots, drain, Drained::Stays, packages_cap).await?;
     announce(&service)?;
 
     // The worker stops first; the service takes its last reports.

@@ -111,7 +111,7 @@ fn run(loaded: problem::Loaded, args: &VerifyArgs, settings: &Settings) -> Resul
     let mut diagnostics = loaded.diagnostics;
     diagnostics.extend(validated.map_err(|e| match e {
         JudgeError::Rejected(why) => Failure::usage(why),
-        JudgeError::Failed { cause, .. } => Failure::ours(cause),
+        JudgeError::Failed { cause, .. } | JudgeError::NoRoom { cause, .. } => Failure::ours(cause),
     })?);
     if let Err(why) = &limit {
         let path = "problem.yaml".to_owned();

@@ -123,7 +123,7 @@ pub(crate) async fn verify(
             verified.tests = judgement.tests;
         }
         Err(JudgeError::Rejected(why)) => verified.reason = Some(why.to_string()),
-        Err(JudgeError::Failed { cause, .. }) => {
+        Err(JudgeError::Failed { cause, .. } | JudgeError::NoRoom { cause, .. }) => {
             verified.verdict = Some(Verdict::SE);
             verified.reason = Some(cause);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proto::id::WorkerId;
 use proto::language::LanguageInfo;
+use proto::units::Bytes;
 use queue::WorkerLink;
 use sandbox::BoxServer;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,7 @@ use worker::versions;
 
 use crate::args::WorkerArgs;
 use crate::config::read_secret;
-use crate::context::{Settings, default_slots, host_name, runtime, tell_host_image};
+use crate::context::{Settings, default_slots, host_name, runtime, tell_host_image, tell_outdated};
 use crate::host::{self, Host};
 use crate::output::{Failure, note, print_line};
 use crate::{otlp, stop};
@@ -45,6 +46,7 @@ impl Worker {
         slots: u32,
         drain_timeout: Duration,
         drained: Drained,
+        packages_cap: Option<Bytes>,
     ) -> Result<Self, Failure> {
         let accounting = boxes.accounting();
         let store = settings.store()?;
@@ -56,10 +58,14 @@ impl Worker {
         }
         let harnesses = settings.harnesses(boxes.clone(), &store);
         let engine = Arc::new(settings.engine(boxes, &store));
-        let packages = Packages::open(&settings.data, id, DEFAULT_CACHE_BYTES).map_err(|e| {
+        let cap = packages_cap.or(settings.config.packages_cap).map_or(DEFAULT_CACHE_BYTES, Bytes::get);
+        let packages = Packages::open(&settings.data, id, cap).map_err(|e| {
             Failure::usage(format!("the data directory {} cannot be used: {e}", settings.data.display()))
         })?;
-        let languages = versions::describe_all(&engine).await;
+        let mut languages = versions::describe_all(&engine).await;
+        for told in tell_outdated(&store, &mut languages) {
+            note(&told);
+        }
         for line in unusable(&languages) {
             note(&line);
         }
@@ -100,15 +106,17 @@ pub(crate) fn main(args: WorkerArgs, settings: &Settings) -> Result<u8, Failure>
     let token = read_secret(&args.token_file).map_err(|e| Failure::usage(format!("--token-file: {e}")))?;
     let coordinator =
         HttpCoordinator::new(&args.api, &token).map_err(|e| Failure::usage(format!("--api: {e}")))?;
-    let slots = args.slots.or(settings.config.slots).unwrap_or_else(default_slots);
-    let drain = args.drain_timeout.or(settings.config.drain_timeout).unwrap_or(DRAIN_DEFAULT);
+    let slots = args.work.slots.or(settings.config.slots).unwrap_or_else(default_slots);
+    let drain = args.work.drain_timeout.or(settings.config.drain_timeout).unwrap_or(DRAIN_DEFAULT);
     let wrong_broker = |e| Failure::usage(format!("--broker: {e}"));
     queue::amqp::check_url(&broker).map_err(wrong_broker)?;
     let boxes = Settings::boxes(slots as usize)?;
     let _exporting = otlp::start(args.otlp.endpoint(), "tribunal-worker")?;
     runtime()?.block_on(async {
         let stop = stop::on_signal()?;
-        let worker = Worker::prepare(settings, boxes, WorkerId::new(), slots, drain, Drained::Ends).await?;
+        let cap = args.work.packages_cap;
+        let id = WorkerId::new();
+        let worker = Worker::prepare(settings, boxes, id, slots, drain, Drained::Ends, cap).await?;
         let (jobs, reports, events) = queue::amqp::connect_worker(&broker, slots as usize, &worker.class())
             .await
             .map_err(wrong_broker)?;
@@ -156,6 +164,7 @@ mod tests {
             run: Vec::new(),
             usable,
             reason: Some("it broke".to_owned()),
+            note: None,
         };
         let lines = unusable(&[
             language("ada", false, None),

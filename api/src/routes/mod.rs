@@ -43,6 +43,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::connections;
 use crate::error::{ApiError, Code};
 use crate::trace;
 
@@ -181,6 +182,10 @@ pub(crate) async fn body(request: Request, app: &Arc<App>) -> Result<Bytes, ApiE
     Bytes::from_request(request, app).await.map_err(|e| {
         if e.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
             ApiError::new(Code::BodyTooLarge, "the body is larger than this route takes")
+        } else if connections::is_late(&e) {
+            let detail =
+                "the body did not come in time: send it without long pauses, 1 KiB a second at least";
+            ApiError::new(Code::RequestTimeout, detail)
         } else {
             ApiError::new(Code::InvalidBody, "the body could not be read to its end")
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use proto::facts::Accounting;
-use proto::http::{Order, ProblemDocument};
+use proto::http::{Order, ProblemDocument, RoomLeft};
 use proto::id::WorkerId;
 use serde::Serialize;
 
@@ -53,6 +53,8 @@ pub(crate) struct WorkerView {
     wanted: Order,
     /// Why it may not be trusted with timed work now, or null.
     unfit: Option<String>,
+    /// What its disk could take of packages, or null when it did not say.
+    room: Option<RoomLeft>,
     /// RFC 3339.
     registered_at: String,
     /// RFC 3339.
@@ -68,6 +70,7 @@ fn view(row: WorkerRow, now: Millis) -> WorkerView {
         draining: row.draining,
         wanted: row.wanted,
         unfit: row.unfit,
+        room: row.room,
         registered_at: rfc3339(row.registered_ms),
         seen_at: rfc3339(row.seen_ms),
         class: told.class().to_owned(),

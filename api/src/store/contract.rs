@@ -103,7 +103,8 @@ fn judged() -> Outcome {
 }
 
 fn failed(retry: bool) -> Outcome {
-    Outcome::Failed { cause: "the box broke".into(), retry }
+    // A worker's words may have anything in them.
+    Outcome::failed("the box broke\0", retry)
 }
 
 /// A class of workers that can do this.
@@ -115,6 +116,7 @@ fn class(arch: &str, languages: &[&str]) -> Class {
         harnesses: false,
         languages: languages.iter().map(|id| (*id).to_owned()).collect(),
         slots: 1,
+        room: i64::MAX,
     }
 }
 
@@ -214,7 +216,7 @@ on_every_store!(three_failures_are_a_visible_system_error, |store| {
     }
     let view = store.submission(ids.0, None).await.unwrap().unwrap().view;
     assert_eq!((view.state, view.verdict), (State::Done, Some(Verdict::SE)));
-    assert_eq!(view.judgement.unwrap().result.reason.as_deref(), Some("the box broke"));
+    assert_eq!(view.judgement.unwrap().result.reason.as_deref(), Some("the box broke\0"));
 });
 
 on_every_store!(a_failure_that_cannot_be_retried_is_a_system_error_at_once, |store| {
@@ -368,6 +370,7 @@ on_every_store!(a_problem_has_one_active_revision, |store| {
         view: problem_view("aplusb", &Digest::of(bytes)),
         blob: Digest::of(b"zip"),
         languages: Some(vec!["cpp".into()]),
+        unpacked: 0,
     };
     let (one, two) = (revision(b"1"), revision(b"2"));
     assert!(store.install_problem(&one, NOW).await.unwrap());
@@ -397,7 +400,7 @@ on_every_store!(a_job_against_a_harness_says_so_and_the_two_kinds_share_the_name
     };
     let blob = Digest::of(b"zip");
     let view = ProblemView { harness: Some(harness), ..problem_view("calc", &digest) };
-    let new = NewProblem { view, blob: blob.clone(), languages: None };
+    let new = NewProblem { view, blob: blob.clone(), languages: None, unpacked: 0 };
     assert!(store.install_problem(&new, NOW).await.unwrap());
     let other = NewProblem { view: problem_view("calc", &Digest::of(b"problem")), ..new.clone() };
     assert!(matches!(store.install_problem(&other, NOW).await, Err(StoreError::NameTaken(_))));

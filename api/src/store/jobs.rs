@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 
 use proto::id::{JudgementId, WorkerId};
 use proto::job::Priority;
+use proto::report::{NoRoom, Stored};
 
-use super::db::{Tx, args};
+use super::db::{Row, Tx, args};
 use super::{Millis, Store, StoreError};
-use crate::routing::{Class, Needs};
+use crate::routing::{Class, Needs, RoomNeed};
 
 /// A row in hand.
 #[derive(Debug, Clone)]
@@ -33,6 +34,11 @@ pub(crate) struct QueueCount {
     /// When the oldest waiting one was accepted.
     pub(crate) oldest_ms: Option<Millis>,
 }
+
+/// What each file of a package may take beyond its size.
+const PACKAGE_BLOCK: u64 = 4096;
+/// More than any image needs beyond what a worker has.
+const IMAGE_MOST: u64 = 64 << 30;
 
 fn rank(priority: Priority) -> i64 {
     priority as i64
@@ -56,6 +62,49 @@ fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     text
 }
 
+/// `room` and `room_for` of a row, from column `at` on.
+pub(super) fn room_need(row: &Row, at: usize) -> Result<RoomNeed, StoreError> {
+    let word = row.text(at + 1)?;
+    let what = Stored::ALL.into_iter().find(|what| what.name() == word);
+    let what = what.ok_or_else(|| StoreError::corrupt(format!("jobs.room_for `{word}`")))?;
+    Ok(RoomNeed { what, bytes: row.int(at)? })
+}
+
+/// Notes what a judgement's job could not store: of a package, for every job that needs the same one, waiting or to come.
+pub(super) async fn note_room(
+    tx: &mut Tx,
+    judgement: JudgementId,
+    lacking: NoRoom,
+) -> Result<(), StoreError> {
+    // A worker that errs must not make it wait for what nobody can have.
+    let most = match lacking.what {
+        Stored::Package => problem::MAX_TOTAL_BYTES + PACKAGE_BLOCK * problem::MAX_FILES as u64,
+        Stored::Image => IMAGE_MOST,
+    };
+    let bytes = lacking.bytes.min(most) as i64;
+    tx.exec(
+        "UPDATE jobs SET room = $1, room_for = $2 WHERE judgement_id = $3",
+        args![bytes, lacking.what.name(), judgement],
+    )
+    .await?;
+    if lacking.what == Stored::Package {
+        tx.exec(
+            "UPDATE problems SET unpacked = $1 WHERE unpacked < $1 AND EXISTS (SELECT 1 FROM judgements j \
+             WHERE j.id = $2 AND j.problem_name = problems.name AND j.problem_digest = problems.digest)",
+            args![bytes, judgement],
+        )
+        .await?;
+        tx.exec(
+            "UPDATE jobs SET room = $1 WHERE room < $1 AND room_for = 'package' AND judgement_id IN \
+             (SELECT o.id FROM judgements o JOIN judgements j ON j.problem_name = o.problem_name \
+             AND j.problem_digest = o.problem_digest WHERE j.id = $2 AND o.state = 'queued')",
+            args![bytes, judgement],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
 /// Puts a judgement among the waiting, or back there; it is handed out from `visible_ms` on.
 pub(super) async fn enqueue(
     tx: &mut Tx,
@@ -67,10 +116,12 @@ pub(super) async fn enqueue(
 ) -> Result<(), StoreError> {
     tx.exec(
         "INSERT INTO jobs (judgement_id, priority, capability, created_ms, visible_ms, deliveries, \
-         lease_until_ms, tenant, turn, language, exact) \
+         lease_until_ms, tenant, turn, language, exact, room) \
          SELECT $1, $2, $3 || CASE WHEN t.harness = 0 THEN '' ELSE $6 END, $4, $5, 0, 0, t.tenant, CASE WHEN t.own >= t.now THEN t.own ELSE t.now END, \
-         t.language, t.exact FROM \
+         t.language, t.exact, t.room FROM \
          (SELECT s.tenant AS tenant, s.language AS language, s.exact AS exact, s.harness AS harness, \
+         COALESCE((SELECT p.unpacked FROM problems p WHERE p.name = j.problem_name AND p.digest = j.problem_digest), 0) \
+         AS room, \
          COALESCE((SELECT MAX(q.turn) + 1 FROM jobs q WHERE q.tenant = s.tenant AND q.priority = $2), 0) AS own, \
          COALESCE((SELECT q.turn FROM jobs q WHERE q.priority = $2 AND q.lease_owner IS NULL \
          AND q.published_ms IS NULL ORDER BY q.turn LIMIT 1), 0) AS now \
@@ -141,7 +192,7 @@ impl Store {
                 "UPDATE jobs SET lease_owner = $1, lease_until_ms = $2, deliveries = deliveries + 1 \
                  WHERE judgement_id IN (SELECT q.judgement_id FROM jobs q WHERE q.lease_until_ms <= $3 \
                  AND q.visible_ms <= $3 AND q.published_ms IS NULL AND ($4 IS NULL OR (q.capability IN ($4, $8) \
-                 AND q.exact <= $6 AND REPLACE($7, ',' || q.language || ',', '') <> $7)) \
+                 AND q.exact <= $6 AND q.room <= $9 AND REPLACE($7, ',' || q.language || ',', '') <> $7)) \
                  AND q.tenant NOT IN (SELECT t.name FROM tenants t WHERE t.running_max IS NOT NULL \
                  AND (SELECT COUNT(*) FROM jobs r WHERE r.tenant = t.name \
                  AND (r.lease_until_ms > $3 OR r.published_ms IS NOT NULL)) >= t.running_max) \
@@ -155,7 +206,8 @@ impl Store {
                     count,
                     class.map_or(0, |c| i64::from(c.exact)),
                     listed(class.into_iter().flat_map(|c| &c.languages).map(String::as_str)),
-                    class.map(|c| format!("{}{}", c.arch, Needs::kind(c.harnesses)))
+                    class.map(|c| format!("{}{}", c.arch, Needs::kind(c.harnesses))),
+                    class.map_or(i64::MAX, |c| c.room)
                 ],
             )
             .await?;
@@ -276,15 +328,15 @@ impl Store {
         let rows = self
             .db
             .rows(
-                "SELECT capability, language, exact, COUNT(*) FROM jobs \
-                 WHERE published_ms IS NULL AND lease_owner IS NULL GROUP BY 1, 2, 3 ORDER BY 2, 1, 3",
+                "SELECT capability, language, exact, room, room_for, COUNT(*) FROM jobs \
+                 WHERE published_ms IS NULL AND lease_owner IS NULL GROUP BY 1, 2, 3, 4, 5 ORDER BY 2, 1, 3, 4, 5",
                 args![],
             )
             .await?;
         rows.iter()
             .map(|r| {
-                let needs = Needs::of(&r.text(0)?, r.text(1)?, r.int(2)? != 0);
-                Ok(NeedCount { needs, waiting: r.int(3)? })
+                let needs = Needs::of(&r.text(0)?, r.text(1)?, r.int(2)? != 0, room_need(r, 3)?);
+                Ok(NeedCount { needs, waiting: r.int(5)? })
             })
             .collect()
     }

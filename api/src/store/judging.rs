@@ -6,12 +6,12 @@
 //! failure, or by a lease that ran out; after [`MAX_ATTEMPTS`] of them the judgement is a visible SE.
 
 use proto::event::State;
-use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply};
+use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, JudgementView};
 use proto::id::{Attempt, JudgementId, SubmissionId, WorkerId};
-use proto::report::{Judgement, Outcome, ReportMessage};
+use proto::report::{Outcome, ReportMessage};
 
 use super::db::args;
-use super::moves::{Open, end_attempt, finish, give_up, grant, open, put_back, requeue};
+use super::moves::{Open, end_attempt, finish, give_up, grant, open, put_back, requeue, wait_for_room};
 use super::workers::{WorkerRow, seen, workers_in};
 use super::{Millis, Store, StoreError};
 
@@ -23,6 +23,8 @@ pub(crate) const LEASE_MS: Millis = 20_000;
 const RETRY_DELAY_MS: Millis = 500;
 /// Before a judgement that this worker may not have is handed out again.
 const ELSEWHERE_DELAY_MS: Millis = 500;
+/// Before a judgement that did not fit on a worker's disk is handed out again: the worker has told its room by then.
+const ROOM_DELAY_MS: Millis = 5_000;
 /// How often a claim that lost a race is tried again.
 const RACES: u32 = 5;
 
@@ -30,11 +32,13 @@ const RACES: u32 = 5;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ingest {
     /// It is the judgement now.
-    Stored(Box<Judgement>),
+    Stored(Box<JudgementView>),
     /// The attempt failed and another one will be made.
     Again,
+    /// It does not fit on its worker's disk and waits for room; that is no attempt.
+    Waits,
     /// The attempt failed and it was the last one.
-    GivenUp(Box<Judgement>),
+    GivenUp(Box<JudgementView>),
     /// Nothing changed: a repeat, an older fence, a cancelled or unknown submission.
     Ignored(&'static str),
 }
@@ -213,9 +217,13 @@ impl Store {
             Outcome::Judged { judgement } => {
                 end_attempt(&mut tx, &open, "judged", None, now).await?;
                 let stored = finish(&mut tx, &open, judgement, now).await?;
-                stored.then(|| Ingest::Stored(judgement.clone()))
+                stored.then(|| Ingest::Stored(open.shown(judgement)))
             }
-            Outcome::Failed { cause, retry } if *retry && open.attempt < MAX_ATTEMPTS => {
+            Outcome::Failed { no_room: Some(lacking), .. } => {
+                let waits = wait_for_room(&mut tx, &open, *lacking, now + ROOM_DELAY_MS).await?;
+                waits.then_some(Ingest::Waits)
+            }
+            Outcome::Failed { cause, retry, .. } if *retry && open.attempt < MAX_ATTEMPTS => {
                 let delay = RETRY_DELAY_MS * i64::from(open.attempt);
                 let again = requeue(&mut tx, &open, "failed", cause, delay, now).await?;
                 again.then_some(Ingest::Again)
@@ -223,7 +231,7 @@ impl Store {
             Outcome::Failed { cause, .. } => {
                 end_attempt(&mut tx, &open, "failed", Some(cause), now).await?;
                 let last = give_up(&mut tx, &open, cause, now).await?;
-                last.map(|judgement| Ingest::GivenUp(Box::new(judgement)))
+                last.map(|judgement| Ingest::GivenUp(open.shown(&judgement)))
             }
         };
         let Some(result) = result else { return Ok(Ingest::Ignored("somebody was faster")) };

@@ -2,12 +2,14 @@
 //! found and changes nothing when they are not there any more; the caller's transaction holds them together.
 
 use proto::event::State;
+use proto::http::JudgementView;
 use proto::id::{Attempt, Fence, JudgementId, SubmissionId, WorkerId};
 use proto::job::Priority;
-use proto::report::Judgement;
+use proto::report::{Judgement, NoRoom};
 
 use super::db::{Tx, args};
 use super::judging::LEASE_MS;
+use super::submissions::problem_of;
 use super::{Millis, StoreError, jobs, priority, state, to_json, transition, webhooks};
 use crate::routing::Needs;
 
@@ -26,6 +28,27 @@ pub(super) struct Open {
     pub(super) needs: Needs,
     pub(super) priority: Priority,
     pub(super) accepted: Millis,
+    number: u32,
+    cause: String,
+    /// `name@sha256:…`.
+    problem: Option<String>,
+    /// Whether its sender wants to be told of its end.
+    called_back: bool,
+}
+
+impl Open {
+    /// The judgement with this answer, as the store shows it once [`finish`] has it.
+    pub(super) fn shown(&self, result: &Judgement) -> Box<JudgementView> {
+        Box::new(JudgementView {
+            id: self.judgement,
+            number: self.number,
+            cause: self.cause.clone(),
+            problem: self.problem.clone(),
+            attempt: self.attempt,
+            worker: self.worker,
+            result: result.clone(),
+        })
+    }
 }
 
 /// Reads a judgement with what the decisions need.
@@ -33,7 +56,10 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
     let row = tx
         .row(
             "SELECT j.submission_id, j.state, j.attempt, j.fence, j.worker_id, j.lease_until_ms, s.language, \
-             s.priority, j.created_ms, j.current, j.rejudge_id, s.exact, s.harness FROM judgements j JOIN submissions s ON s.id = j.submission_id \
+             s.priority, j.created_ms, j.current, j.rejudge_id, s.exact, COALESCE(w.room, 0), \
+             COALESCE(w.room_for, 'package'), j.number, j.cause, j.problem_name, j.problem_digest, \
+             s.callback_url, s.harness FROM judgements j JOIN submissions s ON s.id = j.submission_id \
+             LEFT JOIN jobs w ON w.judgement_id = j.id \
              WHERE j.id = $1",
             args![id],
         )
@@ -55,13 +81,18 @@ pub(super) async fn open(tx: &mut Tx, id: JudgementId) -> Result<Option<Open>, S
             arch: crate::CAPABILITY.to_owned(),
             language: row.text(6)?,
             exact: row.int(11)? != 0,
-            harness: row.int(12)? != 0,
+            room: jobs::room_need(&row, 12)?,
+            harness: row.int(19)? != 0,
         },
         priority: match row.opt_text(10)? {
             Some(_) => Priority::Rejudge,
             None => priority(&row.text(7)?)?,
         },
         accepted: row.int(8)?,
+        number: row.int(14)? as u32,
+        cause: row.text(15)?,
+        problem: problem_of(&row, 16)?,
+        called_back: row.opt_text(18)?.is_some(),
     }))
 }
 
@@ -149,6 +180,37 @@ pub(super) async fn requeue(
     Ok(true)
 }
 
+/// Takes a grant back that could not be used for want of room, as if it had not been made, and lets it be made again where
+/// there is room; false when it changed meanwhile.
+pub(super) async fn wait_for_room(
+    tx: &mut Tx,
+    open: &Open,
+    lacking: NoRoom,
+    visible: Millis,
+) -> Result<bool, StoreError> {
+    let changed = tx
+        .exec(
+            "UPDATE judgements SET state = 'queued', lease_until_ms = NULL, attempt = attempt - 1 \
+             WHERE id = $1 AND fence = $2 AND state = 'running'",
+            args![open.judgement, open.fence],
+        )
+        .await?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    tx.exec(
+        "DELETE FROM attempts WHERE judgement_id = $1 AND attempt = $2",
+        args![open.judgement, open.attempt],
+    )
+    .await?;
+    if open.current {
+        transition(tx, open.submission, &[State::Running], State::Queued).await?;
+    }
+    put_back(tx, open, visible).await?;
+    jobs::note_room(tx, open.judgement, lacking).await?;
+    Ok(true)
+}
+
 /// Puts the judgement among the waiting again.
 pub(super) async fn put_back(tx: &mut Tx, open: &Open, visible: Millis) -> Result<(), StoreError> {
     jobs::enqueue(tx, open.judgement, open.priority, crate::CAPABILITY, open.accepted, visible).await
@@ -200,7 +262,9 @@ pub(super) async fn finish(
     }
     if open.current {
         transition(tx, open.submission, &[State::Running, State::Queued], State::Done).await?;
-        webhooks::tell(tx, open.submission, now).await?;
+        if open.called_back {
+            webhooks::tell(tx, open.submission, now).await?;
+        }
     }
     jobs::remove(tx, open.judgement).await?;
     Ok(true)

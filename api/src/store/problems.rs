@@ -12,6 +12,8 @@ pub(crate) struct NewProblem {
     pub(crate) view: ProblemView,
     pub(crate) blob: Digest,
     pub(crate) languages: Option<Vec<String>>,
+    /// Bytes on disk when it is unpacked; 0 when nobody knows.
+    pub(crate) unpacked: u64,
 }
 
 /// An installed revision.
@@ -49,9 +51,17 @@ impl Store {
         }
         let added = tx
             .exec(
-                "INSERT INTO problems (name, digest, blob, languages, view, active, created_ms) \
-                 VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT (name, digest) DO NOTHING",
-                args![name.as_str(), digest, &new.blob, languages, to_json(&new.view)?, now],
+                "INSERT INTO problems (name, digest, blob, languages, view, active, created_ms, unpacked) \
+                 VALUES ($1, $2, $3, $4, $5, 0, $6, $7) ON CONFLICT (name, digest) DO NOTHING",
+                args![
+                    name.as_str(),
+                    digest,
+                    &new.blob,
+                    languages,
+                    to_json(&new.view)?,
+                    now,
+                    i64::try_from(new.unpacked).unwrap_or(i64::MAX)
+                ],
             )
             .await?;
         tx.exec(

@@ -77,6 +77,25 @@ pub(crate) struct SubmissionRow {
     pub(crate) attempt: u32,
 }
 
+impl SubmissionRow {
+    /// The same once its current judgement has come to this end.
+    pub(crate) fn done(&self, judgement: JudgementView) -> Self {
+        let view = SubmissionView {
+            state: State::Done,
+            verdict: Some(judgement.result.verdict),
+            score: judgement.result.score.clone(),
+            // What was erased were the outputs of those before it.
+            outputs_erased_at: None,
+            queue: None,
+            judgement: None,
+            ..self.view.clone()
+        };
+        let attempt = judgement.attempt;
+        let view = SubmissionView { judgement: Some(judgement), ..view };
+        Self { tenant: self.tenant.clone(), view, judgement: self.judgement, number: self.number, attempt }
+    }
+}
+
 /// What became of submissions that were sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Accepted {
@@ -217,16 +236,21 @@ fn judgement(row: &Row, at: usize) -> Result<JudgementView, StoreError> {
         id: row.parse(at, "judgements.id")?,
         number: row.int(at + 1)? as u32,
         cause: row.text(at + 2)?,
-        problem: match (row.opt_text(at + 3)?, row.opt_text(at + 4)?) {
-            (Some(name), Some(digest)) => Some(format!("{name}@{digest}")),
-            _ => None,
-        },
+        problem: problem_of(row, at + 3)?,
         attempt: row.int(at + 5)? as u32,
         worker: match row.opt_text(at + 6)? {
             Some(_) => Some(row.parse(at + 6, "judgements.worker_id")?),
             None => None,
         },
         result: row.json(at + 7, "judgements.result")?,
+    })
+}
+
+/// `name@sha256:…` of two columns, name and digest of a revision.
+pub(super) fn problem_of(row: &Row, at: usize) -> Result<Option<String>, StoreError> {
+    Ok(match (row.opt_text(at)?, row.opt_text(at + 1)?) {
+        (Some(name), Some(digest)) => Some(format!("{name}@{digest}")),
+        _ => None,
     })
 }
 
@@ -386,14 +410,16 @@ impl Store {
         let row = self
             .db
             .row(
-                "SELECT w.priority, w.turn, w.created_ms, w.judgement_id, w.capability, w.language, w.exact FROM jobs w \
+                "SELECT w.priority, w.turn, w.created_ms, w.judgement_id, w.capability, w.language, w.exact, \
+                 w.room, w.room_for FROM jobs w \
                  JOIN judgements j ON j.id = w.judgement_id \
                  WHERE j.submission_id = $1 AND j.current = 1 AND j.state = 'queued'",
                 args![id],
             )
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let needs = Needs::of(&row.text(4)?, row.text(5)?, row.int(6)? != 0);
+        let room = jobs::room_need(&row, 7)?;
+        let needs = Needs::of(&row.text(4)?, row.text(5)?, row.int(6)? != 0, room);
         let able = workers.iter().filter(|w| w.ready(now) && needs.met_by(w));
         let slots: i64 = able.map(|w| i64::from(w.registration.slots)).sum();
         let ahead = self

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use proto::http::{Heartbeat, Order, WorkerCounts, WorkerRegistration};
+use proto::http::{Heartbeat, Order, RoomLeft, WorkerCounts, WorkerRegistration};
 use proto::id::{Digest, WorkerId};
 use proto::language::{HOST, LanguageInfo};
 
@@ -29,6 +29,8 @@ pub(crate) struct WorkerRow {
     pub(crate) unfit: Option<String>,
     /// What it counted, as of its last heartbeat.
     pub(crate) counted: Option<WorkerCounts>,
+    /// What its disk could take, as of its last heartbeat; a worker that does not say takes everything.
+    pub(crate) room: Option<RoomLeft>,
 }
 
 impl WorkerRow {
@@ -162,6 +164,10 @@ impl Slim {
                 Some(_) => Some(row.json(7, "workers.counted")?),
                 None => None,
             },
+            room: match row.opt_text(8)? {
+                Some(_) => Some(row.json(8, "workers.room")?),
+                None => None,
+            },
         })
     }
 }
@@ -197,7 +203,7 @@ fn order(text: &str) -> Result<Order, StoreError> {
 macro_rules! select_workers {
     ($rest:literal) => {
         concat!(
-            "SELECT id, revision, registered_ms, seen_ms, draining, wanted, unfit, counted FROM workers ",
+            "SELECT id, revision, registered_ms, seen_ms, draining, wanted, unfit, counted, room FROM workers ",
             $rest
         )
     };
@@ -217,17 +223,18 @@ impl Store {
         )
         .await?;
         tx.exec(
-            "INSERT INTO workers (id, name, registration, registered_ms, seen_ms, draining, unfit, revision) \
-             VALUES ($1, $2, $3, $4, $4, 0, $5, $6) ON CONFLICT (id) DO UPDATE SET \
+            "INSERT INTO workers (id, name, registration, registered_ms, seen_ms, draining, unfit, revision, room) \
+             VALUES ($1, $2, $3, $4, $4, 0, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET \
              name = excluded.name, registration = excluded.registration, seen_ms = excluded.seen_ms, \
-             unfit = excluded.unfit, draining = 0, revision = excluded.revision",
+             unfit = excluded.unfit, draining = 0, revision = excluded.revision, room = excluded.room",
             args![
                 registration.id,
                 registration.name.as_str(),
                 to_json(registration)?,
                 now,
                 registration.unfit.clone(),
-                uuid::Uuid::new_v4().to_string()
+                uuid::Uuid::new_v4().to_string(),
+                registration.room.as_ref().map(to_json).transpose()?
             ],
         )
         .await?;
@@ -298,9 +305,11 @@ pub(super) async fn seen(
     let row = tx.row(select_workers!("WHERE id = $1"), args![id]).await?;
     let Some(before) = complete!(known, tx, row.into_iter()).pop() else { return Ok(None) };
     let counted = beat.counted.as_ref().map(to_json).transpose()?;
+    let room = beat.room.as_ref().map(to_json).transpose()?;
     tx.exec(
-        "UPDATE workers SET seen_ms = $1, draining = $2, unfit = $3, counted = COALESCE($4, counted) WHERE id = $5",
-        args![now, i64::from(beat.draining), beat.unfit.clone(), counted, id],
+        "UPDATE workers SET seen_ms = $1, draining = $2, unfit = $3, counted = COALESCE($4, counted), \
+         room = $6 WHERE id = $5",
+        args![now, i64::from(beat.draining), beat.unfit.clone(), counted, id, room],
     )
     .await?;
     Ok(Some(before))

@@ -16,6 +16,7 @@
 mod debian;
 mod document;
 mod fetch;
+mod outdated;
 mod pulled;
 mod recipe;
 mod trees;
@@ -38,6 +39,7 @@ use crate::rootfs::Rootfs;
 use crate::store::Store;
 
 use document::{LayerKind, MadeLayer};
+pub use outdated::Outdated;
 use trees::Trees;
 
 /// Date given to files that a build makes: 2026-01-01. Files of packages older than it keep theirs.

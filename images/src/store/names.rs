@@ -3,7 +3,7 @@
 use proto::id::Digest;
 
 use crate::error::{ImageError, Result};
-use crate::store::HOST;
+use proto::language::HOST;
 
 /// Longest name, as long as a reference may be.
 const NAME_BYTES_MAX: usize = 255;

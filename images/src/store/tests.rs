@@ -368,8 +368,10 @@ fn a_full_disk_takes_no_layer_and_leaves_no_half_of_one() {
     assert!(written < 1024, "the disk is full");
     file.set_len((written as u64).saturating_sub(50) * 4096).unwrap();
 
-    let error = format!("{:?}", store.rootfs("x").unwrap_err());
-    assert!(error.contains("StorageFull"), "{error}");
+    let error = store.rootfs("x").unwrap_err();
+    assert!(matches!(error, ImageError::NoRoom { bytes: 600_000.., .. }), "{error:?}");
+    assert!(error.to_string().contains("image x, which needs 0.6 MiB more"), "{error}");
+    assert!(format!("{error:?}").contains("StorageFull"), "{error:?}");
     assert_eq!(left(&layers), 0, "nothing half is left");
     let write = |mut writer: crate::blobs::BlobWriter| {
         writer.write_all(content.as_bytes()).is_ok() && writer.finish().is_ok()

@@ -13,8 +13,17 @@ use reqwest::{Certificate, ClientBuilder};
 /// The beginning of every HTTP client of ours; the rest is its user's.
 pub fn client() -> ClientBuilder {
     choose_provider();
-    let roots = extra_roots().iter().filter_map(|der| Certificate::from_der(der).ok());
-    reqwest::Client::builder().tls_certs_merge(roots)
+    reqwest::Client::builder().tls_certs_merge(extra_certificates())
+}
+
+/// The same for a thread that may block, outside any runtime.
+pub fn blocking_client() -> reqwest::blocking::ClientBuilder {
+    choose_provider();
+    reqwest::blocking::Client::builder().tls_certs_merge(extra_certificates())
+}
+
+fn extra_certificates() -> impl Iterator<Item = Certificate> {
+    extra_roots().iter().filter_map(|der| Certificate::from_der(der).ok())
 }
 
 /// Makes ring the process's provider of cryptography; clients and servers of TLS take it from there. The first call
@@ -56,5 +65,6 @@ mod tests {
     #[test]
     fn a_client_can_be_made() {
         client().build().unwrap();
+        blocking_client().build().unwrap();
     }
 }

@@ -77,6 +77,21 @@ pub(crate) fn no_room(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
+/// What a file system gives out at once, on most of them: a file of one byte takes as much.
+const BLOCK: u64 = 4096;
+
+/// The bytes on disk that unpacking the zip `bytes` will take, as its directory has them; `None` when that cannot be
+/// read. An archive that lies about it is refused when it is unpacked.
+pub fn bytes_on_disk(bytes: &[u8]) -> Option<u64> {
+    let mut zip = ZipArchive::new(Cursor::new(bytes)).ok()?;
+    let mut total = 0u64;
+    for i in 0..zip.len().min(MAX_FILES) {
+        let size = zip.by_index_raw(i).ok()?.size();
+        total += size.clamp(1, MAX_FILE_BYTES).next_multiple_of(BLOCK);
+    }
+    Some(total)
+}
+
 /// Unpacks `bytes` below `target`, an empty folder, and gives the package's folder: `target` itself, or
 /// its only folder when everything lies in one and that one has the `problem.yaml`.
 pub(crate) fn unpack(bytes: &[u8], target: &Path) -> Result<PathBuf, Unpacking> {
@@ -131,7 +146,12 @@ fn unpack_entries(bytes: &[u8], target: &Path, max_bytes: u64, max_files: usize)
         let budget =
             MAX_FILE_BYTES.min(max_bytes - total).min((1 << 20) + file.compressed_size() * MAX_RATIO);
         let executable = file.unix_mode().is_some_and(|m| m & 0o100 != 0);
-        total += write_file(&mut file, &at, &shown, executable, budget)?;
+        let written = write_file(&mut file, &at, &shown, executable, budget)?;
+        if written != file.size() {
+            let told = file.size();
+            return Err(format!("`{shown}`: the archive says {told} bytes, and {written} are in it").into());
+        }
+        total += written;
     }
     Ok(())
 }
@@ -241,13 +261,24 @@ mod tests {
         assert!(honest.len() < 64 << 10, "deflate packs zeros about a thousandfold");
         assert!(unpack(&honest, dir.path()).is_ok());
         let dir = tempfile::tempdir().unwrap();
-        let _ = unpack(&bomb(8 << 20, 10), dir.path());
+        let error = unpack(&bomb(8 << 20, 10), dir.path()).unwrap_err().to_string();
+        assert!(error.contains("larger than its declared"), "{error}");
         let written = fs::metadata(dir.path().join("zeros")).map_or(0, |m| m.len());
         assert!(written <= 8 << 20);
+        let error = unpack(&bomb(1000, 2000), tempfile::tempdir().unwrap().path()).unwrap_err().to_string();
+        assert!(error.contains("says 2000 bytes, and 1000 are in it"), "{error}");
         let mut budgeted = io::repeat(0);
         let error = write_file(&mut budgeted, &dir.path().join("endless"), "e", false, 1 << 20).unwrap_err();
         assert!(error.to_string().contains("more than 1048576 bytes"));
         assert_eq!(fs::metadata(dir.path().join("endless")).unwrap().len(), (1 << 20) + 1);
+    }
+
+    #[test]
+    fn what_unpacking_takes_is_told_before_it_in_whole_blocks() {
+        let zip = zip_of(&[("p/a", &[b'x'; 5000], 0o644), ("p/b", b"", 0o644), ("p/c", b"c", 0o644)]);
+        assert_eq!(bytes_on_disk(&zip), Some(2 * BLOCK + BLOCK + BLOCK));
+        assert_eq!(bytes_on_disk(b"not a zip"), None);
+        assert_eq!(bytes_on_disk(&bomb(1000, u32::MAX - 1)), Some(MAX_FILE_BYTES));
     }
 
     #[test]

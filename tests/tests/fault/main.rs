@@ -74,6 +74,11 @@ const TESTS: &[Test] = &[
         false,
         full::a_full_data_directory_takes_no_submission_and_loses_none,
     ),
+    (
+        "a_package_that_does_not_fit_waits_with_its_reason_while_others_are_judged",
+        false,
+        full::a_package_that_does_not_fit_waits_with_its_reason_while_others_are_judged,
+    ),
 ];
 
 fn main() -> Result<()> {

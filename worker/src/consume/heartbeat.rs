@@ -23,6 +23,7 @@ pub(super) async fn beat(shared: Arc<Shared>) {
 
 /// One beat. A store that forgot this worker is told again; one that cannot be reached is asked next time.
 async fn once(shared: &Shared) {
+    shared.packages.yield_room();
     let unfit = shared.config.fitness.look().await;
     shared.gate.host(unfit.clone());
     let mut beat = shared.running.heartbeat();
@@ -30,6 +31,7 @@ async fn once(shared: &Shared) {
     let counts = shared.engine.runner().counts();
     beat.counted = Some(WorkerCounts { packages_found, packages_fetched, ..counts });
     beat.unfit = unfit;
+    beat.room = shared.packages.room();
     match shared.coordinator.heartbeat(shared.config.id, &beat).await {
         Ok(reply) => {
             for judgement in reply.stop {
@@ -37,7 +39,7 @@ async fn once(shared: &Shared) {
                 shared.running.revoke(judgement);
             }
             shared.gate.operator(reply.order);
-            let registration = shared.config.registration(shared.gate.unfit());
+            let registration = shared.registration();
             if !reply.known
                 && let Err(error) = shared.coordinator.register(&registration).await
             {

@@ -8,7 +8,7 @@ use proto::event::{EventKind, EventMessage, State};
 use proto::http::{ClaimReply, ClaimRequest};
 use proto::id::{Attempt, Fence};
 use proto::job::{Job, Target};
-use proto::report::{Judgement, Outcome, ReportMessage};
+use proto::report::{Judgement, NoRoom, Outcome, ReportMessage, Stored};
 use proto::skew::{self, PROTOCOL};
 use proto::trace::Traceparent;
 use queue::{Delivery, QueueError};
@@ -61,9 +61,8 @@ async fn handle_traced(shared: &Shared, delivery: Delivery<Job>) {
             Stop::Revoked | Stop::No => return acknowledge(delivery).await,
             Stop::HandBack => handed_back(),
         },
-        outcome = judging => outcome.unwrap_or_else(|_| Outcome::Failed {
-            cause: "the worker met a defect of its own while judging".to_owned(),
-            retry: true,
+        outcome = judging => outcome.unwrap_or_else(|_| {
+            Outcome::failed("the worker met a defect of its own while judging", true)
         }),
     };
 
@@ -127,7 +126,7 @@ async fn claim(shared: &Shared, delivery: Delivery<Job>) -> Option<(Delivery<Job
 async fn judge(shared: &Shared, job: &Job, granted: Granted) -> Outcome {
     if let Err(skew) = skew::understood(job.schema) {
         // Another worker may be nearer to the API's release.
-        return Outcome::Failed { cause: format!("the job came from another release: {skew}"), retry: true };
+        return Outcome::failed(format!("the job came from another release: {skew}"), true);
     }
     let mut seq = 0;
     let mut emit = |event: EventKind| {
@@ -151,9 +150,10 @@ async fn judge(shared: &Shared, job: &Job, granted: Granted) -> Outcome {
             judgement.timing.queue_ms = Some(granted.queued_ms);
             Outcome::Judged { judgement: Box::new(judgement) }
         }
-        Err(JudgeError::Failed { cause, retry }) => Outcome::Failed { cause, retry },
+        Err(JudgeError::Failed { cause, retry }) => Outcome::failed(cause, retry),
+        Err(JudgeError::NoRoom { cause, lacking }) => no_room(shared, cause, lacking),
         // The API let it in, so this worker knows less than the API: perhaps another one knows enough.
-        Err(JudgeError::Rejected(why)) => Outcome::Failed { cause: why.to_string(), retry: true },
+        Err(JudgeError::Rejected(why)) => Outcome::failed(why.to_string(), true),
     }
 }
 
@@ -208,8 +208,24 @@ fn event_of(progress: Progress) -> EventKind {
     }
 }
 
+/// What could not be stored for a job waits until there is room for it, here or elsewhere.
+fn no_room(shared: &Shared, cause: String, lacking: NoRoom) -> Outcome {
+    tracing::warn!(cause, "a job waits for room");
+    // What is left now is told before the job could come again.
+    shared.ask_now.notify_one();
+    let bytes = match lacking.what {
+        Stored::Package => lacking.bytes,
+        // What an image needs is known when it is unpacked: more than could be had.
+        Stored::Image => shared
+            .packages
+            .room()
+            .map_or(lacking.bytes, |room| lacking.bytes.saturating_add(room.free_bytes).min(room.cap_bytes)),
+    };
+    Outcome::Failed { cause, retry: true, no_room: Some(NoRoom { bytes, ..lacking }) }
+}
+
 fn handed_back() -> Outcome {
-    Outcome::Failed { cause: "handed back: the worker was told to stop".to_owned(), retry: true }
+    Outcome::failed("handed back: the worker was told to stop", true)
 }
 
 /// Whether a report is where it cannot get lost.
@@ -230,10 +246,8 @@ async fn publish(shared: &Shared, mut report: ReportMessage) -> Published {
             {
                 // Nobody will ever take this one, too large perhaps; the submission must end all the same.
                 tracing::error!(cause, "a report was refused; reporting a failure in its place");
-                report.outcome = Outcome::Failed {
-                    cause: format!("the report of a finished judgement was refused: {cause}"),
-                    retry: false,
-                };
+                let cause = format!("the report of a finished judgement was refused: {cause}");
+                report.outcome = Outcome::failed(cause, false);
             }
             Err(error) => {
                 tracing::warn!(%error, "a report could not be published; trying again");

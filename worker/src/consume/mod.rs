@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use proto::event::EventMessage;
 use proto::facts::Accounting;
-use proto::http::{Order, WorkerRegistration};
+use proto::http::{Order, RoomLeft, WorkerRegistration};
 use proto::id::WorkerId;
 use proto::language::LanguageInfo;
 use proto::skew::PROTOCOL;
@@ -94,7 +94,7 @@ impl ConsumeConfig {
         WorkerRegistration::class_of(arch, self.accounting, self.harnesses, &self.languages)
     }
 
-    fn registration(&self, unfit: Option<String>) -> WorkerRegistration {
+    fn registration(&self, unfit: Option<String>, room: Option<RoomLeft>) -> WorkerRegistration {
         WorkerRegistration {
             id: self.id,
             name: self.name.clone(),
@@ -107,6 +107,7 @@ impl ConsumeConfig {
             class: Some(self.class()),
             speed: self.speed,
             unfit,
+            room,
             harnesses: self.harnesses,
         }
     }
@@ -125,6 +126,13 @@ struct Shared {
     gate: Gate,
     /// Rung when a heartbeat should not wait for its time: the operator may want something new.
     ask_now: Notify,
+}
+
+impl Shared {
+    /// What it says of itself now.
+    fn registration(&self) -> WorkerRegistration {
+        self.config.registration(self.gate.unfit(), self.packages.room())
+    }
 }
 
 /// Works until `stop` resolves, then drains. Without `harnesses` a job against one is another worker's. Returns once every job is reported or handed back.
@@ -173,7 +181,7 @@ pub async fn run(
 
 /// Registers, however long the API takes to come up.
 async fn register(shared: &Shared) -> Result<(), QueueError> {
-    let registration = shared.config.registration(shared.gate.unfit());
+    let registration = shared.registration();
     let mut wait = BACKOFF_MIN;
     loop {
         match shared.coordinator.register(&registration).await {

@@ -12,7 +12,7 @@ use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, Order, Wo
 use proto::id::{Digest, JudgementId, SubmissionId, WorkerId};
 use proto::job::{InlineTest, Job, SourceFile, Target};
 use proto::limits::LimitsRequest;
-use proto::report::{Outcome, ReportMessage};
+use proto::report::{Outcome, ReportMessage, Stored};
 use proto::verdict::Verdict;
 use queue::{
     Coordinator, Delivery, EventSink, JobSource, Paused, QueueError, ReportSink, Settle, WorkerLink,
@@ -84,6 +84,7 @@ struct Fake {
     stop: Mutex<HashSet<JudgementId>>,
     seen: Mutex<Vec<Heartbeat>>,
     order: Mutex<Order>,
+    zip: Vec<u8>,
 }
 
 fn use_up(left: &AtomicUsize) -> bool {
@@ -134,7 +135,7 @@ impl Coordinator for Fake {
         Ok(ClaimReply::Granted { attempt: 1, fence: 7, queued_ms: 2.5 })
     }
     async fn blob(&self, _: &Digest) -> Result<bytes::Bytes, QueueError> {
-        Err(unavailable("API"))
+        if self.zip.is_empty() { Err(unavailable("API")) } else { Ok(self.zip.clone().into()) }
     }
 }
 
@@ -158,6 +159,7 @@ fn fake(change: impl FnOnce(&mut Fake)) -> Fake {
         stop: Mutex::default(),
         seen: Mutex::default(),
         order: Mutex::default(),
+        zip: Vec::new(),
     };
     change(&mut fake);
     fake
@@ -448,7 +450,9 @@ async fn a_job_of_a_release_too_far_away_is_reported_with_both_numbers() {
     let mut bench = start(fake(|_| {}), SHORT, LONG);
     bench.jobs.send(Job { schema: 77, ..job("") }).await.unwrap();
     bench.wait_for("ack", 1).await;
-    let Outcome::Failed { cause, retry: true } = bench.outcome(0) else { panic!("{:?}", bench.outcome(0)) };
+    let Outcome::Failed { cause, retry: true, no_room: None } = bench.outcome(0) else {
+        panic!("{:?}", bench.outcome(0))
+    };
     assert!(cause.contains("77") && cause.contains(&proto::skew::PROTOCOL.to_string()), "{cause}");
     for schema in [proto::skew::PROTOCOL - 1, proto::skew::PROTOCOL + 1] {
         bench.jobs.send(Job { schema, ..job("") }).await.unwrap();
@@ -458,5 +462,30 @@ async fn a_job_of_a_release_too_far_away_is_reported_with_both_numbers() {
         matches!(bench.outcome(1), Outcome::Judged { .. })
             && matches!(bench.outcome(2), Outcome::Judged { .. })
     );
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_package_that_does_not_fit_is_reported_as_no_attempt_and_the_room_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("big");
+    std::fs::create_dir_all(at.join("data/secret")).unwrap();
+    std::fs::write(at.join("problem.yaml"), "problem_format_version: 2025-09\nname: B\nuuid: b\n").unwrap();
+    std::fs::write(at.join("data/secret/1.in"), vec![0; 2 << 20]).unwrap();
+    std::fs::write(at.join("data/secret/1.ans"), "").unwrap();
+    let zip = problem::pack_zip(&at).unwrap();
+    let (digest, blob) = (problem::digest_dir(&at).unwrap(), Digest::of(&zip));
+    let target = Target::Problem { name: "big".to_owned(), digest, blob };
+    let mut bench = start(fake(|fake| fake.zip = zip), SHORT, LONG);
+    bench.jobs.send(Job { target, ..job("") }).await.unwrap();
+    bench.wait_for("ack", 1).await;
+    let outcome = bench.outcome(0);
+    let Outcome::Failed { cause, retry: true, no_room: Some(lacking) } = &outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(cause.contains("problem big needs 2.") && cause.contains("--packages-cap"), "{cause}");
+    assert!(lacking.what == Stored::Package && lacking.bytes > 2 << 20, "{lacking:?}");
+    let told = bench.fake.seen.lock().unwrap().last().and_then(|beat| beat.room).unwrap();
+    assert_eq!((told.cap_bytes, told.most() <= 1 << 20), (1 << 20, true), "{told:?}");
     bench.finish().await;
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use proto::units::Bytes;
 
 use super::{duration, positive};
 
@@ -16,12 +17,8 @@ pub(crate) struct ServeArgs {
     /// Install the packages (folders and zips) in this folder at start
     #[arg(long, value_name = "DIR")]
     pub(crate) problems: Option<PathBuf>,
-    /// Submissions judged at once [default: one per CPU]
-    #[arg(long, value_name = "N", value_parser = positive)]
-    pub(crate) slots: Option<u32>,
-    /// How long running jobs may take after SIGTERM [default: 30s]
-    #[arg(long, value_name = "D", value_parser = duration)]
-    pub(crate) drain_timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
     /// Serve the page from this folder instead of from the executable
     #[arg(long, value_name = "DIR")]
     pub(crate) web_dir: Option<PathBuf>,
@@ -68,14 +65,25 @@ pub(crate) struct WorkerArgs {
     /// File that holds this worker's token
     #[arg(long, value_name = "FILE", env = "TRIBUNAL_TOKEN_FILE")]
     pub(crate) token_file: PathBuf,
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
+    #[command(flatten)]
+    pub(crate) otlp: OtlpArgs,
+}
+
+/// What a process that judges takes, alone or as part of a service.
+#[derive(Debug, Args)]
+pub(crate) struct WorkArgs {
     /// Submissions judged at once [default: one per CPU]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) slots: Option<u32>,
     /// How long running jobs may take after SIGTERM [default: 30s]
     #[arg(long, value_name = "D", value_parser = duration)]
     pub(crate) drain_timeout: Option<Duration>,
-    #[command(flatten)]
-    pub(crate) otlp: OtlpArgs,
+    /// Most bytes of unpacked problem packages kept on disk, such as 8GiB; a larger package waits for a worker that takes
+    /// it [default: `cap` in `[packages]` of the configuration, else 4GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) packages_cap: Option<Bytes>,
 }
 
 #[derive(Debug, Args)]

@@ -26,7 +26,9 @@ pub(super) fn main(args: &JudgeArgs, from: &Path, settings: &Settings) -> Result
     let again = match made {
         Ok(again) => again,
         Err(JudgeError::Rejected(why)) => return Err(Failure::usage(why)),
-        Err(JudgeError::Failed { cause, .. }) => return Err(Failure::ours(cause)),
+        Err(JudgeError::Failed { cause, .. } | JudgeError::NoRoom { cause, .. }) => {
+            return Err(Failure::ours(cause));
+        }
     };
     if args.json {
         print_json(&document(&again)?)?;

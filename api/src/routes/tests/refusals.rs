@@ -233,3 +233,74 @@ async fn a_hundred_kinds_of_bad_requests_have_their_codes_and_store_nothing() {
         assert_eq!(after, before, "{list}: a refused request stored something");
     }
 }
+
+/// What no database can store or no name has: NUL, bytes that are no text, numbers at the ends of their range.
+#[tokio::test]
+async fn odd_text_in_any_place_is_refused_or_taken_and_never_our_failure() {
+    for site in Site::on_every_store(|_| ()).await {
+        let admin = site.admin.clone();
+        let nul = "a\0b";
+        let mut asked: Vec<(&str, String, Option<Value>)> = Vec::new();
+        for key in ["problem", "harness", "language", "participant", "external_id", "callback_url", "policy"]
+        {
+            let mut sent = body();
+            if matches!(key, "problem" | "harness") {
+                sent.as_object_mut().unwrap().remove("tests");
+            }
+            if key == "harness" {
+                sent.as_object_mut().unwrap().remove("language");
+            }
+            sent[key] = nul.into();
+            asked.push(("POST", SUBMISSIONS.to_owned(), Some(sent.clone())));
+            asked.push(("POST", format!("{SUBMISSIONS}/batch"), Some(json!([sent]))));
+        }
+        let mut labelled = body();
+        labelled["labels"] = json!([nul]);
+        asked.push(("POST", SUBMISSIONS.to_owned(), Some(labelled)));
+        for key in ["problem", "language", "participant", "external_id", "label", "verdict", "before"] {
+            asked.push(("GET", format!("{SUBMISSIONS}?{key}=a%00b"), None));
+        }
+        for name in ["a%00b", "%ff", "..%2f..%2fetc", "%F0%9F%92%A9", "*"] {
+            asked.push(("GET", format!("/api/v1/problems/{name}"), None));
+            let digest = json!({"digest": Digest::of(b"x")});
+            asked.push(("POST", format!("/api/v1/problems/{name}/activate"), Some(digest)));
+            asked.push(("GET", format!("/api/v1/tenants/{name}"), None));
+            for kind in ["problem", "language", "harness", name] {
+                let hold = format!("/api/v1/holds/{kind}/{name}");
+                asked.push(("PUT", hold.clone(), Some(json!({"reason": nul}))));
+                asked.push(("DELETE", hold, None));
+            }
+        }
+        asked.push(("PUT", "/api/v1/holds/problem/calc".to_owned(), Some(json!({"reason": nul}))));
+        asked.push(("GET", "/api/v1/holds".to_owned(), None));
+        asked.push(("GET", "/api/v1/problems?kind=a%00b".to_owned(), None));
+        let rejudges = "/api/v1/rejudges";
+        for select in [
+            json!({"problem": nul}),
+            json!({"language": nul}),
+            json!({"problem": "calc", "created_from_ms": i64::MIN, "created_before_ms": i64::MAX}),
+            json!({"created_from_ms": i64::MAX}),
+            json!({"created_before_ms": u64::MAX}),
+        ] {
+            let sent = json!({"select": select, "reason": nul, "revision": Digest::of(b"of something else")});
+            asked.push(("POST", rejudges.to_owned(), Some(sent)));
+            asked.push(("POST", rejudges.to_owned(), Some(json!({"select": select, "reason": nul}))));
+        }
+        asked.push(("GET", rejudges.to_owned(), None));
+        asked.push(("GET", "/api/v1/audit".to_owned(), None));
+        for (method, path, sent) in asked {
+            let answer = site.ask(method, &path, Some(&admin), sent.clone()).await;
+            assert!(
+                answer.status.as_u16() < 500,
+                "{method} {path} {sent:?}: {} {}",
+                answer.status,
+                answer.text
+            );
+        }
+        // What was made of it works: it is told, released and judged like any other.
+        let holds = site.ask("GET", "/api/v1/holds", Some(&admin), None).await.json();
+        assert!(holds.as_array().unwrap().iter().any(|hold| hold["name"] == "calc"), "{holds}");
+        let gone = site.ask("DELETE", "/api/v1/holds/problem/calc", Some(&admin), None).await;
+        assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    }
+}

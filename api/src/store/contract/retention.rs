@@ -141,7 +141,8 @@ on_every_store!(revisions_nobody_needs_and_blobs_nobody_names_go, |store| {
     };
     let install = async |text: &'static str| {
         let blob = store.put_blob(Bytes::from_static(text.as_bytes()), NOW).await.unwrap();
-        let new = NewProblem { view: problem_view("p", &blob), blob: blob.clone(), languages: None };
+        let new =
+            NewProblem { view: problem_view("p", &blob), blob: blob.clone(), languages: None, unpacked: 0 };
         store.install_problem(&new, NOW).await.unwrap();
         (blob.clone(), old_file(&blob))
     };
@@ -171,7 +172,8 @@ on_every_store!(revisions_nobody_needs_and_blobs_nobody_names_go, |store| {
 on_every_store!(a_retired_revision_that_is_made_active_stays, |store| {
     let install = async |text: &'static str| {
         let blob = store.put_blob(Bytes::from_static(text.as_bytes()), NOW).await.unwrap();
-        let new = NewProblem { view: problem_view("p", &blob), blob: blob.clone(), languages: None };
+        let new =
+            NewProblem { view: problem_view("p", &blob), blob: blob.clone(), languages: None, unpacked: 0 };
         store.install_problem(&new, NOW).await.unwrap();
         blob
     };

@@ -1,7 +1,8 @@
 //! Workers: orders, fitness, and what is handed out to whom.
 
 use proto::facts::Accounting;
-use proto::http::{Order, WorkerCounts};
+use proto::http::{Order, RoomLeft, WorkerCounts};
+use proto::report::{NoRoom, Stored};
 
 use super::mend::Mended;
 use super::*;
@@ -234,4 +235,64 @@ on_every_store!(what_an_api_of_the_release_before_writes_is_mended, |store| {
     assert_eq!(store.mend(None).await.unwrap().judgements, 1, "and all");
     assert_eq!((found("local").await, found("a").await, found("b").await), (1, 1, 1));
     assert_eq!(store.mend(None).await.unwrap(), Mended::default());
+});
+
+fn no_room(bytes: u64) -> Outcome {
+    let no_room = Some(NoRoom { what: Stored::Package, bytes });
+    Outcome::Failed { cause: "it does not fit".into(), retry: true, no_room }
+}
+
+on_every_store!(what_fits_on_no_disk_waits_and_uses_up_no_attempt, |store| {
+    let problem = Some((String::from("big"), Digest::of(b"big"), Digest::of(b"zip")));
+    let big = || NewRow { problem: problem.clone(), ..new_row(Priority::Normal) };
+    let view = problem_view("big", &Digest::of(b"big"));
+    let new = NewProblem { view, blob: Digest::of(b"zip"), languages: None, unpacked: 0 };
+    store.install_problem(&new, NOW).await.unwrap();
+    let room = |mib: u64| Some(RoomLeft { free_bytes: mib << 20, cap_bytes: 4 << 30 });
+    let me = WorkerRegistration { room: room(100), ..registration("small", &["cpp"]) };
+    store.register_worker(&me, NOW).await.unwrap();
+    let first = store.submit(&big(), NOW).await.unwrap();
+    let classes = async || crate::routing::classes(&store.workers().await.unwrap(), NOW);
+    let lease = async |now| {
+        let class = classes().await.remove(0);
+        let leased = store.lease_jobs(Some(&class), 9, 1000, now).await.unwrap();
+        leased.into_iter().map(|job| job.judgement).collect::<Vec<_>>()
+    };
+    // Nobody knows yet what it needs: the worker finds out, again and again, and no attempt is used up.
+    let judgement = lease(NOW).await[0];
+    for round in 0..5 {
+        let (attempt, fence) = granted(&claim(&store, judgement, me.id, false, NOW).await);
+        assert_eq!(attempt, 1, "round {round}");
+        let told = report((first, judgement), (attempt, fence), no_room(300 << 20));
+        assert_eq!(store.report(&told, NOW).await.unwrap(), Ingest::Waits);
+        assert!(matches!(store.report(&told, NOW).await.unwrap(), Ingest::Ignored(_)), "a repeat");
+        assert_eq!(state_of(&store, first).await, State::Queued);
+        assert_eq!(store.attempts(first).await.unwrap(), []);
+        // As an older worker would, which does not say what room it has.
+        store.heartbeat(me.id, &Heartbeat::default(), NOW).await.unwrap();
+    }
+    store.heartbeat(me.id, &Heartbeat { room: room(100), ..Heartbeat::default() }, NOW).await.unwrap();
+    let second = store.submit(&big(), NOW).await.unwrap();
+    let other = store.submit(&new_row(Priority::Normal), NOW).await.unwrap();
+    let later = NOW + 60_000;
+    let leased = lease(later).await;
+    assert_eq!(leased.len(), 1, "the one that brings no package is not held up");
+    assert_eq!(store.submission_of(leased[0]).await.unwrap(), Some(other));
+    assert_eq!(claim(&store, judgement, me.id, false, NOW).await, ClaimReply::TryElsewhere);
+    for id in [first, second] {
+        let workers = store.workers().await.unwrap();
+        let place = store.place_in_queue(id, &workers, NOW).await.unwrap().unwrap();
+        let words =
+            "room:the package needs 300.0 MiB on a worker's disk; 100.0 MiB is the most that one has free";
+        assert_eq!(place.waiting_for.as_deref(), Some(words));
+    }
+    assert_eq!(store.needs_waiting().await.unwrap()[0].waiting, 2, "they are counted together");
+    // Room comes, here or with somebody else.
+    let large = WorkerRegistration { room: room(301), ..registration("large", &["cpp"]) };
+    store.register_worker(&large, NOW).await.unwrap();
+    assert_eq!(lease(later).await.len(), 2);
+    assert_eq!(claim(&store, judgement, me.id, false, NOW).await, ClaimReply::TryElsewhere);
+    let (attempt, fence) = granted(&claim(&store, judgement, large.id, false, NOW).await);
+    let stored = store.report(&report((first, judgement), (attempt, fence), judged()), NOW).await.unwrap();
+    assert!(matches!(stored, Ingest::Stored(_)), "{stored:?}");
 });

@@ -17,19 +17,27 @@ pub(crate) enum Arg {
     Int(Option<i64>),
 }
 
+impl Arg {
+    /// PostgreSQL's TEXT has no NUL, and a statement with one fails. U+FFFD stands in for it, on both databases: nothing
+    /// that is looked for has a NUL in its name, and free words lose nothing that can be shown.
+    fn text(v: String) -> Self {
+        Arg::Text(Some(if v.contains('\0') { v.replace('\0', "\u{fffd}") } else { v }))
+    }
+}
+
 impl From<&str> for Arg {
     fn from(v: &str) -> Self {
-        Arg::Text(Some(v.to_owned()))
+        Arg::text(v.to_owned())
     }
 }
 impl From<String> for Arg {
     fn from(v: String) -> Self {
-        Arg::Text(Some(v))
+        Arg::text(v)
     }
 }
 impl From<Option<String>> for Arg {
     fn from(v: Option<String>) -> Self {
-        Arg::Text(v)
+        v.map_or(Arg::Text(None), Arg::text)
     }
 }
 impl From<i64> for Arg {
