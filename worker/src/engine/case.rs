@@ -180,8 +180,20 @@ pub(super) fn stdin_of(input: &Data) -> Result<Stdin, JudgeError> {
 pub(super) fn load(data: &Data) -> Result<Arc<[u8]>, JudgeError> {
     match data {
         Data::Bytes(bytes) => Ok(Arc::clone(bytes)),
-        Data::File(path) => std::fs::read(path).map(Arc::from).map_err(|e| unreadable(path, &e)),
+        Data::File(path) => read_whole(path).map_err(|e| unreadable(path, &e)),
     }
+}
+
+/// A file's bytes, in memory once: reading into a vector first would hold a long answer twice.
+fn read_whole(path: &Path) -> std::io::Result<Arc<[u8]>> {
+    let mut file = std::fs::File::open(path)?;
+    let size = usize::try_from(file.metadata()?.len()).map_err(std::io::Error::other)?;
+    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, size).collect();
+    file.read_exact(Arc::get_mut(&mut bytes).unwrap_or_default())?;
+    if file.read(&mut [0])? > 0 {
+        return Err(std::io::Error::other("it grew while it was read"));
+    }
+    Ok(bytes)
 }
 
 /// Names only the last component: where a worker keeps its packages is nobody's business.
