@@ -175,7 +175,7 @@ fn any(text: &[u8]) -> Option<(Number, usize)> {
             kept = kept.min(DIGITS);
             digits = digits * POWERS[room] + front(values, room);
             let left_out = n - room;
-            cut |= left_out > 0 && front(values, n) % POWERS[left_out] != 0;
+            cut |= left_out > 0 && !front(values, n).is_multiple_of(POWERS[left_out]);
             exponent += if point { -(room as i32) } else { left_out as i32 };
             at += n;
         }
@@ -212,15 +212,13 @@ fn power(text: &[u8]) -> Option<(i32, usize)> {
 /// Eight bytes from `at` on, the first one lowest; beyond the end they are 0, which is part of no number.
 #[inline]
 pub(super) fn word(text: &[u8], at: usize) -> u64 {
-    match text.get(at..).and_then(<[u8]>::first_chunk::<WORD>) {
-        Some(bytes) => u64::from_le_bytes(*bytes),
-        None => {
-            let mut bytes = [0; WORD];
-            let rest = text.get(at..).unwrap_or_default();
-            bytes[..rest.len()].copy_from_slice(rest);
-            u64::from_le_bytes(bytes)
-        }
+    if let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<WORD>) {
+        return u64::from_le_bytes(*bytes);
     }
+    let mut bytes = [0; WORD];
+    let rest = text.get(at..).unwrap_or_default();
+    bytes[..rest.len()].copy_from_slice(rest);
+    u64::from_le_bytes(bytes)
 }
 
 /// The whole number that the first `n` of eight digits make; `values` has each one's value in its byte.
