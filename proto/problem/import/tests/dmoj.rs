@@ -89,7 +89,7 @@ fn patterns_take_either_case_and_dmojs_own_may_be_written_out() {
 fn a_last_line_gets_its_end_unless_the_data_are_binary() {
     for (binary, want) in [("", "1\n2\n"), ("binary_data: true\n", "1\r\n2")] {
         let home = home(&format!("{binary}{LIST}"));
-        home.put("1.in", "1\r\n2".to_owned());
+        home.put("1.in", "1\r\n2");
         let (_, problem) = home.import();
         assert_eq!(common::read(&problem.cases[0].input), want, "{binary}");
     }
@@ -100,7 +100,7 @@ fn an_interactors_case_needs_no_answer() {
     let cases = "test_cases:\n- {in: 1.in, points: 20}\n- {in: 2.in, points: 20}\n";
     let interactive =
         home(&format!("unbuffered: true\ninteractive: {{files: i.cpp, type: testlib}}\n{cases}"));
-    interactive.put("i.cpp", "int main() {}\n".to_owned());
+    interactive.put("i.cpp", "int main() {}\n");
     assert_eq!(interactive.import().1.cases.len(), 2);
     assert!(home(cases).refused().contains("`in` and `out`"), "without an interactor it does");
 }
