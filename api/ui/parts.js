@@ -24,6 +24,7 @@ const LACKS = {
   architecture: (name) => `no worker has the architecture ${name}`,
   language: (id) => `no worker has the language ${id} now`,
   harness_worker: () => 'the workers that could are of a release that knows no autograders',
+  room: (what) => what,
   accounting: () => 'no worker measures exactly',
   fit_worker: () => 'the workers that could are unfit for timed work now',
   uncordoned_worker: () => 'the workers that could are cordoned or drained by an operator',
@@ -31,8 +32,8 @@ const LACKS = {
 
 /** Why nobody can judge something that waits, as `waiting_for` of the API has it. */
 export function lack(missing) {
-  const [kind, name] = String(missing).split(':');
-  return LACKS[kind]?.(name) ?? `no worker has ${missing}`;
+  const [, kind, what] = /^([^:]*):?(.*)$/s.exec(String(missing));
+  return LACKS[kind]?.(what) ?? `no worker has ${missing}`;
 }
 
 /** Text for screen readers only. */

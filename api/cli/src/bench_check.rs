@@ -1,5 +1,6 @@
 //! `tribunal bench check`: how fast output is compared, beside `cmp`, and another validator where one is named,
-//! on the same files in the same rounds.
+//! on the same files in the same rounds, in one order and the other by turns. What counts is how they stand to each
+//! other within a round: a busy machine slows all of them, and moves processor time less than the clock.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -9,7 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use checker::{Flags, compare_streams};
-use serde_json::json;
+use nix::sys::resource::{UsageWho, getrusage};
+use serde_json::{Value, json};
 
 use crate::context::scratch;
 use crate::output::{Failure, note, print_json, print_line};
@@ -24,18 +26,18 @@ struct Case {
     equal: bool,
 }
 
-const CASES: [Case; 5] = [
+const TOLERANT: &str = "float_tolerance 1e-6";
+
+const CASES: [Case; 9] = [
     Case { name: "equal_tokens", flags: "", answer: tokens, output: tokens, equal: true },
-    Case { name: "equal_floats", flags: "float_tolerance 1e-6", answer: floats, output: floats, equal: true },
-    Case {
-        name: "floats_written_otherwise",
-        flags: "float_tolerance 1e-6",
-        answer: floats,
-        output: longer_floats,
-        equal: false,
-    },
+    Case { name: "equal_floats", flags: TOLERANT, answer: floats, output: floats, equal: true },
+    Case { name: "floats_written_otherwise", flags: TOLERANT, answer: floats, output: longer, equal: false },
+    Case { name: "floats_a_little_off", flags: TOLERANT, answer: floats, output: off, equal: false },
+    Case { name: "floats_of_many_digits", flags: TOLERANT, answer: floats, output: long, equal: false },
+    Case { name: "floats_with_exponents", flags: TOLERANT, answer: floats, output: powers, equal: false },
     Case { name: "trailing_spaces", flags: "", answer: tokens, output: spaced, equal: false },
     Case { name: "crlf", flags: "", answer: tokens, output: crlf, equal: false },
+    Case { name: "other_case", flags: "", answer: upper, output: lower, equal: false },
 ];
 
 fn tokens(n: u64, line: &mut String) {
@@ -57,53 +59,128 @@ fn floats(n: u64, line: &mut String) {
     let _ = writeln!(line, "{}.{:06} {}.5", x % 1000, x % 1_000_000, n);
 }
 
-fn longer_floats(n: u64, line: &mut String) {
+fn longer(n: u64, line: &mut String) {
+    written(n, "0", "0", line);
+}
+
+fn off(n: u64, line: &mut String) {
+    written(n, "3217", "0000001", line);
+}
+
+fn long(n: u64, line: &mut String) {
+    written(n, "00000000000", "00000000000000", line);
+}
+
+/// The numbers of [`floats`] with more digits behind them.
+fn written(n: u64, first: &str, second: &str, line: &mut String) {
     let x = n.wrapping_mul(2_654_435_761) % 1_000_000_007;
-    let _ = writeln!(line, "{}.{:06}0 {}.50", x % 1000, x % 1_000_000, n);
+    let _ = writeln!(line, "{}.{:06}{first} {}.5{second}", x % 1000, x % 1_000_000, n);
+}
+
+fn powers(n: u64, line: &mut String) {
+    let x = n.wrapping_mul(2_654_435_761) % 1_000_000_007;
+    let _ = writeln!(line, "{}{:06}e-6 {}5e-1", x % 1000, x % 1_000_000, n);
+}
+
+fn upper(n: u64, line: &mut String) {
+    let _ = writeln!(line, "Case {n} YES");
+}
+
+fn lower(n: u64, line: &mut String) {
+    let _ = writeln!(line, "case {n} Yes");
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Copy)]
+struct Took {
+    wall: f64,
+    /// Of the processor: what else the machine does moves this little.
+    cpu: f64,
+}
+
+/// What one side took, round by round.
+#[derive(Debug, Default)]
+struct Side(Vec<Took>);
+
+impl Side {
+    fn median(&self, of: impl Fn(&Took) -> f64) -> Option<f64> {
+        median(self.0.iter().map(of).collect())
+    }
+
+    /// How many times as long this side took as `other` in the same round, in the middle of all rounds.
+    fn ratio(&self, other: &Side, of: impl Fn(&Took) -> f64) -> Option<f64> {
+        median(self.0.iter().zip(&other.0).map(|(a, b)| of(a) / of(b)).collect())
+    }
+
+    /// Megabytes per second of the clock, the same of processor time, and both beside `own`.
+    fn json(&self, size: f64, own: &Side) -> Value {
+        let speed = |of: fn(&Took) -> f64| self.median(of).map(|s| size / 1e6 / s);
+        json!({
+            "mb_per_s": speed(|t| t.wall), "mb_per_cpu_s": speed(|t| t.cpu),
+            "ratio": self.ratio(own, |t| t.wall), "cpu_ratio": self.ratio(own, |t| t.cpu),
+        })
+    }
 }
 
 pub(crate) fn main(megabytes: u32, rounds: u32, beside: Option<&Path>, as_json: bool) -> Result<u8, Failure> {
     let scratch = scratch()?;
     let bytes = u64::from(megabytes) * 1_000_000;
-    let mut rows = Vec::new();
+    let mut cases = Vec::new();
     for case in &CASES {
         note(&format!("{}: {megabytes} MB, {rounds} rounds", case.name));
         let (answer, lines) = write(&scratch.path().join("answer"), bytes, u64::MAX, case.answer)?;
         let (output, _) = write(&scratch.path().join("output"), u64::MAX, lines, case.output)?;
         let size = std::fs::metadata(&answer).map_err(Failure::ours)?.len() as f64;
         let flags = Flags::parse_line(case.flags).map_err(Failure::ours)?;
-        let (mut own, mut cmp, mut other) = (Vec::new(), Vec::new(), Vec::new());
-        // Neither is the first to read what was just written.
+        let (mut own, mut cmp, mut other) = (Side::default(), Side::default(), Side::default());
+        // Nobody is the first to read what was just written.
         compare(&answer, &output, &flags)?;
-        for _ in 0..rounds {
-            own.push(size / 1e6 / seconds(|| compare(&answer, &output, &flags))?);
-            if case.equal {
-                cmp.push(size / 1e6 / seconds(|| run_cmp(&answer, &output))?);
+        for round in 0..rounds {
+            // Each is measured right before and right after each other one as often.
+            let mut turns = [0, 1, 2];
+            if round % 2 == 1 {
+                turns.reverse();
             }
-            if let Some(validator) = beside {
-                let run = || run_validator(validator, &answer, &output, case.flags, scratch.path());
-                other.push(size / 1e6 / seconds(run)?);
+            for turn in turns {
+                match (turn, beside) {
+                    (0, Some(validator)) => {
+                        let run = || run_validator(validator, &answer, &output, case.flags, scratch.path());
+                        other.0.push(measured(run)?);
+                    }
+                    (1, _) => own.0.push(measured(|| compare(&answer, &output, &flags))?),
+                    (2, _) if case.equal => cmp.0.push(measured(|| run_cmp(&answer, &output))?),
+                    _ => {}
+                }
             }
         }
-        let some = |values: Vec<f64>| (!values.is_empty()).then(|| median(values));
-        rows.push((case, median(own), some(cmp), some(other)));
+        cases.push((case.name, case.flags, size, own, cmp, other));
     }
     if as_json {
-        let cases: Vec<_> = rows
+        let cases: Vec<_> = cases
             .iter()
-            .map(|(case, own, cmp, other)| {
-                json!({
-                    "name": case.name, "flags": case.flags, "mb_per_s": own, "cmp_mb_per_s": cmp,
-                    "beside_mb_per_s": other,
-                })
+            .map(|(name, flags, size, own, cmp, other)| {
+                let mut row = own.json(*size, own);
+                row["name"] = json!(name);
+                row["flags"] = json!(flags);
+                row["cmp"] = cmp.json(*size, own);
+                row["beside"] = other.json(*size, own);
+                row
             })
             .collect();
         return print_json(&json!({ "bytes": bytes, "rounds": rounds, "cases": cases })).map(|()| 0);
     }
-    for (case, own, cmp, other) in rows {
-        let cmp = cmp.map_or(String::new(), |mb| format!("  cmp {mb:>8.0} MB/s"));
-        let other = other.map_or(String::new(), |mb| format!("  beside {mb:>8.0} MB/s"));
-        print_line(&format!("{:<26} {own:>8.0} MB/s{cmp}{other}", case.name))?;
+    for (name, _, size, own, cmp, other) in &cases {
+        let mut line = format!("{name:<26}");
+        for (label, side) in [("", own), ("  cmp", cmp), ("  beside", other)] {
+            let Some(wall) = side.median(|t| t.wall) else { continue };
+            let _ = write!(line, "{label} {:>6.0} MB/s", size / 1e6 / wall);
+            if let (Some(wall), Some(cpu)) = (side.ratio(own, |t| t.wall), side.ratio(own, |t| t.cpu))
+                && !label.is_empty()
+            {
+                let _ = write!(line, " (we are {wall:.2} times as fast, by processor time {cpu:.2})");
+            }
+        }
+        print_line(&line)?;
     }
     Ok(0)
 }
@@ -163,13 +240,22 @@ fn run_validator(
     }
 }
 
-fn seconds(work: impl FnOnce() -> Result<(), Failure>) -> Result<f64, Failure> {
-    let started = Instant::now();
+/// Times `work`, which is done by this thread or by a child that ends with it.
+fn measured(work: impl FnOnce() -> Result<(), Failure>) -> Result<Took, Failure> {
+    let (started, before) = (Instant::now(), processor_seconds()?);
     work()?;
-    Ok(started.elapsed().as_secs_f64())
+    Ok(Took { wall: started.elapsed().as_secs_f64(), cpu: processor_seconds()? - before })
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// Processor time of this thread and of all children that ended.
+fn processor_seconds() -> Result<f64, Failure> {
+    let usage = |who| getrusage(who).map_err(Failure::ours);
+    let (own, children) = (usage(UsageWho::RUSAGE_THREAD)?, usage(UsageWho::RUSAGE_CHILDREN)?);
+    let times = [own.user_time(), own.system_time(), children.user_time(), children.system_time()];
+    Ok(times.iter().map(|t| t.tv_sec() as f64 + t.tv_usec() as f64 / 1e6).sum())
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
+    values.get(values.len() / 2).copied()
 }

@@ -11,6 +11,7 @@ use std::io::{self, Cursor, Read, Seek};
 use problem::decimal::{Decimal, is_number};
 pub use problem::flags::{FlagError, Flags, Tolerance};
 
+mod near;
 mod quick;
 mod stream;
 

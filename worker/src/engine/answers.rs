@@ -15,6 +15,7 @@ use super::case::{self, CaseDone, RunWith};
 use super::compile::{Compiled, Program};
 use super::decide::{self, Word};
 use super::plan::{CasePlan, Plan, Work};
+use super::validator::Output;
 use super::{Against, Submission};
 use crate::error::JudgeError;
 use crate::runner::Runner;
@@ -102,7 +103,7 @@ pub(super) async fn judge(
             // Nothing was run, and nothing lies beside what was sent.
             let program = &Program::none();
             let on = RunWith { runner, plan, case, program, validators };
-            case::check(on, &case.input, Arc::clone(bytes), &[], &[]).await?.word
+            case::check(on, &case.input, Output::Bytes(Arc::clone(bytes)), &[], &[]).await?.word
         }
     };
     let check = started.elapsed();

@@ -19,9 +19,9 @@ use sandbox::spec::{BoxFile, Captured, Overflow as _, RunOutcome, RunSpec, Stdin
 
 use super::compile::Program;
 use super::decide::{self, Word};
-use super::live::Live;
+use super::live::{Ended, Live};
 use super::plan::{CasePlan, Check, Data, Plan};
-use super::validator::{self, Answer};
+use super::validator::{self, Answer, Output};
 use super::{blocking, files, passes};
 use crate::cache::Keep;
 use crate::error::JudgeError;
@@ -114,9 +114,13 @@ pub(super) async fn one_pass(
             let reason = with_stderr(verdict, classified.reason, &outcome.stderr);
             Answer::of(Word::plain(verdict, reason, classified.feedback))
         }
-        None => match blocking(move || live.and_then(|live| live.finish())).await? {
-            Some(word) => Answer::of(decide::compared(word?)),
-            None => check(on, input, files::output(on.plan, outcome), &beside, feedback).await?,
+        None => match blocking(move || live.and_then(|live| live.finish())).await?.transpose()? {
+            Some(Ended::Compared(word)) => Answer::of(decide::compared(word)),
+            Some(Ended::Kept(file)) => check(on, input, Output::of(file), &beside, feedback).await?,
+            None => {
+                let output = Output::Bytes(files::output(on.plan, outcome));
+                check(on, input, output, &beside, feedback).await?
+            }
         },
     };
     let check = started.elapsed();
@@ -177,8 +181,20 @@ pub(super) fn stdin_of(input: &Data) -> Result<Stdin, JudgeError> {
 pub(super) fn load(data: &Data) -> Result<Arc<[u8]>, JudgeError> {
     match data {
         Data::Bytes(bytes) => Ok(Arc::clone(bytes)),
-        Data::File(path) => std::fs::read(path).map(Arc::from).map_err(|e| unreadable(path, &e)),
+        Data::File(path) => read_whole(path).map_err(|e| unreadable(path, &e)),
     }
+}
+
+/// A file's bytes, in memory once: reading into a vector first would hold a long answer twice.
+fn read_whole(path: &Path) -> std::io::Result<Arc<[u8]>> {
+    let mut file = std::fs::File::open(path)?;
+    let size = usize::try_from(file.metadata()?.len()).map_err(std::io::Error::other)?;
+    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, size).collect();
+    file.read_exact(Arc::get_mut(&mut bytes).unwrap_or_default())?;
+    if file.read(&mut [0])? > 0 {
+        return Err(std::io::Error::other("it grew while it was read"));
+    }
+    Ok(bytes)
 }
 
 /// Names only the last component: where a worker keeps its packages is nobody's business.
@@ -278,15 +294,19 @@ pub(super) fn unstartable(on: RunWith<'_>, error: &RunError, run: Duration) -> R
 pub(super) async fn check(
     on: RunWith<'_>,
     input: &Data,
-    output: Arc<[u8]>,
+    output: Output,
     beside: &[BoxFile],
     feedback: &[BoxFile],
 ) -> Result<Answer, JudgeError> {
     let RunWith { runner, plan, case, validators, .. } = on;
+    let whole = |output| match output {
+        Output::Bytes(bytes) => Ok(bytes),
+        Output::File(_) => Err(JudgeError::hopeless("an output was kept that no validator asks for")),
+    };
     match &case.check {
         Check::Nothing => Ok(Answer::of(Word::plain(Verdict::OK, None, None))),
         Check::Default { answer, flags } => {
-            let (answer, flags) = (answer.clone(), flags.clone());
+            let (answer, flags, output) = (answer.clone(), flags.clone(), whole(output)?);
             blocking(move || -> Result<Answer, JudgeError> {
                 let answer = load(&answer)?;
                 Ok(Answer::of(decide::compare(&answer, &output, &flags)))
@@ -294,7 +314,7 @@ pub(super) async fn check(
             .await?
         }
         Check::Named { answer, name } => {
-            let (answer, name) = (answer.clone(), name.clone());
+            let (answer, name, output) = (answer.clone(), name.clone(), whole(output)?);
             blocking(move || -> Result<Answer, JudgeError> {
                 Ok(Answer::of(decide::compare_named(&name, &load(&answer)?, &output)))
             })

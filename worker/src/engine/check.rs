@@ -64,6 +64,7 @@ impl Engine {
         };
         let Question { input, answer, output } = question;
         let points = problem.cases.len().checked_sub(1).is_some_and(|last| plan::takes_points(problem, last));
+        let output = validator::Output::Bytes(output);
         let asked =
             validator::Asked { input, answer, output, args: &flags, points, beside: &[], feedback: &[] };
         let word = validator::ask_all(&*self.runner, &plan, &validators, &asked).await?.word;

@@ -21,7 +21,7 @@ use sandbox::spec::{RunOutcome, RunSpec};
 use super::case;
 use super::compile::Program;
 use super::plan::{Data, ValidatorPlan, takes_points, validator_plan};
-use super::validator::{Asked, ask_all};
+use super::validator::{Asked, Output, ask_all};
 use super::{Engine, blocking, decide};
 use crate::cache::Keep;
 use crate::error::JudgeError;
@@ -322,6 +322,7 @@ impl Asker<'_> {
         }
         let points =
             self.problem.cases.len().checked_sub(1).is_some_and(|last| takes_points(self.problem, last));
+        let output = Output::Bytes(output);
         let asked = Asked { input, answer, output, args, points, beside: &[], feedback: &[] };
         Ok(ask_all(&*self.engine.runner, self.plan, self.outputs, &asked).await?.word)
     }

@@ -21,7 +21,7 @@ use super::case::{self, Pass, RunWith};
 use super::compile::Program;
 use super::decide::Word;
 use super::plan::{Check, Data};
-use super::validator::{Answer, Asked, Place, ask_all};
+use super::validator::{Answer, Asked, Output, Place, ask_all};
 use crate::error::JudgeError;
 use crate::runner::{PairRunError, RunError, run_pair_twice};
 
@@ -87,7 +87,7 @@ pub(super) async fn one_pass(
     spec.stdin = Stdin::Empty;
     let (input, answer) = case::load_both(input, answer).await?;
     let both = (Arc::clone(&input), Arc::clone(&answer));
-    let nothing = Arc::from(&b""[..]);
+    let nothing = Output::Bytes(Arc::from(&b""[..]));
     let asked =
         Asked { input, answer, output: nothing, args, points: *points, beside: &spec.files, feedback };
     let place = Place::of(&on.plan.validator, validator, asked.beside);
@@ -148,7 +148,7 @@ async fn checked(
         pass.word = Answer::je(format!("the interactor's output file {why}")).word;
         return Ok(pass);
     }
-    let output = Arc::from(left.map_or(&b""[..], |file| &file.bytes));
+    let output = Output::Bytes(Arc::from(left.map_or(&b""[..], |file| &file.bytes)));
     let (input, answer) = asked;
     let asked = Asked { input, answer, output, args, points: *points, beside, feedback: &[] };
     let mut plan = on.plan.validator.clone();

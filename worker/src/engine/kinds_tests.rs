@@ -1,5 +1,6 @@
 //! Problems of every kind that need more than a program and a validator, over prepared facts.
 
+use std::io::Seek as _;
 use std::sync::Arc;
 
 use problem::Problem;
@@ -7,7 +8,7 @@ use proto::facts::Exit;
 use proto::job::SourceFile;
 use proto::report::{CompileStatus, Judgement};
 use proto::verdict::Verdict;
-use sandbox::spec::{Collected, RunOutcome, RunSpec};
+use sandbox::spec::{Collected, RunOutcome, RunSpec, Stdin};
 
 use super::{ANSWERS, Against, Submission, TimeBounds};
 use crate::cache::CachedRunner;
@@ -90,6 +91,51 @@ async fn a_file_that_answers_nothing_is_noted() {
     let judgement =
         judge(&FakeRunner::new(|_| panic!("no run")), problem, &submission(ANSWERS, &files)).await;
     assert_eq!((judgement.verdict, &judgement.notes[..]), (AC, &["files_without_case".to_owned()][..]));
+}
+
+#[tokio::test]
+async fn a_long_output_reaches_its_validator_from_a_file_and_not_through_our_memory() {
+    let output = "a long line\n".repeat(200_000);
+    for (protocol, names) in [
+        ("default", ["_judge/input.in", "_judge/answer.ans", "_judge/feedback/"]),
+        ("testlib", ["_judge/input.in", "/dev/stdin", "_judge/answer.ans"]),
+    ] {
+        let (_folder, problem) = package(
+            "problem_format_version: 2025-09\nname: L\nuuid: u\nlimits: {time_limit: 1}\n",
+            &[
+                ("output_validator/v.cpp", "int main() {}"),
+                ("tribunal.yaml", &format!("validator_protocol: {protocol}\n")),
+                ("data/secret/1.in", "in"),
+                ("data/secret/1.ans", "ans"),
+            ],
+        );
+        let written = output.clone();
+        let runner = FakeRunner::new(move |spec: &RunSpec| {
+            if is_compile(spec) {
+                return Ok(compiled());
+            }
+            let Some(overflow) = &spec.overflow else {
+                assert_eq!(spec.argv[1..], names);
+                let Stdin::Fd(file) = &spec.stdin else { panic!("{protocol}: not from a file") };
+                let mut file = std::fs::File::from(file.try_clone().unwrap());
+                file.rewind().unwrap();
+                assert!(std::io::read_to_string(file).unwrap() == written, "{protocol}: another output");
+                assert!(
+                    spec.files.iter().all(|file| file.content.len() < 1000),
+                    "{protocol}: and in no file"
+                );
+                return Ok(ran(Exit::Code(if protocol == "testlib" { 0 } else { 42 }), ""));
+            };
+            overflow.begin();
+            written.as_bytes().chunks(65_536).for_each(|part| overflow.take(part));
+            let mut outcome = ran(Exit::Code(0), &written[..spec.keep_stdout]);
+            outcome.stdout.truncated = true;
+            outcome.facts.stdout_bytes = written.len() as u64;
+            Ok(outcome)
+        });
+        let judgement = judge(&runner, problem, &submission("cpp", &[("a.cpp", "")])).await;
+        assert_eq!(judgement.verdict, AC, "{protocol}: {:?}", judgement.tests[0].reason);
+    }
 }
 
 fn looked_at() -> (tempfile::TempDir, Problem) {

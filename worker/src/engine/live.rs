@@ -1,4 +1,4 @@
-//! An output compared while the program writes it.
+//! An output compared, or kept for a custom validator, while the program writes it.
 //!
 //! Outputs up to [`KEPT`] are kept and compared afterwards: they are those that a cache or a report wants, and a
 //! thread would cost more than it saves. A longer one goes chunk by chunk to a thread that compares it; the box's
@@ -7,9 +7,11 @@
 //!
 //! Where the order of an output does not count, what follows the first byte in which it is not the answer goes to a
 //! file without a name, which is read again when the word is no. A custom validator is not asked meanwhile: its box
-//! would run beside the program's and move its times, it would be asked about programs whose facts decide, and it
-//! may read its input from where it likes; it is given the whole.
+//! would run beside the program's and move its times, and it would be asked about programs whose facts decide. What
+//! it is to be asked about goes whole to such a file, and from there into its box: none of it stays in our memory, and
+//! it is gone with the descriptor. An output that cannot be kept, because the disk is full, has no word.
 
+use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -29,12 +31,27 @@ pub(super) const KEPT: usize = 1 << 20;
 /// Bytes of the output's end that are kept: a runtime that runs out of memory says so last.
 const TAIL: usize = 64 << 10;
 
-/// One comparison.
+/// One comparison, or one output that is kept.
 #[derive(Debug)]
 pub(super) struct Live {
-    answer: Data,
-    how: live::Live,
+    how: How,
     state: Mutex<State>,
+}
+
+/// What becomes of the output.
+#[derive(Debug, Clone)]
+enum How {
+    Compare(Data, live::Live),
+    Keep,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The word on it.
+    Compared(Comparison),
+    /// All of it, in a file without a name.
+    Kept(File),
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +66,7 @@ struct Running {
     /// `None` once nobody reads any more.
     to: Option<Sender<Vec<u8>>>,
     abandoned: Arc<AtomicBool>,
-    word: Option<io::Result<JoinHandle<io::Result<Comparison>>>>,
+    word: Option<io::Result<JoinHandle<io::Result<Ended>>>>,
 }
 
 impl Drop for Running {
@@ -64,13 +81,16 @@ impl Live {
         if on.plan.sidecar.output_file.is_some() {
             return None;
         }
-        let (answer, how) = match &on.case.check {
+        let how = match &on.case.check {
             // Flags that mean nothing are told where the whole is compared.
-            Check::Default { answer, flags } => (answer, live::Live::Tokens(Flags::parse(flags).ok()?)),
-            Check::Named { answer, name } => (answer, live::Live::by_name(name)?),
-            Check::Nothing | Check::Custom { .. } => return None,
+            Check::Default { answer, flags } => {
+                How::Compare(answer.clone(), live::Live::Tokens(Flags::parse(flags).ok()?))
+            }
+            Check::Named { answer, name } => How::Compare(answer.clone(), live::Live::by_name(name)?),
+            Check::Custom { .. } => How::Keep,
+            Check::Nothing => return None,
         };
-        let live = Arc::new(Self { answer: answer.clone(), how, state: Mutex::default() });
+        let live = Arc::new(Self { how, state: Mutex::default() });
         spec.keep_stdout = spec.keep_stdout.min(KEPT.max(on.plan.show));
         spec.overflow = Some(Arc::clone(&live) as _);
         Some(live)
@@ -81,16 +101,20 @@ impl Live {
         self.lock().tail.clone()
     }
 
-    /// The word on the last run's output; `None` when all of it was kept and none is made. Blocks until the rest
-    /// is compared.
-    pub(super) fn finish(&self) -> Option<Result<Comparison, JudgeError>> {
+    /// What became of the last run's output; `None` when all of it is in the outcome. Blocks until the rest is compared
+    /// or written.
+    pub(super) fn finish(&self) -> Option<Result<Ended, JudgeError>> {
         let mut running = self.lock().running.take()?;
         running.to = None;
         let word = match running.word.take()? {
             Ok(thread) => thread.join().unwrap_or_else(|_| Err(io::Error::other("its thread died"))),
             Err(e) => Err(e),
         };
-        Some(word.map_err(|e| JudgeError::failed(format!("could not compare an output: {e}"))))
+        let done = match self.how {
+            How::Compare(..) => "compare an output",
+            How::Keep => "keep an output for its validator in the folder of temporary files",
+        };
+        Some(word.map_err(|e| JudgeError::failed(format!("could not {done}: {e}"))))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -100,15 +124,28 @@ impl Live {
     fn start(&self) -> Running {
         let (to, from) = channel();
         let abandoned = Arc::new(AtomicBool::new(false));
-        let (answer, how) = (self.answer.clone(), self.how.clone());
+        let how = self.how.clone();
         let mut feed = Feed { from, chunk: Vec::new(), at: 0, abandoned: Arc::clone(&abandoned) };
-        let compare = move || match answer {
-            Data::Bytes(bytes) => how.compare(&mut Cursor::new(&bytes[..]), &mut feed, tempfile::tempfile),
-            Data::File(path) => how.compare(&mut std::fs::File::open(path)?, &mut feed, tempfile::tempfile),
+        let work = move || match how {
+            How::Compare(answer, how) => compare(&answer, &how, &mut feed).map(Ended::Compared),
+            How::Keep => keep(&mut feed).map(Ended::Kept),
         };
-        let word = std::thread::Builder::new().name("compare".to_owned()).spawn(compare);
+        let word = std::thread::Builder::new().name("output".to_owned()).spawn(work);
         Running { to: Some(to), abandoned, word: Some(word) }
     }
+}
+
+fn compare(answer: &Data, how: &live::Live, feed: &mut Feed) -> io::Result<Comparison> {
+    match answer {
+        Data::Bytes(bytes) => how.compare(&mut Cursor::new(&bytes[..]), feed, tempfile::tempfile),
+        Data::File(path) => how.compare(&mut File::open(path)?, feed, tempfile::tempfile),
+    }
+}
+
+fn keep(feed: &mut Feed) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(feed, &mut file)?;
+    Ok(file)
 }
 
 impl Overflow for Live {
@@ -162,7 +199,7 @@ mod tests {
     use super::*;
 
     fn live(answer: Data) -> Live {
-        Live { answer, how: live::Live::Exact, state: Mutex::default() }
+        Live { how: How::Compare(answer, live::Live::Exact), state: Mutex::default() }
     }
 
     #[test]
@@ -177,8 +214,28 @@ mod tests {
                 live.take(part.as_bytes());
             }
             assert_eq!(live.tail(), parts.concat().as_bytes());
-            assert_eq!(live.finish().unwrap().unwrap().accepted, accepted);
+            let Ended::Compared(word) = live.finish().unwrap().unwrap() else { panic!("it was kept") };
+            assert_eq!(word.accepted, accepted);
         }
+    }
+
+    #[test]
+    fn an_output_for_a_validator_is_kept_whole_in_a_file_and_a_new_run_forgets() {
+        let live = Live { how: How::Keep, state: Mutex::default() };
+        for text in ["what a broken box left", "one two three"] {
+            live.begin();
+            text.as_bytes().chunks(4).for_each(|part| live.take(part));
+        }
+        let Ended::Kept(mut file) = live.finish().unwrap().unwrap() else { panic!("it was compared") };
+        let mut text = String::new();
+        io::Seek::rewind(&mut file).unwrap();
+        file.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "one two three");
+        assert_eq!(
+            std::os::unix::fs::MetadataExt::nlink(&file.metadata().unwrap()),
+            0,
+            "nothing is left behind"
+        );
     }
 
     #[test]

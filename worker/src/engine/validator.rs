@@ -5,6 +5,8 @@
 //! wrong is `JE`; a box that broke under it is our failure.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
@@ -36,6 +38,9 @@ const FEEDBACK: &str = "feedback";
 
 /// The output as a file, below the judge's folder.
 const OUTPUT: &str = "output.out";
+
+/// Standard input by a name (proc_pid_fd(5)).
+const STDIN: &str = "/dev/stdin";
 
 /// Work directory of every box.
 const WORK_DIR: &str = "/w";
@@ -171,13 +176,36 @@ pub(super) fn read_files(
         .collect()
 }
 
+/// What a program wrote.
+#[derive(Debug, Clone)]
+pub(super) enum Output {
+    /// All of it, in memory.
+    Bytes(Arc<[u8]>),
+    /// All of it, in a regular file, which the box copies inside the kernel.
+    File(Arc<OwnedFd>),
+}
+
+impl Output {
+    /// What `file` holds.
+    pub(super) fn of(file: File) -> Self {
+        Output::File(Arc::new(OwnedFd::from(file)))
+    }
+
+    fn stdin(&self) -> Stdin {
+        match self {
+            Output::Bytes(bytes) => Stdin::Bytes(Arc::clone(bytes)),
+            Output::File(file) => Stdin::Fd(Arc::clone(file)),
+        }
+    }
+}
+
 /// What a validator is asked.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
     pub input: Arc<[u8]>,
     pub answer: Arc<[u8]>,
     /// Empty where it talks with the submission.
-    pub output: Arc<[u8]>,
+    pub output: Output,
     pub args: &'a [String],
     /// Whether the case can have points.
     pub points: bool,
@@ -309,15 +337,16 @@ impl Place {
         files.push(given("answer.ans", &asked.answer));
         // A box makes folders only on the way to files.
         files.push(given(&format!("{FEEDBACK}/.keep"), &Arc::from(&b""[..])));
-        let feedback = format!("{FEEDBACK}/");
-        let (order, stdin) = match plan.protocol {
-            Protocol::Format => {
-                (["input.in", "answer.ans", &feedback], Stdin::Bytes(Arc::clone(&asked.output)))
+        let named = |name: &str| format!("{}/{name}", self.judge);
+        let (input, answer) = (named("input.in"), named("answer.ans"));
+        let (order, stdin) = match (plan.protocol, &asked.output) {
+            (Protocol::Format, output) => ([input, answer, named(&format!("{FEEDBACK}/"))], output.stdin()),
+            (Protocol::Testlib, Output::Bytes(output)) => {
+                files.push(given(OUTPUT, output));
+                ([input, named(OUTPUT), answer], Stdin::Empty)
             }
-            Protocol::Testlib => {
-                files.push(given(OUTPUT, &asked.output));
-                (["input.in", OUTPUT, "answer.ans"], Stdin::Empty)
-            }
+            // A checker opens what it is named; this name is of the sealed copy, which it may seek in like in a file.
+            (Protocol::Testlib, output) => ([input, STDIN.to_owned(), answer], output.stdin()),
         };
         files.extend(asked.feedback.iter().map(|file| {
             let path = format!("{}/{FEEDBACK}/{}", self.judge, file.path);
@@ -326,7 +355,7 @@ impl Place {
 
         let mut argv: Vec<String> =
             program.argv_under(plan.limits.memory).iter().map(|word| self.moved(word, program)).collect();
-        argv.extend(order.map(|name| format!("{}/{name}", self.judge)));
+        argv.extend(order);
         argv.extend(asked.args.iter().cloned());
 
         let given_bytes: u64 = files.iter().map(|f| f.content.len() as u64).sum();
@@ -426,7 +455,7 @@ mod tests {
         let asked = Asked {
             input: Arc::clone(&nothing),
             answer: Arc::clone(&nothing),
-            output: nothing,
+            output: Output::Bytes(nothing),
             args: &["flag".to_owned()],
             points: false,
             beside,

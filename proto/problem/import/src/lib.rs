@@ -193,7 +193,10 @@ pub fn import(source: &Path, target: &Path, options: &Options) -> Result<Importe
         log.refuse(
             ".",
             None,
-            format!("no problem of a known system is here; at its top lies one of {markers}"),
+            format!(
+                "no problem of a known system is here; at its top lies one of {markers}; of an old CMS task, whose \
+                 `NAME.yaml` lies beside its folder, that file has to be copied into the folder as `task.yaml`"
+            ),
         );
         return Err(failed(log));
     };

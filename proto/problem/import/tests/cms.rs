@@ -22,6 +22,15 @@ fn home(task: &str, files: &[(&str, &str)]) -> Home {
 }
 
 #[test]
+fn keys_of_tasks_older_than_cms_say_nothing_and_their_names_are_known() {
+    let old = "nome_breve: sum\nnome: Somma\ntimeout: 1\nmemlimit: 64\ndiff: 1\ncorrettore: \"\"\nn_input: 3\n\
+               auxiliary: {}\nrisultati: 0, 1\ninfile: input.txt\noutfile: output.txt\n";
+    let (_, problem) = home(old, &[]).import();
+    assert_eq!((problem.title.as_str(), problem.cases.len()), ("Somma", 3));
+    assert_eq!(problem.sidecar.input_file.as_deref(), Some("input.txt"));
+}
+
+#[test]
 fn a_batch_task_keeps_limits_files_and_subtasks() {
     let home = home(
         TASK,

@@ -47,6 +47,65 @@ fn batches_dependencies_and_pretests_become_groups() {
 }
 
 #[test]
+fn everything_waits_for_what_is_worth_nothing_before_it() {
+    let init = "test_cases:\n- {in: 1.in, out: 1.out, points: 0}\n- {in: 2.in, out: 2.out, points: 40}\n\
+                - batched:\n  - {in: 3.in, out: 3.out}\n  points: 0\n- {in: 4.in, out: 4.out, points: 60}\n";
+    let (imported, problem) = home(init).import();
+    assert_eq!(
+        groups(&problem),
+        [
+            "01-case-1-all PassFail 0 1 []",
+            "02-case-1 Min 0 1 []",
+            "03-case-2 Min 40 1 [secret/01-case-1-all]",
+            "04-batch-1 PassFail 0 1 [secret/01-case-1-all]",
+            "05-case-4 Min 60 1 [secret/01-case-1-all secret/04-batch-1]",
+        ]
+    );
+    assert!(told(&imported, "worth no points"));
+    let all = "test_cases:\n- {in: 1.in, out: 1.out, points: 0}\n- {in: 2.in, out: 2.out, points: 0}\n";
+    assert!(
+        groups(&home(all).import().1).iter().all(|group| group.ends_with("[]")),
+        "nothing is worth anything"
+    );
+}
+
+#[test]
+fn patterns_take_either_case_and_dmojs_own_may_be_written_out() {
+    let own = "test_cases:\n  \
+               input_format: '^(?=.*?\\.in|in).*?(?:(?:^|\\W)(?P<batch>\\d+)[^\\d\\s]+)?(?P<case>\\d+)[^\\d\\s]*$'\n  \
+               output_format: '^(?=.*?\\.out|out).*?(?:(?:^|\\W)(?P<batch>\\d+)[^\\d\\s]+)?(?P<case>\\d+)[^\\d\\s]*$'\n";
+    let short = "test_cases: {input_format: '(?P<case>\\d+)\\.in', output_format: '(?P<case>\\d+)\\.out'}\n";
+    for init in [own, short] {
+        let home = Home::of(&[("init.yml", init)]);
+        for i in 1..=3 {
+            home.put(&format!("{i}.IN"), format!("{i}\n"));
+            home.put(&format!("{i}.Out"), format!("{i}\n"));
+        }
+        assert_eq!(home.import().1.cases.len(), 3, "{init}");
+    }
+}
+
+#[test]
+fn a_last_line_gets_its_end_unless_the_data_are_binary() {
+    for (binary, want) in [("", "1\n2\n"), ("binary_data: true\n", "1\r\n2")] {
+        let home = home(&format!("{binary}{LIST}"));
+        home.put("1.in", "1\r\n2");
+        let (_, problem) = home.import();
+        assert_eq!(common::read(&problem.cases[0].input), want, "{binary}");
+    }
+}
+
+#[test]
+fn an_interactors_case_needs_no_answer() {
+    let cases = "test_cases:\n- {in: 1.in, points: 20}\n- {in: 2.in, points: 20}\n";
+    let interactive =
+        home(&format!("unbuffered: true\ninteractive: {{files: i.cpp, type: testlib}}\n{cases}"));
+    interactive.put("i.cpp", "int main() {}\n");
+    assert_eq!(interactive.import().1.cases.len(), 2);
+    assert!(home(cases).refused().contains("`in` and `out`"), "without an interactor it does");
+}
+
+#[test]
 fn short_circuit_makes_each_group_wait_for_the_one_before() {
     let (_, problem) = home(&format!("short_circuit: true\n{LIST}")).import();
     assert_eq!(

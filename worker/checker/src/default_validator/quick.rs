@@ -4,28 +4,29 @@
 //! It only ever says "these are alike"; whatever it does not understand it leaves to the walk in `stream`, which
 //! decides. So a case missing here costs time and never a wrong word.
 
-use super::{Clear, Flags, by_doubles, is_space};
+use super::near::{near, word};
+use super::{Flags, is_space};
 
-/// Powers of ten that a double holds exactly, the largest of which is 10^22.
-const EXACT: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
-    1e19, 1e20, 1e21, 1e22,
-];
+/// Bytes of a word.
+const WORD: usize = 8;
 
-/// Digits of a number that always fit into 53 bits: 10^15 is less than 2^53.
-const DIGITS: usize = 15;
+/// Numbers of one length in a row after which bytes are compared again.
+const ALIKE: u32 = 4;
 
 /// How far both windows are alike, up to the end of a token or into the white space behind it. Both start where
 /// a token ended, or at the start of their streams.
 pub(super) fn skip(answer: &[u8], output: &[u8], flags: &Flags) -> (usize, usize) {
-    let numeric = flags.numeric();
+    let (numeric, folds) = (flags.numeric(), !flags.case_sensitive);
     let (mut a, mut o) = (0, 0);
     loop {
         let x = a + space(&answer[a..]);
         let y = o + space(&output[o..]);
         let (left, right) = (&answer[x..], &output[y..]);
         let shorter = left.len().min(right.len());
-        let same = equal_prefix(&left[..shorter], &right[..shorter]);
+        let mut same = equal_prefix(&left[..shorter], &right[..shorter]);
+        if folds && same < shorter && left[same] ^ right[same] == 0x20 {
+            same += folded_prefix(&left[same..shorter], &right[same..shorter]);
+        }
         if same == shorter {
             // The last token may go on in the next window.
             let keep = boundary(&left[..same]);
@@ -43,48 +44,20 @@ pub(super) fn skip(answer: &[u8], output: &[u8], flags: &Flags) -> (usize, usize
         if !numeric {
             return (a, o);
         }
-        match near(&left[token..], &right[token..], flags) {
-            Some((answered, said)) => (a, o) = (x + token + answered, y + token + said),
-            None => return (a, o),
+        // Where one number is written otherwise the next ones mostly are, too.
+        let (from, mut alike) = ((a, o), 0);
+        (a, o) = (x + token, y + token);
+        while alike < ALIKE
+            && let Some((answered, said)) = near(&answer[a..], &output[o..], flags)
+        {
+            alike = if answered == said { alike + 1 } else { 0 };
+            (a, o) = (a + answered, o + said);
+            (a, o) = (a + space(&answer[a..]), o + space(&output[o..]));
+        }
+        if (a, o) == (x + token, y + token) {
+            return from;
         }
     }
-}
-
-/// Lengths of the two tokens at the front when both are short numbers and clearly near.
-fn near(answer: &[u8], output: &[u8], flags: &Flags) -> Option<(usize, usize)> {
-    let (a, a_len) = short(answer)?;
-    let (s, s_len) = short(output)?;
-    (by_doubles(a, s, flags) == Clear::Near).then_some((a_len, s_len))
-}
-
-/// The number at the front and its length, when it is one of few digits without an exponent and ends inside the
-/// window: then its digits are a whole number below 2^53 and their power of ten is exact, so one division gives
-/// the nearest double, as reading it any other way would.
-fn short(text: &[u8]) -> Option<(f64, usize)> {
-    let mut at = usize::from(matches!(text.first(), Some(b'-' | b'+')));
-    let (mut value, mut digits, mut point) = (0_u64, 0_usize, None);
-    loop {
-        match *text.get(at)? {
-            b @ b'0'..=b'9' => {
-                value = value * 10 + u64::from(b - b'0');
-                digits += 1;
-                // Leading zeros count, too: they are rare, and the walk knows what to do.
-                if digits > DIGITS {
-                    return None;
-                }
-            }
-            b'.' if point.is_none() => point = Some(digits),
-            b if is_space(b) => break,
-            _ => return None,
-        }
-        at += 1;
-    }
-    let places = digits - point.unwrap_or(digits);
-    if digits == 0 {
-        return None;
-    }
-    let value = value as f64 / EXACT[places];
-    Some((if text[0] == b'-' { -value } else { value }, at))
 }
 
 fn space(text: &[u8]) -> usize {
@@ -94,22 +67,55 @@ fn space(text: &[u8]) -> usize {
 /// How many bytes at the front of two equally long slices are equal.
 pub(crate) fn equal_prefix(a: &[u8], b: &[u8]) -> usize {
     const BLOCK: usize = 4096;
-    const WORD: usize = 8;
     // The first block word by word, because differences often follow each other closely.
-    let mut at = 0;
-    let words = |a: &[u8], b: &[u8]| {
-        let pairs = a.chunks_exact(WORD).zip(b.chunks_exact(WORD));
-        pairs.take_while(|(x, y)| x == y).count() * WORD
-    };
     let head = a.len().min(BLOCK);
-    at += words(&a[..head], &b[..head]);
-    if at + WORD > head && head == BLOCK {
+    let mut at = equal_words(&a[..head], &b[..head]);
+    if at == BLOCK {
         while at + BLOCK <= a.len() && a[at..at + BLOCK] == b[at..at + BLOCK] {
             at += BLOCK;
         }
-        at += words(&a[at..], &b[at..]);
+        at += equal_words(&a[at..], &b[at..]);
+    }
+    at
+}
+
+/// The same word by word.
+fn equal_words(a: &[u8], b: &[u8]) -> usize {
+    let mut at = 0;
+    for (x, y) in a.chunks_exact(WORD).zip(b.chunks_exact(WORD)) {
+        let differ = word(x, 0) ^ word(y, 0);
+        if differ != 0 {
+            return at + differ.trailing_zeros() as usize / WORD;
+        }
+        at += WORD;
     }
     at + a[at..].iter().zip(&b[at..]).take_while(|(x, y)| x == y).count()
+}
+
+/// The same where the case of ASCII letters does not matter.
+fn folded_prefix(a: &[u8], b: &[u8]) -> usize {
+    let mut at = 0;
+    for (x, y) in a.chunks_exact(WORD).zip(b.chunks_exact(WORD)) {
+        let (x, y) = (word(x, 0), word(y, 0));
+        // Two letters of one kind differ in bit 5 and nothing else.
+        let differ = (x ^ y) & !(letters(x) >> 2);
+        if differ != 0 {
+            return at + differ.trailing_zeros() as usize / WORD;
+        }
+        at += WORD;
+    }
+    at + a[at..].iter().zip(&b[at..]).take_while(|(x, y)| x.eq_ignore_ascii_case(y)).count()
+}
+
+/// The top bit of each byte that is an ASCII letter.
+const fn letters(word: u64) -> u64 {
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let low = (word | (0x20 * EACH)) & !TOPS;
+    // No sum leaves its byte: at most 127 and 31.
+    let from_a = low + (0x80 - b'a' as u64) * EACH;
+    let beyond_z = low + (0x80 - (b'z' as u64 + 1)) * EACH;
+    from_a & !beyond_z & !word & TOPS
 }
 
 /// The start of the white space before the last token in `text`; 0 when it is all one token.
@@ -124,38 +130,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_number_is_the_double_it_is_read_as() {
-        for text in
-            ["0", "-0", "1", "+1.", ".5", "-.25", "3.14159", "123456789012345", "0.00000000000001", "99.95"]
-        {
-            let (value, len) = short(format!("{text} ").as_bytes()).unwrap();
-            assert_eq!(
-                (value.to_bits(), len),
-                (text.parse::<f64>().unwrap().to_bits(), text.len()),
-                "{text}"
-            );
-        }
-        for other in ["", ".", "-", "1e5", "1.2.3", "0x1", "1234567890123456", "--1", "1-", "nan"] {
-            assert_eq!(short(format!("{other}\n").as_bytes()), None, "{other}");
-        }
-        assert_eq!(short(b"12"), None, "it may go on in the next window");
-    }
-
-    #[test]
     fn it_stops_before_the_first_token_it_does_not_understand() {
         let plain = Flags::default();
         let numeric = Flags::parse_line("float_tolerance 1e-6").unwrap();
+        let sensitive = Flags::parse_line("case_sensitive").unwrap();
         for (answer, output, flags, want) in [
             ("1 2 3 x", "1  2\r\n3 y", &plain, (6, 8)),
             ("1 2", "1 2", &plain, (1, 1)),
             ("1 2 ", "1 2\n ", &plain, (3, 3)),
             ("ab ", "a b ", &plain, (0, 0)),
             ("a ab ", "a  a b ", &plain, (2, 2)),
-            ("1.50 2 z", "1.5 2.0 q", &numeric, (6, 7)),
+            ("1.50 2 z", "1.5 2.0 q", &numeric, (7, 8)),
             ("1.5 2 ", "1.6 2 ", &numeric, (0, 0)),
-            ("x 1.5 ", "X 1.50 ", &numeric, (0, 0)),
+            ("x 1.5 q", "X 1.50 Q", &numeric, (6, 7)),
+            ("a B [ z", "A b { z", &plain, (4, 4)),
+            ("1e3 1E-7 z", "1E3 .0000001 z", &numeric, (9, 13)),
+            ("a B", "A b", &sensitive, (0, 0)),
         ] {
             assert_eq!(skip(answer.as_bytes(), output.as_bytes(), flags), want, "{answer:?} {output:?}");
+        }
+    }
+
+    #[test]
+    fn two_bytes_fold_as_ascii_does_wherever_they_stand() {
+        for (x, y) in (0..=u8::MAX).flat_map(|x| (0..=u8::MAX).map(move |y| (x, y))) {
+            let folds = x.eq_ignore_ascii_case(&y);
+            for at in [0, 3, 7, 8] {
+                let (mut a, mut b) = ([b'z'; 16], [b'Z'; 16]);
+                (a[at], b[at]) = (x, y);
+                assert_eq!(folded_prefix(&a, &b), if folds { 16 } else { at }, "{x} {y} at {at}");
+            }
         }
     }
 

@@ -221,7 +221,7 @@ fn space() -> impl Strategy<Value = String> {
 }
 
 fn text() -> impl Strategy<Value = Vec<(String, String)>> {
-    prop::collection::vec((token(), space()), 0..6)
+    prop::collection::vec((token(), space()), 0..12)
 }
 
 fn joined(parts: &[(String, String)], lead: bool) -> Vec<u8> {
@@ -235,7 +235,7 @@ proptest! {
     #[test]
     fn agrees_with_the_reference(
         base in text(),
-        edits in prop::collection::vec((0usize..6, token(), space()), 0..2),
+        edits in prop::collection::vec((0usize..12, token(), space()), 0..4),
         cut in 0usize..8,
         lead in prop::bool::weighted(0.1),
         case_sensitive: bool,

@@ -16,7 +16,13 @@ const MAX_CASES: usize = 10_000;
 /// Compiled size of a pattern, in bytes.
 const MAX_PATTERN: usize = 1 << 20;
 
-/// DMOJ's own pattern without its look-ahead, which asks for `.in` or `in` somewhere in the name.
+/// DMOJ's own patterns (`dmoj/problem.py`), which some write out. Case is one to it in all of them.
+const WRITTEN_OUT: [&str; 2] = [
+    r"^(?=.*?\.in|in).*?(?:(?:^|\W)(?P<batch>\d+)[^\d\s]+)?(?P<case>\d+)[^\d\s]*$",
+    r"^(?=.*?\.out|out).*?(?:(?:^|\W)(?P<batch>\d+)[^\d\s]+)?(?P<case>\d+)[^\d\s]*$",
+];
+
+/// One of them without its look-ahead, which asks for `.in` or `in` somewhere in the name.
 const DEFAULT_PATTERN: &str = r"^.*?(?:(?:^|\W)(?P<batch>\d+)[^\d\s]+)?(?P<case>\d+)[^\d\s]*$";
 
 /// What a case says or inherits.
@@ -75,6 +81,7 @@ pub(super) fn read(
     }
     let (mut parts, has_pretests) = (made.parts, pretests.is_some());
     waiting(&mut parts, has_pretests, chained, line, log);
+    worthless(&mut parts, usize::from(has_pretests), log);
     let equal = parts
         .iter()
         .all(|part| part.how != How::All && part.points == parts[0].points && part.needs.is_empty());
@@ -101,6 +108,22 @@ fn waiting(parts: &mut [Part], pretests: bool, chained: bool, line: Option<u32>,
             && !part.needs.contains(&before)
         {
             part.needs.push(before);
+        }
+    }
+}
+
+/// Whoever fails a case of no points gets none for all that follow (`dmoj/judge.py`).
+fn worthless(parts: &mut [Part], from: usize, log: &mut Log) {
+    let none = |part: &Part| part.points == Score::ZERO;
+    if parts[from..].iter().all(none) {
+        return;
+    }
+    for at in (from..parts.len()).filter(|at| none(&parts[*at])).collect::<Vec<_>>() {
+        log.change(FILE, parts[at].line, "this is worth no points, so that everything after it waits for it");
+        for later in &mut parts[at + 1..] {
+            if !later.needs.contains(&Need::Part(at)) {
+                later.needs.push(Need::Part(at));
+            }
         }
     }
 }
@@ -220,19 +243,27 @@ impl Made<'_, '_> {
         }
         fields.ignore(&["output_prefix_length", "binary_data", "wall_time_factor"]);
         fields.finish(true, "`in`, `out`, `points`", &mut log.findings);
-        let (Some(input), Some(output)) = (input, own.output.clone()) else {
-            log.refuse(FILE, Some(line), "the case needs `in` and `out`");
-            return None;
-        };
-        self.add(&input, &output, line, log)
+        match (input, own.output.clone()) {
+            (Some(input), Some(output)) => self.add(&input, Some(&output), line, log),
+            // An interactor has no use for an answer it does not read.
+            (Some(input), None) if self.draft.interactive => self.add(&input, None, line, log),
+            _ => {
+                log.refuse(FILE, Some(line), "the case needs `in` and `out`");
+                None
+            }
+        }
     }
 
-    fn add(&mut self, input: &str, output: &str, line: u32, log: &mut Log) -> Option<usize> {
+    fn add(&mut self, input: &str, output: Option<&str>, line: u32, log: &mut Log) -> Option<usize> {
         if self.draft.cases.len() >= MAX_CASES {
             log.refuse(FILE, Some(line), format!("there are more than {MAX_CASES} cases"));
             return None;
         }
-        let (input, answer) = (self.content(input, line, log)?, self.content(output, line, log)?);
+        let input = self.content(input, line, log)?;
+        let answer = match output {
+            Some(output) => self.content(output, line, log)?,
+            None => Content::Bytes(Vec::new()),
+        };
         self.draft.cases.push(Case { input, answer, sample: false });
         Some(self.draft.cases.len() - 1)
     }
@@ -248,13 +279,8 @@ impl Made<'_, '_> {
             return Some(Content::File(at));
         }
         match std::fs::read(&at) {
-            Ok(bytes) if bytes.contains(&b'\r') => {
-                let text = bytes.split(|b| *b == b'\r').enumerate().flat_map(|(i, piece)| {
-                    let cut = i > 0 && piece.first() == Some(&b'\n');
-                    let end: &[u8] = if i > 0 { b"\n" } else { b"" };
-                    end.iter().chain(if cut { &piece[1..] } else { piece }).copied().collect::<Vec<u8>>()
-                });
-                Some(Content::Bytes(text.collect()))
+            Ok(bytes) if bytes.contains(&b'\r') || !matches!(bytes.last(), None | Some(b'\n')) => {
+                Some(Content::Bytes(with_line_ends(&bytes)))
             }
             Ok(_) => Some(Content::File(at)),
             Err(e) => {
@@ -299,8 +325,10 @@ impl Made<'_, '_> {
         }
         for (i, ((_, batched), mut files)) in groups.into_iter().enumerate() {
             files.sort();
-            let cases: Vec<usize> =
-                files.iter().filter_map(|(_, input, answer)| self.add(input, answer, line, log)).collect();
+            let cases: Vec<usize> = files
+                .iter()
+                .filter_map(|(_, input, answer)| self.add(input, Some(answer), line, log))
+                .collect();
             let worth = points.get(i).copied().unwrap_or(inherited.points);
             let (name, how) = if batched { ("batch", How::All) } else { ("case", How::Least) };
             self.parts.push(part(&format!("{name}-{}", i + 1), worth, how, cases, Some(line)));
@@ -316,7 +344,8 @@ impl Made<'_, '_> {
         let default = Regex::new(DEFAULT_PATTERN).ok();
         let mut found = BTreeMap::new();
         for name in self.store.names() {
-            let usual = || name.contains(&format!(".{word}")) || name.starts_with(word);
+            let small = name.to_ascii_lowercase();
+            let usual = || small.contains(&format!(".{word}")) || small.starts_with(word);
             let regex = pattern.or_else(|| default.as_ref().filter(|_| usual()));
             let Some(captures) = regex.and_then(|regex| regex.captures(name)) else { continue };
             let group = |name: &str| captures.name(name).map(|m| Number::of(m.as_str()));
@@ -332,17 +361,33 @@ impl Made<'_, '_> {
     }
 }
 
+/// Text whose lines all end in one line feed, the last one, too.
+fn with_line_ends(text: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(text.len() + 1);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'\n' if at > 0 && text[at - 1] == b'\r' => {}
+            b'\r' => lines.push(b'\n'),
+            byte => lines.push(*byte),
+        }
+    }
+    if !matches!(lines.last(), None | Some(b'\n')) {
+        lines.push(b'\n');
+    }
+    lines
+}
+
 /// The number of a case, its input file and its output file.
 type NamedCase = (Number, String, String);
 
 /// What was refused stands in the log.
 struct Refused;
 
-/// A number, or a word where there is none; numbers come first.
+/// A number, or a word where there is none; words come first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Number {
-    Of(u64),
     Word(String),
+    Of(u64),
 }
 
 impl Number {
@@ -354,8 +399,13 @@ impl Number {
 /// A pattern of the problem's own; `None` stands for DMOJ's.
 fn pattern(fields: &mut Fields<'_>, key: &str, log: &mut Log) -> Result<Option<Regex>, Refused> {
     let Some((text, line)) = fields.text(key, &mut log.findings) else { return Ok(None) };
-    // As Python's `match`, which DMOJ uses: at the start of the name.
-    match RegexBuilder::new(&format!("^(?:{text})")).size_limit(MAX_PATTERN).build() {
+    if WRITTEN_OUT.contains(&text.as_str()) {
+        return Ok(None);
+    }
+    // As Python's `match` with IGNORECASE, which DMOJ uses: at the start of the name.
+    let regex =
+        RegexBuilder::new(&format!("^(?:{text})")).case_insensitive(true).size_limit(MAX_PATTERN).build();
+    match regex {
         Ok(regex) if regex.capture_names().flatten().any(|name| name == "case") => Ok(Some(regex)),
         Ok(_) => {
             log.refuse(FILE, Some(line), format!("`{key}` has no group `(?P<case>…)`"));
