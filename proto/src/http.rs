@@ -352,6 +352,11 @@ impl RoomLeft {
     pub fn most(self) -> u64 {
         self.free_bytes.min(self.cap_bytes)
     }
+
+    /// Whether its figures are within the OpenAPI document's `int64`.
+    pub fn is_sound(self) -> bool {
+        i64::try_from(self.free_bytes).is_ok() && i64::try_from(self.cap_bytes).is_ok()
+    }
 }
 
 impl WorkerRegistration {

@@ -140,7 +140,7 @@ impl Packages {
             }
         }
         let left = self.room.left()?.saturating_sub(shelf.promised);
-        Some(RoomLeft { free_bytes: used.max(left + idle), cap_bytes: self.cap })
+        Some(RoomLeft { free_bytes: used.max(left + idle), cap_bytes: self.cap.min(i64::MAX as u64) })
     }
 
     /// Drops packages nobody uses while the data directory has no room: it is needed for more than them.

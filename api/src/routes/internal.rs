@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use proto::http::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, ProblemDocument, WorkerRegistration};
+use proto::http::{
+    ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply, ProblemDocument, RoomLeft, WorkerRegistration,
+};
 use proto::id::{Digest, JudgementId, WorkerId};
 
 use super::{Id, bytes_of, json};
@@ -36,6 +38,7 @@ pub(crate) async fn register(
     if registration.slots > SLOTS_MAX {
         return Err(ApiError::new(Code::InvalidBody, format!("`slots` may be at most {SLOTS_MAX}")));
     }
+    check_room(registration.room)?;
     app.register(&registration).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -60,7 +63,16 @@ pub(crate) async fn heartbeat(
             format!("`counted` has a figure above {} or more kinds of overhead than there are", i64::MAX);
         return Err(ApiError::new(Code::InvalidBody, detail));
     }
+    check_room(beat.room)?;
     Ok(axum::Json(app.heartbeat(id, &beat).await?))
+}
+
+/// Refuses room that no disk has.
+fn check_room(room: Option<RoomLeft>) -> Result<(), ApiError> {
+    if room.is_none_or(RoomLeft::is_sound) {
+        return Ok(());
+    }
+    Err(ApiError::new(Code::InvalidBody, format!("`room` has a figure above {}", i64::MAX)))
 }
 
 /// A worker asks for the right to judge. 409 with the same kind of body when it may not.

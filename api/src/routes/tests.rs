@@ -285,6 +285,16 @@ async fn only_the_workers_token_opens_the_internal_routes() {
     let beat = format!("/internal/v1/workers/{}/heartbeat", registration["id"].as_str().unwrap());
     let answer = site.ask("POST", &beat, worker, Some(json!({"running": []}))).await;
     assert_eq!(answer.json(), json!({"known": true, "stop": [], "order": "work"}));
+    for key in ["free_bytes", "cap_bytes"] {
+        let mut room = json!({"free_bytes": 1, "cap_bytes": 1});
+        room[key] = json!(1_u64 << 63);
+        let answer = site.ask("POST", &beat, worker, Some(json!({"running": [], "room": room}))).await;
+        assert_eq!(answer.code(), "invalid_body", "{key}");
+        let mut absurd = registration.clone();
+        absurd["room"] = room;
+        let answer = site.ask("POST", "/internal/v1/workers", worker, Some(absurd)).await;
+        assert_eq!(answer.code(), "invalid_body", "{key}");
+    }
     let claim = "/internal/v1/judgements/01890a5d-ac96-774b-bcce-b302099a8057/claim";
     let answer = site.ask("POST", claim, worker, Some(json!({"worker_id": registration["id"]}))).await;
     assert_eq!((answer.status, answer.json()["claim"].as_str()), (StatusCode::CONFLICT, Some("refused")));
