@@ -35,8 +35,6 @@ pub(crate) struct Verification {
     pub(crate) study: Study,
     /// Globs that chose the submissions; none is all of them.
     pub(crate) only: Vec<String>,
-    /// Submissions that `only` left out.
-    pub(crate) left_out: usize,
 }
 
 impl Verification {
@@ -69,7 +67,6 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
             submissions: Vec::new(),
             study: Study::default(),
             only: args.only.clone(),
-            left_out: 0,
         },
     };
     match args.format() {
@@ -125,7 +122,6 @@ fn run(loaded: problem::Loaded, args: &VerifyArgs, settings: &Settings) -> Resul
         package: problem.name.clone(),
         time_limit_ms: Some(proto::units::round_ms(limit)),
         diagnostics,
-        left_out: problem.submissions.len() - submissions.len(),
         submissions,
         study,
         only: args.only.clone(),

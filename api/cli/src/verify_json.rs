@@ -15,7 +15,7 @@ pub(crate) fn document(v: &Verification) -> Value {
         "time_limit_ms": v.time_limit_ms,
         "diagnostics": v.diagnostics,
         "only": v.only,
-        "left_out": v.left_out,
+        "left_out": v.study.left_out,
         "submissions": v.submissions.iter().map(submission).collect::<Vec<_>>(),
         "margins": v.study.margins.iter().map(margin).collect::<Vec<_>>(),
         "cases": v.study.cases.iter().map(|c| json!({ "name": c.name, "kills": c.kills })).collect::<Vec<_>>(),
@@ -108,7 +108,6 @@ mod tests {
             submissions: vec![wrong],
             study: crate::verify_study::Study::default(),
             only: Vec::new(),
-            left_out: 0,
         };
         let document = document(&verification);
         assert_eq!(document["ok"], false);

@@ -122,7 +122,6 @@ mod tests {
             submissions: vec![right, wrong, ours],
             study: Study::default(),
             only: Vec::new(),
-            left_out: 0,
         })
         .unwrap();
         let (mut reader, mut seen) = (Reader::from_str(&document), Vec::new());

@@ -44,8 +44,8 @@ pub(crate) struct Study {
     pub(crate) margins: Vec<Margin>,
     pub(crate) cases: Vec<CaseStudy>,
     pub(crate) warnings: Vec<Diagnostic>,
-    /// Whether some submissions were left out, so that what nobody fails is not known.
-    pub(crate) partial: bool,
+    /// Submissions that were not judged; while there are some, what nobody fails is not known.
+    pub(crate) left_out: usize,
 }
 
 impl Study {
@@ -72,8 +72,8 @@ pub(crate) fn study(problem: &Problem, limit: Duration, submissions: &[Verified]
         })
         .collect();
     let mut warnings = thin_margins(&margins, limit, rule_of(problem));
-    let partial = submissions.len() < problem.submissions.len();
-    if submissions.is_empty() || partial {
+    let left_out = problem.submissions.len().saturating_sub(submissions.len());
+    if submissions.is_empty() || left_out > 0 {
         // Nobody tried anything, or not all that could, so there is nothing to say of the data.
     } else if wrong.is_empty() {
         warnings.push(warning(
@@ -84,7 +84,7 @@ pub(crate) fn study(problem: &Problem, limit: Duration, submissions: &[Verified]
         warnings.extend(one_killer(problem, &wrong));
         warnings.extend(idle_groups(problem, &cases));
     }
-    Study { margins, cases, warnings, partial }
+    Study { margins, cases, warnings, left_out }
 }
 
 /// Margins asked for. Legacy's factors make a limit and do not bind one that is named.

@@ -35,7 +35,10 @@ pub(crate) fn text(v: &Verification) -> String {
     let errors = v.diagnostics.iter().filter(|d| d.severity == problem::Severity::Error).count();
     let warnings = v.diagnostics.len() - errors;
     let wrong = v.submissions.iter().filter(|s| !s.ok).count();
-    let left_out = if v.left_out > 0 { format!(", {} left out", v.left_out) } else { String::new() };
+    let left_out = match v.study.left_out {
+        0 => String::new(),
+        some => format!(", {some} left out"),
+    };
     let tests = || v.submissions.iter().flat_map(|s| &s.tests);
     let recalled = match tests().filter(|t| t.cached).count() {
         0 => String::new(),
@@ -129,7 +132,7 @@ fn cases(study: &Study, wrong: usize) -> String {
         table.add_row([case.name.clone(), format!("{}/{wrong}", case.kills.len()), some(names)]);
     }
     let mut text = table.to_string();
-    if !study.partial && study.unfailed().next().is_some() {
+    if study.left_out == 0 && study.unfailed().next().is_some() {
         let count = study.unfailed().count();
         let _ = write!(text, "\nno submission fails {count} cases: {}", some(study.unfailed()));
     }
@@ -180,7 +183,6 @@ mod tests {
             submissions,
             study,
             only: Vec::new(),
-            left_out: 0,
         });
         for part in [
             "warning: submissions/accepted/a.py: takes 812 ms on secret/1",

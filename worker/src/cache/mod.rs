@@ -4,8 +4,9 @@
 //! same (image, files, command, environment, input, limits) need not be made again. What is kept is decided
 //! here by [`Keep`]: never a failure of ours, never a run that met a limit or came near its time limit, so
 //! that nobody who takes part is ever given a verdict of time from here. Those who set a problem judge the same
-//! slow programs over and over, to the end of a margin beyond the limit; how those end is kept. The key is a hash of the whole description of the run; an
-//! answer that was given once from another file of the same bytes is the same answer.
+//! slow programs over and over, to the end of a margin beyond the limit; how those end is kept. The key is a hash
+//! of the whole description of the run; an answer that was given once from another file of the same bytes is the
+//! same answer.
 //!
 //! Only images addressed by content are known here. The `host` image is this machine's own `/usr`, which
 //! changes without telling, so nothing that ran in it is kept.

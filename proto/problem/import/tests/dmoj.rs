@@ -86,6 +86,20 @@ fn patterns_take_either_case_and_dmojs_own_may_be_written_out() {
 }
 
 #[test]
+fn batches_named_by_words_come_before_those_with_numbers() {
+    let init = "test_cases: {input_format: '(?P<batch>\\w+)-(?P<case>\\d+)\\.in', \
+                output_format: '(?P<batch>\\w+)-(?P<case>\\d+)\\.out'}\n";
+    let home = Home::of(&[("init.yml", init)]);
+    for batch in ["10", "2", "x"] {
+        home.put(&format!("{batch}-1.in"), format!("{batch}\n"));
+        home.put(&format!("{batch}-1.out"), "1\n");
+    }
+    let (_, problem) = home.import();
+    let inputs: Vec<String> = problem.cases.iter().map(|case| common::read(&case.input)).collect();
+    assert_eq!(inputs, ["x\n", "2\n", "10\n"]);
+}
+
+#[test]
 fn a_last_line_gets_its_end_unless_the_data_are_binary() {
     for (binary, want) in [("", "1\n2\n"), ("binary_data: true\n", "1\r\n2")] {
         let home = home(&format!("{binary}{LIST}"));

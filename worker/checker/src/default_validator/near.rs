@@ -29,13 +29,13 @@ const DIGITS: usize = 19;
 const SLACK: f64 = 16.0 * f64::EPSILON;
 
 /// Bytes of a word.
-const WORD: usize = 8;
+pub(super) const WORD: usize = 8;
 
 /// `0` in each byte.
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 
 /// The top bit of each byte.
-const TOPS: u64 = 0x8080_8080_8080_8080;
+pub(super) const TOPS: u64 = 0x8080_8080_8080_8080;
 
 /// A decimal number: `digits` times ten to the power of `exponent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,11 +4,8 @@
 //! It only ever says "these are alike"; whatever it does not understand it leaves to the walk in `stream`, which
 //! decides. So a case missing here costs time and never a wrong word.
 
-use super::near::{near, word};
+use super::near::{TOPS, WORD, near, word};
 use super::{Flags, is_space};
-
-/// Bytes of a word.
-const WORD: usize = 8;
 
 /// Numbers of one length in a row after which bytes are compared again.
 const ALIKE: u32 = 4;
@@ -109,7 +106,6 @@ fn folded_prefix(a: &[u8], b: &[u8]) -> usize {
 
 /// The top bit of each byte that is an ASCII letter.
 const fn letters(word: u64) -> u64 {
-    const TOPS: u64 = 0x8080_8080_8080_8080;
     const EACH: u64 = 0x0101_0101_0101_0101;
     let low = (word | (0x20 * EACH)) & !TOPS;
     // No sum leaves its byte: at most 127 and 31.
