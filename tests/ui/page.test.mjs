@@ -206,6 +206,18 @@ test('queue_and_workers_are_seen', async ({ page, shot }) => {
   await shot('queue');
 });
 
+test('what_fits_on_no_disk_is_said_as_the_service_says_it', async ({ page }) => {
+  const what = 'the package needs 300.0 MiB on a worker\'s disk; 100.0 MiB is the most that one has free';
+  await page.route('**/api/v1/queue', async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ json: { ...await answer.json(), waiting_for: [{ missing: `room:${what}`, waiting: 1 }] } });
+  });
+  await open(page, '#/queue');
+  await page.getByTestId('lacking').waitFor();
+  assert.ok((await page.getByTestId('lacking').innerText()).endsWith(`1 of them waits: ${what}.`), await page.getByTestId('lacking').innerText());
+  await page.unroute('**/api/v1/queue');
+});
+
 test('workers_that_take_nothing_say_so_and_why', async ({ page, shot, operator }) => {
   const why = 'the hypervisor took 41 % of the processor time in use; up to 30 % is borne';
   const names = ['unfit-host', 'a-host-with-a-rather-long-name.example', 'tired-host'].map((name) => `${name}-${Date.now() % 1000}`);
