@@ -113,7 +113,7 @@ async fn watchers_hear_the_same_story_early_late_and_after_a_break() {
 async fn a_watcher_hears_how_many_cases_there_are_while_it_is_judged() {
     let mut site = Site::start(false).await;
     let id = submit(&site).await.parse().unwrap();
-    let heard = crate::watch::follow(&site.app, id, None, -1).await.unwrap().unwrap();
+    let heard = crate::watch::follow(&site.app, id, None, true, -1).await.unwrap().unwrap();
     let mut heard = std::pin::pin!(heard);
     let me = crate::testing::registration("host", &["cpp"]);
     let queue::WorkerLink { mut jobs, events, coordinator, .. } = site.link.take().unwrap();
