@@ -24,6 +24,7 @@ mod prairielearn;
 mod report;
 mod results;
 mod settle;
+mod tarball;
 mod tree;
 mod view;
 
@@ -37,7 +38,7 @@ pub use manifest::Schema;
 pub use report::{Report, Status, TestResult, Visibility};
 pub use results::FILE_MAX;
 pub use settle::{Leavings, Left, STDOUT_MAX, settle};
-pub use tree::{Caps, Entry, Tree, TreeError};
+pub use tree::{Caps, Entry, Packed, Tree, TreeError};
 pub use view::{Stage, as_student, shown};
 
 /// Changes whenever equal inputs may give another report: records made under another number are graded again.
