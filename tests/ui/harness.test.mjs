@@ -358,6 +358,8 @@ echo '{"done": true}' >>$r
   const rows = page.getByTestId('test-row');
   await page.waitForFunction(() => [...document.querySelectorAll('[data-testid=test-row]')].some((row) => /late/.test(row.textContent) && /passed/.test(row.textContent)), null, { timeout: VERDICT_MS });
   assert.equal(await page.getByTestId('facts').isVisible(), false, 'it is not done');
+  assert.equal(await page.getByTestId('verdict-title').innerText(), 'Grading');
+  assert.equal(await page.getByTestId('summary').innerText(), '1 test reported so far');
   assert.equal(await rows.count(), 2);
   assert.match(await rows.nth(0).innerText(), /early/, 'at its place in the plan');
   assert.match(await rows.nth(1).innerText(), /late[\s\S]*passed[\s\S]*3 of 3[\s\S]*well/);
