@@ -38,6 +38,12 @@ pub(crate) mod place {
     pub(crate) const COMPILE: u32 = 2;
     /// The first case; the others follow.
     pub(crate) const FIRST_TEST: u32 = 3;
+
+    /// Of a case, counted from 0; whatever a worker says, it ends before the next places.
+    pub(crate) fn test(index: u32) -> u32 {
+        FIRST_TEST + index.min(super::PARTS_MAX as u32)
+    }
+
     /// The attempt ended without an answer, another one will be made.
     pub(crate) const QUEUED_AGAIN: u32 = 998_999;
     /// Held before its next attempt; released is the place after it, and each further hold takes the next two.
@@ -165,7 +171,8 @@ impl Hub {
             EventKind::State { tests_total: Some(_), .. } => place::TOTAL,
             EventKind::State { .. } => place::RUNNING,
             EventKind::Compile { .. } => place::COMPILE,
-            EventKind::Test { index, .. } => place::FIRST_TEST + (*index).min(PARTS_MAX as u32),
+            EventKind::Test { index, .. } => place::test(*index),
+            EventKind::Graded { judges, .. } => place::test(judges.nth),
             EventKind::Done { .. } => return,
         };
         self.with(|entries| {

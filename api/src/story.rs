@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use proto::event::{EventKind, State};
 use proto::http::{JudgementView, SubmissionView};
 use proto::id::Attempt;
+use proto::report::TestReport;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -50,7 +51,10 @@ enum Said {
 /// One event.
 #[derive(Debug)]
 pub(crate) struct Told {
-    pub(crate) id: i64,
+    id: i64,
+    /// For contestants: the ids of what they do not hear of would tell how much that is. `None` when they do not hear
+    /// of this.
+    shown: Option<i64>,
     /// `state`, `compile`, `test` or `done`.
     pub(crate) event: &'static str,
     /// Its place in the order in which events of this story were told.
@@ -61,6 +65,11 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// Its id, for a judge or a contestant; `None` when this one does not hear of it.
+    pub(crate) fn id(&self, judge: bool) -> Option<i64> {
+        if judge { Some(self.id) } else { self.shown }
+    }
+
     /// Its data, a JSON object, in the view of a judge or of a contestant.
     pub(crate) fn data(&self, judge: bool) -> &str {
         let [contestants, judges] = &self.texts;
@@ -81,14 +90,11 @@ impl Said {
             }
             Said::Part(part) => match &**part {
                 EventKind::Compile { compile } => value(compile),
-                EventKind::Test { index, total, test } => {
-                    let test = test.as_ref().clone();
-                    let test = if judge { test } else { test.for_contestant() };
-                    let mut data = json!({"index": index, "total": total});
-                    if let (Value::Object(data), Value::Object(test)) = (&mut data, value(&test)) {
-                        data.extend(test);
-                    }
-                    data
+                EventKind::Test { index, total, test } => tested(*index, *total, test, judge),
+                EventKind::Graded { judges, contestants, test } => {
+                    let place = if judge { Some(*judges) } else { *contestants };
+                    let Some(place) = place else { return Value::Null };
+                    tested(place.index, place.total, test, judge)
                 }
                 // Told as states, and from the store only.
                 EventKind::State { .. } | EventKind::Done { .. } => Value::Null,
@@ -96,6 +102,15 @@ impl Said {
             Said::Done(row) => value(&view_for(row.view.clone(), judge)),
         }
     }
+}
+
+fn tested(index: u32, total: u32, test: &TestReport, judge: bool) -> Value {
+    let test = if judge { test.clone() } else { test.clone().for_contestant() };
+    let mut data = json!({"index": index, "total": total});
+    if let (Value::Object(data), Value::Object(test)) = (&mut data, value(&test)) {
+        data.extend(test);
+    }
+    data
 }
 
 fn value<T: Serialize>(of: &T) -> Value {
@@ -224,7 +239,7 @@ impl Teller {
                 });
             }
             // Which tests of a course's autograder a contestant may see stands in the whole judgement, and `done` goes by
-            // that: none is told by itself, as none is while it grades.
+            // that: none is told by itself, but for those that it reported while it worked.
             let tests = if result.graded.is_some() { &[][..] } else { &result.tests[..] };
             let total = tests.len() as u32;
             for (index, test) in (0..).zip(tests) {
@@ -252,6 +267,10 @@ impl Teller {
             EventKind::State { state, tests_total } => self.state(story, id, *state, attempt, *tests_total),
             EventKind::Compile { .. } => self.tell(story, id, "compile", || Said::Part(part.clone())),
             EventKind::Test { .. } => self.tell(story, id, "test", || Said::Part(part.clone())),
+            EventKind::Graded { contestants, .. } => {
+                let shown = contestants.map(|shown| event_id(self.at.0, attempt, place::test(shown.nth)));
+                self.tell_some(story, (id, shown), "test", || Said::Part(part.clone()));
+            }
             EventKind::Done { .. } => {} // made from the store only
         }
     }
@@ -261,10 +280,28 @@ impl Teller {
     }
 
     fn tell(&mut self, story: &mut Story, id: i64, event: &'static str, said: impl FnOnce() -> Said) {
+        self.tell_some(story, (id, Some(id)), event, said);
+    }
+
+    /// Tells judges, and contestants when there is an id for them.
+    fn tell_some(
+        &mut self,
+        story: &mut Story,
+        (id, shown): (i64, Option<i64>),
+        event: &'static str,
+        said: impl FnOnce() -> Said,
+    ) {
         if self.told.insert(id) {
             let turn = self.turn;
             self.turn += 1;
-            story.told.push(Arc::new(Told { id, event, turn, said: said(), texts: Default::default() }));
+            story.told.push(Arc::new(Told {
+                id,
+                shown,
+                event,
+                turn,
+                said: said(),
+                texts: Default::default(),
+            }));
         }
     }
 }
@@ -274,6 +311,7 @@ mod tests {
     use super::*;
     use crate::testing::{new_row, stores};
     use crate::time::now_ms;
+    use proto::event::GradedPlace;
     use proto::graded::{Graded, Shown};
     use proto::job::Priority;
 
@@ -293,7 +331,7 @@ mod tests {
         row.view.state = State::Cancelled;
         teller.end(&mut story, &Arc::new(row));
         told.extend(story.since(&mut turn));
-        assert!(told.is_sorted_by_key(|told| told.id), "ids increase");
+        assert!(told.is_sorted_by_key(|told| told.id(true)), "ids increase");
         let said = |state: &str, attempt| json!({"state": state, "attempt": attempt}).to_string();
         let first = ["held", "queued", "held", "queued"].map(|state| said(state, 0));
         let then = [said("running", 1), said("held", 1), said("cancelled", 1)];
@@ -357,6 +395,47 @@ mod tests {
         serde_json::from_value(view).unwrap()
     }
 
+    /// What somebody hears, from the begin.
+    fn texts(story: &Story, judge: bool) -> Vec<String> {
+        let all = story.since(&mut 0);
+        all.iter().filter(|told| told.id(judge).is_some()).map(|told| told.data(judge).to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn of_tests_reported_meanwhile_a_contestant_hears_those_that_are_shown_and_counts_no_other() {
+        let (_, store, _folder) = stores().await.remove(0);
+        let id = store.submit(&new_row(Priority::Normal), now_ms()).await.unwrap();
+        let mut row = store.submission(id, None).await.unwrap().unwrap();
+        (row.view.state, row.attempt) = (State::Running, 1);
+        let part = |nth: u32, name: &str, shown: Option<(u32, u32)>| {
+            let mut test = crate::testing::judgement().tests.remove(0);
+            (test.name, test.reason) = (name.to_owned(), Some("SECRET".to_owned()));
+            let judges = GradedPlace { nth, index: nth + 10, total: 40 };
+            let contestants = shown.map(|(nth, index)| GradedPlace { nth, index, total: 2 });
+            (place::test(nth), Arc::new(EventKind::Graded { judges, contestants, test: Box::new(test) }))
+        };
+        let parts = [
+            part(0, "SECRET a", None),
+            part(1, "open", Some((0, 1))),
+            part(2, "SECRET b", None),
+            part(3, "also", Some((1, 0))),
+        ];
+        let (mut story, mut teller) = (Story::default(), Teller::default());
+        teller.live(&mut story, &row, 1, &parts);
+        teller.live(&mut story, &row, 1, &parts);
+        assert_eq!(texts(&story, true).len(), 2 + 4, "once each");
+        let heard = texts(&story, false);
+        assert!(!heard.concat().contains("SECRET") && heard.len() == 2 + 2, "{heard:?}");
+        let tests: Vec<Value> = heard[2..].iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+        assert_eq!(
+            (&tests[0]["name"], &tests[0]["index"], &tests[0]["total"]),
+            (&json!("open"), &json!(1), &json!(2))
+        );
+        // Their ids follow each other, whatever lies between: a gap would tell how much is hidden.
+        let ids: Vec<_> = story.since(&mut 0).iter().filter_map(|told| told.id(false)).collect();
+        assert_eq!(ids[2..], [event_id(1, 1, place::test(0)), event_id(1, 1, place::test(1))]);
+    }
+
     #[tokio::test]
     async fn no_event_tells_a_contestant_of_a_test_that_a_harness_hides() {
         let (_, store, _folder) = stores().await.remove(0);
@@ -365,8 +444,7 @@ mod tests {
         (row.view, row.attempt) = (graded(false), 1);
         let (mut story, mut teller) = (Story::default(), Teller::default());
         teller.end(&mut story, &Arc::new(row));
-        let told =
-            |judge| story.since(&mut 0).iter().map(|told| told.data(judge).to_owned()).collect::<String>();
+        let told = |judge| texts(&story, judge).concat();
         assert!(told(true).contains("SECRET"), "{}", told(true));
         assert!(!told(false).contains("SECRET"), "{}", told(false));
     }

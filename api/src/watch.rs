@@ -55,12 +55,14 @@ pub(crate) async fn wait(
     }
 }
 
-/// Starts to follow a submission; `None` when there is no such one for this tenant. Only events after `after` are told.
+/// Starts to follow a submission, as a judge or as a contestant; `None` when there is no such one for this tenant. Only
+/// events after `after` are told, which is an id of theirs.
 /// The stream ends after `done`, after a cancellation, when the store fails, and when the service stops.
 pub(crate) async fn follow(
     app: &Arc<App>,
     id: SubmissionId,
     tenant: Option<&str>,
+    judge: bool,
     after: i64,
 ) -> Result<Option<impl Stream<Item = Arc<Told>> + Send + use<>>, StoreError> {
     let mut story = story(app, id);
@@ -70,7 +72,7 @@ pub(crate) async fn follow(
     if !seen && app.store.submission(id, tenant).await?.is_none() {
         return Ok(None);
     }
-    let listener = Listener { story, after, turn: 0, ready: VecDeque::new() };
+    let listener = Listener { story, judge, after, turn: 0, ready: VecDeque::new() };
     Ok(Some(futures::stream::unfold(listener, async |mut listener| {
         let told = listener.next().await?;
         Some((told, listener))
@@ -80,6 +82,7 @@ pub(crate) async fn follow(
 /// One who follows.
 struct Listener {
     story: watch::Receiver<Story>,
+    judge: bool,
     after: i64,
     turn: u64,
     ready: VecDeque<Arc<Told>>,
@@ -94,7 +97,8 @@ impl Listener {
             let over = {
                 let story = self.story.borrow_and_update();
                 let new = story.since(&mut self.turn).into_iter();
-                self.ready.extend(new.filter(|told| told.id > self.after));
+                let heard = |told: &Arc<Told>| told.id(self.judge).is_some_and(|id| id > self.after);
+                self.ready.extend(new.filter(heard));
                 story.end.is_some()
             };
             if self.ready.is_empty() && (over || self.story.changed().await.is_err()) {

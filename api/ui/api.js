@@ -88,15 +88,17 @@ export const queue = async (signal) => (await request('api/v1/queue', { signal }
 /** Every worker. */
 export const workers = async (signal) => list(await (await request('api/v1/workers', { signal })).json(), 'workers');
 
-/** Sends a submission; answers `{id, state}`. */
-export const submit = async (body) =>
-  (
-    await request('api/v1/submissions', {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(body),
-    })
-  ).json();
+/** Sends a submission; answers `{id, state}`. One with `packed`, a file, goes as a form, so that it is unpacked there. */
+export const submit = async (body) => (await request('api/v1/submissions', { method: 'POST', ...(body.packed ? asForm(body) : asJson(body)) })).json();
+
+const asJson = (body) => ({ headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+
+function asForm({ packed, files, ...words }) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(words)) form.append(name, value);
+  form.append('files', packed, packed.name);
+  return { body: form };
+}
 
 /** The server-sent events of a submission after `lastId`, as an async iterator of {id, event, data}. */
 export async function* events(id, lastId, signal) {

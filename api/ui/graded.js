@@ -74,9 +74,12 @@ export function cells(test, index) {
       (graded.tags ?? []).map((tag) => el('span', { class: 'tag' }, el('bdi', {}, line(tag))))),
     el('td', { role: 'cell' }, result(test)),
     el('td', { class: 'points', role: 'cell' }, test.score == null && test.max_score != null ? `– of ${test.max_score}` : points(test.score, test.max_score)),
-    el('td', { class: 'details', role: 'cell' }, graded.not_reported ? el('p', { class: 'reason', testid: 'reason' }, plain(test.feedback ?? test.reason ?? 'nothing was heard of it')) : output(test.feedback, graded.output_format)),
+    el('td', { class: 'details', role: 'cell' }, graded.not_reported ? el('p', { class: 'reason', testid: 'reason' }, plain(test.feedback ?? test.reason ?? 'nothing was heard of it')) : [output(test.feedback, graded.output_format), graded.output_truncated ? cutNote(test.feedback) : null]),
   ];
 }
+
+// Said below an output of which not all is kept.
+const cutNote = (text) => el('p', { class: 'note', testid: 'output-cut' }, text ? `Cut: it said more than the ${bytes(new Blob([text]).size)} that are kept.` : 'Cut: nothing of it is kept, because other outputs took all room.');
 
 const RESULTS = { passed: 'pass', failed: 'fail' };
 
@@ -115,12 +118,13 @@ export function remarks({ graded, tests = [], notes = [] }) {
   // For staff: contestants read it in the record.
   if (graded.shown && notes.includes('shared_box')) parts.push(el('p', { class: 'warning', testid: 'shared-box' }, 'The submission ran in the harness’s own box: it could have written these results itself.'));
   if (graded.output) parts.push(el('h2', {}, 'What the harness says'), said(graded.output, graded.output_format, graded.output.length > SHORT));
+  if (graded.output_truncated) parts.push(cutNote(graded.output));
   if (graded.stdout) {
     parts.push(el('details', { testid: 'graded-stdout' }, el('summary', {}, 'What the harness printed ', el('span', { class: 'note' }, `${bytes(new Blob([graded.stdout]).size)}${graded.stdout_truncated ? ', cut' : ''}`)),
       el('pre', { class: 'log', tabindex: 0 }, uncoloured(graded.stdout)),
       graded.stdout_truncated ? el('p', { class: 'note', testid: 'stdout-cut' }, 'It printed more: the first 64 KiB of stdout and of stderr are kept.') : null));
   }
-  if (notes.includes('graded_output_truncated')) parts.push(el('p', { class: 'note', testid: 'outputs-cut' }, 'Some outputs were cut: of each 64 KiB are kept, and 1 MiB of all together.'));
+  if (notes.includes('graded_output_truncated')) parts.push(el('p', { class: 'note', testid: 'outputs-cut' }, 'Some texts were cut: of each 64 KiB are kept, and 1 MiB of all together. Each output that was cut says so.'));
   if (notes.includes('graded_tests_truncated')) parts.push(el('p', { class: 'note', testid: 'tests-cut' }, 'It reported more tests than are kept here: the points are those of all.'));
   if (graded.diagnostics?.length > 0) {
     parts.push(el('h2', {}, 'What was wrong with its results'), el('ul', { class: 'diagnostics', testid: 'graded-diagnostics' }, graded.diagnostics.map((entry) => el('li', { data: { severity: 'warning' } }, plain(entry)))));

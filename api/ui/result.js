@@ -85,7 +85,7 @@ export class Result {
     this.drawHead();
     this.drawPending();
     this.drawRow(at);
-    announce(`Test ${at + 1}: ${verdict(test.verdict).title}.`);
+    announce(test.graded ? `${line(test.name)}: ${test.graded.status ?? 'reported'}.` : `Test ${at + 1}: ${verdict(test.verdict).title}.`);
   }
 
   onJudgement(judgement) {
@@ -204,8 +204,8 @@ export class Result {
     if (state === 'cancelled') return 'Cancelled';
     if (state === 'held') return 'Held by an operator';
     if (state !== 'running') return this.view.queue?.waiting_for ? 'Nobody can judge it now' : 'Waiting for a worker';
-    if (this.tests.size > 0) return `Judged ${this.tests.size} of ${this.total ?? '?'}`;
     if (this.isGraded()) return 'Grading';
+    if (this.tests.size > 0) return `Judged ${this.tests.size} of ${this.total ?? '?'}`;
     return this.compile ? 'Running' : 'Compiling';
   }
 
@@ -215,6 +215,7 @@ export class Result {
     if (this.compile?.status === 'error') return 'The compiler refused it; the log is below.';
     const done = [...this.tests.values()].filter((test) => test.verdict !== 'SK');
     if (done.length === 0) return [this.waits(), this.lostLive ? 'Live updates were lost; asking every second.' : ''].filter(Boolean).join('  ·  ');
+    if (this.isGraded()) return `${count(done.length, 'test')} reported so far`;
     const passed = done.filter((test) => test.verdict === 'AC' || test.verdict === 'OK').length;
     const slowest = top(done.map((test) => test.cpu_time_ms));
     const largest = top(done.map((test) => test.memory_bytes));
@@ -236,7 +237,7 @@ export class Result {
     const idle = this.view.state === 'held' || (this.view.state === 'queued' && this.view.queue?.waiting_for);
     if (this.judgement || this.view.state === 'cancelled' || idle) return null;
     const bar = el('progress', { 'aria-label': 'Progress', max: this.total ?? 1 });
-    // A harness tells its tests all at once.
+    // How many a harness will report, nobody may know.
     if (this.total && !this.isGraded()) bar.value = this.tests.size;
     return bar;
   }

@@ -6,6 +6,9 @@ export const FILE_MAX = 256 * 1024; // the service's own caps; it checks again
 export const TOTAL_MAX = 1024 * 1024;
 export const FILES_MAX = 100;
 
+/** Whether a harness's service unpacks a file of this name, when it comes alone. */
+export const isPacked = (name) => /.\.(zip|tar\.gz|tgz)$/i.test(name);
+
 /** Bytes of a text as it is sent. */
 export const sizeOf = (text) => new TextEncoder().encode(text).length;
 
@@ -42,16 +45,20 @@ const isHidden = (name) => name.split('/').some((part) => part.startsWith('.'));
 export async function read(files) {
   const wanted = files.filter(({ file, name }) => !(file.webkitRelativePath && isHidden(name)));
   if (wanted.length > FILES_MAX) throw new Error(`More than ${count(FILES_MAX, 'file')} were given; at most ${FILES_MAX} can be sent together.`);
-  const large = wanted.find(({ file }) => file.size > FILE_MAX);
-  if (large) throw new Error(`${large.name} has ${bytes(large.file.size)}; a source file may have ${bytes(FILE_MAX)}.`);
+  const most = ({ name }) => (isPacked(name) ? TOTAL_MAX : FILE_MAX);
+  const large = wanted.find((one) => one.file.size > most(one));
+  if (large) throw new Error(`${large.name} has ${bytes(large.file.size)}; a ${isPacked(large.name) ? 'packed folder' : 'source file'} may have ${bytes(most(large))}.`);
   return Promise.all(wanted.map(readSource));
 }
 
 async function readSource({ file, name }) {
   const raw = new Uint8Array(await file.arrayBuffer());
+  if (isPacked(name)) return { name, content_base64: base64(raw), size: raw.length, packed: file };
   try {
     return { name, content: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(raw), size: raw.length };
   } catch {
-    return { name, content_base64: btoa(Array.from(raw, (byte) => String.fromCharCode(byte)).join('')), size: raw.length };
+    return { name, content_base64: base64(raw), size: raw.length };
   }
 }
+
+const base64 = (raw) => btoa(Array.from(raw, (byte) => String.fromCharCode(byte)).join(''));

@@ -1,7 +1,7 @@
 // Reads server-sent events from a fetch response. EventSource cannot send a token in a header, so one
 // reader serves both the machine without a token and the service with one.
 
-const LINE_MAX = 8 << 20; // the largest message the service sends: a report has 4 MiB, its submission comes beside it
+const EVENT_MAX = 8 << 20; // characters; the largest message the service sends: a report has 4 MiB, its submission comes beside it
 
 /** Yields {id, event, data} for each event of a byte stream; comments are skipped. */
 export async function* readEvents(stream) {
@@ -10,7 +10,7 @@ export async function* readEvents(stream) {
   let cut = false;
   for await (const text of decoded(stream)) {
     buffer += text;
-    if (buffer.length > LINE_MAX) throw new Error('an event is larger than the page reads');
+    if (buffer.length + (message.data?.length ?? 0) > EVENT_MAX) throw new Error('an event is larger than the page reads');
     // A long line comes in many pieces: only one with a line end is worth a look.
     const looked = cut || /[\r\n]/.test(text);
     cut = text.endsWith('\r');

@@ -224,7 +224,7 @@ function setFiles(files) {
     edit(file);
     code().focus();
   };
-  fill(byId('files'), files.map((file) => el('li', {}, el('code', {}, file.name), el('span', { class: 'note' }, bytes(file.size)),
+  fill(byId('files'), files.map((file) => el('li', {}, el('code', {}, file.name), el('span', { class: 'note' }, `${bytes(file.size)}${harness() && file.packed && alone() ? ', is unpacked' : ''}`),
     harness() && file.content !== undefined ? el('button', { type: 'button', class: 'quiet', 'aria-label': `Edit ${file.name}`, on: { click: () => tried(change(file)) } }, 'Edit') : null,
     el('button', { type: 'button', class: 'quiet', 'aria-label': `Remove ${file.name}`, on: { click: without(file) } }, 'Remove'))));
 }
@@ -250,11 +250,14 @@ function request() {
   return { problem, language: language.id, files };
 }
 
-const bare = ({ size, ...file }) => file;
+const bare = ({ size, packed, ...file }) => file;
 
 function bounded(total, most) {
   if (total > most) throw new Error(`The source has ${bytes(total)}; ${bytes(most)} can be sent.`);
 }
+
+// The only file of the list.
+const alone = () => (state.files.length === 1 ? state.files[0] : null);
 
 // What is in the list, and what is in the editor when something is.
 function harnessRequest() {
@@ -263,7 +266,9 @@ function harnessRequest() {
   if (twice) throw new Error(`${twice.name} is in the list of files already: remove it there, or give the text another name.`);
   bounded(state.files.reduce((sum, file) => sum + file.size, sizeOf(typed[0]?.content ?? '')), TOTAL_MAX);
   bounded(sizeOf(typed[0]?.content ?? ''), FILE_MAX);
-  return { harness: harness().name, files: [...state.files.map(bare), ...typed] };
+  const packed = alone()?.packed;
+  const files = [...state.files.map(bare), ...typed];
+  return { harness: harness().name, files, ...(packed && typed.length === 0 ? { packed } : {}) };
 }
 
 function typedForHarness() {

@@ -65,11 +65,33 @@ pub enum EventKind {
         /// Its result.
         test: Box<TestReport>,
     },
+    /// A course's autograder told a test while it works. A hint: what it says in the end may be another thing. A kind of
+    /// its own, so that an API of a release that would show it to everybody drops it.
+    Graded {
+        /// Its place for judges.
+        judges: GradedPlace,
+        /// Its place for contestants, of the tests that they hear of; `None` when this one is none of them.
+        #[serde(default)]
+        contestants: Option<GradedPlace>,
+        /// Its result.
+        test: Box<TestReport>,
+    },
     /// The judgement is complete. Made by the API when it stored the report, never by a worker.
     Done {
         /// The whole answer.
         judgement: Box<Judgement>,
     },
+}
+
+/// Where a test stands that a course's autograder told while it works, among those that one kind of reader hears of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GradedPlace {
+    /// The how manieth it is of those that were told, from 0.
+    pub nth: u32,
+    /// Its place among those that are to come, from 0; as [`nth`](Self::nth) when nobody planned.
+    pub index: u32,
+    /// How many are to come; so far, when nobody planned.
+    pub total: u32,
 }
 
 /// Queue message: one event (`application/vnd.tribunal.event.v1+json`), keyed (judgement, attempt, seq).

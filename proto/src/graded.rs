@@ -80,6 +80,9 @@ pub struct GradedTest {
     pub tags: Vec<String>,
     /// Whether it was planned and nothing was heard of it, so that it counts nothing.
     pub not_reported: bool,
+    /// Whether its output was longer than what is kept of it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub output_truncated: bool,
 }
 
 /// What a contestant sees of a graded submission.
@@ -110,6 +113,9 @@ pub struct Graded {
     pub output: Option<String>,
     /// The form of that.
     pub output_format: Option<String>,
+    /// Whether that was longer than what is kept of it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub output_truncated: bool,
     /// What it printed, stdout then stderr, lossy UTF-8, at most 64 KiB each.
     pub stdout: String,
     /// Whether there was more.
@@ -126,6 +132,11 @@ pub struct Graded {
     /// What a contestant sees; not shown to contestants, who see just that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<Shown>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // the shape serde asks for
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Graded {

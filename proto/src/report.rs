@@ -433,7 +433,7 @@ impl Judgement {
             (self.score, self.max_score) = (None, None);
         }
         if !shown.output {
-            (graded.output, graded.output_format) = (None, None);
+            (graded.output, graded.output_format, graded.output_truncated) = (None, None, false);
         }
         if !shown.stdout {
             (graded.stdout, graded.stdout_truncated) = (String::new(), false);
@@ -545,6 +545,7 @@ mod tests {
             feedback: None,
             output: Some("SECRET".into()),
             output_format: None,
+            output_truncated: false,
             stdout: "SECRET".into(),
             stdout_truncated: true,
             cpu_time_ms: None,

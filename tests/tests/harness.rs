@@ -256,7 +256,7 @@ fn a_prairielearn_question_is_graded_with_its_courses_files() {
     ground.file("course/questions/add/tests/wanted", "fine\n");
     ground.file(
         "course/serverFilesCourse/lib/run.sh",
-        "#!/bin/sh\ncd /grade || exit 1\n[ \"$1\" = -q ] && [ -s data/data.json ] || exit 1\n\
+        "#!/bin/sh\nset -e\nmkdir /grade/results\ncd /grade || exit 1\n[ \"$1\" = -q ] && [ -s data/data.json ] || exit 1\n\
          if [ ! -e student/answer ]; then echo '{\"gradable\": false, \"format_errors\": [\"no answer\"]}'\n\
          elif cmp -s student/answer tests/wanted; then echo \"{\\\"score\\\": $WEIGHT, \\\"tests\\\": [\n\
          {\\\"name\\\": \\\"t\\\", \\\"points\\\": 1, \\\"max_points\\\": 2, \\\"images\\\": [1]}]}\"\n\
@@ -358,6 +358,38 @@ fn an_images_own_command_environment_and_directory_make_a_harness() {
 }
 
 #[test]
+fn what_a_harness_reports_is_told_while_it_works_to_staff_and_of_hidden_tests_nothing_to_students() {
+    let ground = Ground::new();
+    let harness = shell(
+        &ground,
+        "r=results/results.jsonl\n\
+         echo '{\"plan\": [{\"name\": \"SECRET\", \"max_score\": 2}, {\"name\": \"open\", \"max_score\": 3}]}' >>$r\n\
+         echo '{\"test\": {\"name\": \"SECRET\", \"score\": 2, \"visibility\": \"hidden\"}}' >>$r\n\
+         sleep 3\n\
+         echo '{\"test\": {\"name\": \"open\", \"score\": 1, \"max_score\": 3, \"visibility\": \"visible\"}}' >>$r\n\
+         sleep 3\n\
+         echo '{\"done\": true}' >>$r",
+    );
+    ground.file("in/anna/main.sh", "true\n");
+    let said = |options: &[&str]| {
+        let output = ground.run(&harness, "in", options);
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let staff = said(&[]);
+    let told: Vec<_> = ["tests reported: SECRET 2", "tests reported: open 1 of 3", "anna: graded"]
+        .iter()
+        .map(|words| staff.find(words).unwrap_or_else(|| panic!("{words}: {staff}")))
+        .collect();
+    assert!(told.is_sorted(), "{staff}");
+    let student = said(&["--as", "student"]);
+    assert!(
+        student.contains("anna: 1 tests reported: open 1 of 3") && !student.contains("SECRET"),
+        "{student}"
+    );
+}
+
+#[test]
 fn setup_runs_once_without_network_and_says_which_packages_the_image_needs() {
     let ground = Ground::new();
     let harness = shell(&ground, "cp source/made/results.json results/");
@@ -377,6 +409,10 @@ fn setup_runs_once_without_network_and_says_which_packages_the_image_needs() {
         assert!(said.contains(word), "{word}: {said}");
     }
     assert_eq!(of(&ground.grade(&harness, "in", &["--installed"]), "anna")["score"], "3");
+    // A service has no such flag: its author says it with the image.
+    ground.file("harness/harness.toml", "installed = true\n");
+    assert_eq!(of(&ground.grade(&harness, "in", &[]), "anna")["score"], "3");
+    std::fs::remove_file(ground.path("harness/harness.toml")).unwrap();
     ground.file("harness/setup.sh", "#!/bin/sh\necho oh no >&2\nexit 3\n");
     let failed = ground.run(&harness, "in", &[]);
     let said = String::from_utf8_lossy(&failed.stderr).into_owned();

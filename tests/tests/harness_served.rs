@@ -67,6 +67,50 @@ async fn a_served_harness_that_runs_out_of_time_leaves_what_it_had_reported() {
     assert_eq!((&b["name"], &b["graded"]["not_reported"]), (&json!("b"), &json!(true)), "{view}");
 }
 
+/// Reports a hidden test, one that says nothing and one that is shown, works on, and takes the one that said nothing back.
+const LIVE: &str = "#!/bin/sh\n\
+    r=/autograder/results/results.jsonl\n\
+    echo '{\"test\": {\"name\": \"SECRET hidden\", \"score\": 1, \"visibility\": \"hidden\"}}' >>$r\n\
+    echo '{\"test\": {\"name\": \"SECRET silent\", \"score\": 1}}' >>$r\n\
+    echo '{\"test\": {\"name\": \"open\", \"score\": 1, \"max_score\": 2, \"visibility\": \"visible\"}}' >>$r\n\
+    sleep 3\n\
+    printf '{\"visibility\": \"hidden\", \"tests\": [{\"name\": \"SECRET hidden\", \"score\": 1}, {\"name\": \"SECRET silent\",\
+    \"score\": 1}, {\"name\": \"open\", \"score\": 1, \"max_score\": 2, \"visibility\": \"visible\"}]}' >/autograder/results/results.json\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tests_are_told_while_the_harness_works_and_a_contestant_finds_no_trace_of_hidden_ones() {
+    let data = tempfile::tempdir().unwrap();
+    let (running, api) = serve(data.path());
+    let base = running.said("listening on ").unwrap();
+    let admin = Api::new(base, running.said("admin token (shown once): "));
+    push(data.path(), base, "live", &[("run_autograder", LIVE), ("harness.toml", "separate = true\n")]);
+    let wanted = json!({ "name": "contestant", "tenant": "local", "scopes": ["submit", "read"] });
+    let (status, token) = admin.post("/api/v1/tokens", &wanted).await;
+    assert!(status.is_success(), "{token}");
+    let contestant = Api::new(base, token["token"].as_str());
+    let body = json!({ "harness": "live", "files": [{ "name": "main.sh", "content": "x" }] });
+    let (_, view) = api.post("/api/v1/submissions", &body).await;
+    let path = format!("/api/v1/submissions/{}/events", view["id"].as_str().unwrap());
+    // Both follow to the end: each answer is the whole stream.
+    let ((_, judge), (_, student)) = tokio::join!(admin.get(&path), contestant.get(&path));
+    let (judge, student) = (judge.as_str().unwrap(), student.as_str().unwrap());
+    let tests = |stream: &str| stream.matches("event: test\n").count();
+    assert_eq!(tests(judge), 3, "{judge}");
+    assert!(judge.find("SECRET silent") < judge.find("event: done"), "before the end: {judge}");
+    assert_eq!(tests(student), 1, "{student}");
+    assert!(student.find("\"open\"") < student.find("event: done"), "{student}");
+    assert!(!student.contains("SECRET"), "{student}");
+    let ids = |stream: &str| -> Vec<u64> {
+        stream.lines().filter_map(|line| line.strip_prefix("id: ")?.trim().parse().ok()).collect()
+    };
+    let of = |ids: &[u64], event: usize| ids[event] - ids[event - 1];
+    let (all, seen) = (ids(judge), ids(student));
+    // What a gap between ids would tell: the test that is shown stands where the first one of the judge's does.
+    let at = seen.len() - 2;
+    assert_eq!(seen[at], all[all.len() - 4], "{all:?} {seen:?}");
+    assert_eq!(of(&seen, at), of(&all, all.len() - 4), "{all:?} {seen:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_held_harness_keeps_its_submissions_waiting_and_lets_them_go() {
     let data = tempfile::tempdir().unwrap();

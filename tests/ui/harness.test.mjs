@@ -303,6 +303,8 @@ test('hostile_results_of_a_harness_are_shown_whole_and_as_text', async ({ page, 
   assert.ok(shown.includes('⟨U+0007⟩⟨U+001B⟩[31mred⟨U+001B⟩[0m⟨U+0000⟩⟨U+202E⟩evil⟨U+202C⟩\n'), shown.slice(0, 80));
   assert.ok(shown.startsWith(MARKUP));
   await page.getByTestId('outputs-cut').waitFor(); // 64 KiB of JSON are kept of it
+  assert.match(await rows.nth(0).getByTestId('output-cut').innerText(), /^Cut: it said more than the .* that are kept\.$/);
+  assert.equal(await page.getByTestId('output-cut').count(), 1, 'of the others all is kept');
   const marked = rows.nth(1);
   assert.match(await marked.innerText(), /⟨U\+202E⟩<img src=x/);
   await marked.locator('summary').click();
@@ -332,12 +334,64 @@ test('hostile_results_of_a_harness_are_shown_whole_and_as_text', async ({ page, 
   assert.equal(seen.streams, streams + 1, 'one stream told all of it');
   assert.match(await page.getByTestId('outputs-cut').innerText(), /64 KiB.*1 MiB/);
   assert.match(await page.getByTestId('tests-cut').innerText(), /points are those of all/);
+  const cut = await rows.evaluateAll((all) => all.flatMap((row, at) => (row.querySelector('[data-testid=output-cut]') ? [at] : [])));
+  assert.ok(cut.length > 0 && cut.every((at) => at >= 15 && at < 17), `the outputs that found no room say so: ${cut}`);
   assert.ok(await rows.count() < 1900);
   const listed = page.waitForResponse((response) => response.url().includes('/submissions?'));
   await page.getByTestId('nav-submissions').click();
   assert.ok((await (await listed).text()).length < 200_000, 'a list is short whatever was written');
   await page.getByTestId('submission-row').first().waitFor();
   assert.match(await page.getByTestId('submission-row').first().innerText(), new RegExp(`${filled}[\\s\\S]*100000000000000 of 1900`));
+});
+
+test('what_a_harness_reports_is_shown_while_it_works', async ({ page, operator }) => {
+  const run = `#!/bin/sh
+r=/autograder/results/results.jsonl
+echo '{"test": {"name": "late", "score": 3, "max_score": 3, "output": "well"}}' >>$r
+sleep 6
+echo '{"test": {"name": "early", "score": 0, "max_score": 2}}' >>$r
+echo '{"done": true}' >>$r
+`;
+  const plan = `${APART}[[tests]]\nname = "early"\nmax_score = 2\n[[tests]]\nname = "late"\nmax_score = 3\n`;
+  const name = await installed(operator, 'live', { run_autograder: run, 'harness.toml': plan });
+  await submit(page, name, 'main.sh', 'x\n');
+  const rows = page.getByTestId('test-row');
+  await page.waitForFunction(() => [...document.querySelectorAll('[data-testid=test-row]')].some((row) => /late/.test(row.textContent) && /passed/.test(row.textContent)), null, { timeout: VERDICT_MS });
+  assert.equal(await page.getByTestId('facts').isVisible(), false, 'it is not done');
+  assert.equal(await page.getByTestId('verdict-title').innerText(), 'Grading');
+  assert.equal(await page.getByTestId('summary').innerText(), '1 test reported so far');
+  assert.equal(await rows.count(), 2);
+  assert.match(await rows.nth(0).innerText(), /early/, 'at its place in the plan');
+  assert.match(await rows.nth(1).innerText(), /late[\s\S]*passed[\s\S]*3 of 3[\s\S]*well/);
+  await graded(page, 'Graded');
+  assert.match(await page.getByTestId('tests').innerText(), /early[\s\S]*failed/);
+});
+
+test('a_packed_folder_is_sent_to_a_harness_and_unpacked_there', async ({ page, seen, operator }) => {
+  const run = `#!/bin/sh
+cat /autograder/submission/hw/deep/answer.txt >/dev/null && score=1 || score=0
+printf '{"tests": [{"name": "found", "score": %s, "max_score": 1}]}' $score >/autograder/results/results.json
+`;
+  const name = await installed(operator, 'packed', { run_autograder: run, 'harness.toml': APART });
+  await open(page, `#/harnesses/${name}`);
+  await page.getByTestId('limits').waitFor();
+  const choose = async (file, buffer) => {
+    await page.getByTestId('file').setInputFiles({ name: file, mimeType: 'application/zip', buffer });
+    await page.getByRole('button', { name: `Remove ${file}` }).waitFor();
+  };
+  await choose('broken.zip', Buffer.from('no zip'));
+  assert.match(await page.getByTestId('files').innerText(), /broken\.zip\s+6 B, is unpacked/);
+  const failed = seen.failed.length;
+  await page.getByTestId('submit').click();
+  await page.waitForFunction(() => document.body.innerText.includes('broken.zip: this is not a zip archive'));
+  seen.failed.splice(failed);
+  seen.console = seen.console.filter((text) => !text.includes('422') && !text.includes('400'));
+  await page.getByRole('button', { name: 'Remove broken.zip' }).click();
+  await choose('hw.zip', zip({ 'hw/deep/answer.txt': '42', 'hw/.git/config': 'x', '__MACOSX/hw/._x': 'x' }));
+  await page.getByTestId('submit').click();
+  await page.waitForURL(/#\/submissions\//);
+  await graded(page, 'Graded');
+  assert.match(await page.getByTestId('test-row').first().innerText(), /found[\s\S]*passed[\s\S]*1 of 1/);
 });
 
 test('a_harness_that_the_service_names_in_markup_is_text', async ({ page }) => {

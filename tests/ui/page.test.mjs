@@ -338,6 +338,7 @@ test('dark_and_narrow_screens_are_readable', async ({ page, shot }) => {
 
 // What courses' autograders show; before the last claim, which is about all of them.
 await import('./harness.test.mjs');
+await import('./stream.test.mjs');
 
 test('nothing_failed_and_nobody_else_was_asked', async ({ seen }) => {
   assert.deepEqual(seen.console, [], 'console errors');

@@ -7,12 +7,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use checker::Classified;
-use course::{Bundle, ImageCommand, Layer, Report, Tree};
-use harness::{Ground, Run, RunError, SetupError};
+use course::{Bundle, Heard, ImageCommand, Layer, Report, Tree};
+use harness::{Ground, OnHeard, Run, RunError, SetupError};
 use images::rootfs::Rootfs;
 use proto::id::Digest;
 use proto::job::Job;
@@ -22,7 +23,7 @@ use proto::units::round_ms;
 use queue::Coordinator;
 use sandbox::spec::{RootBind, RootSpec};
 use sandbox::{BoxServer, Cancel};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, mpsc};
 
 use crate::boxes::CancelOnDrop;
 use crate::engine::{OnProgress, Progress, blocking};
@@ -31,6 +32,8 @@ use crate::floor::Floor;
 
 /// Most harnesses that are ready at once; each holds its files in memory, at most 256 MiB of them.
 const READY_MAX: usize = 8;
+/// Most tests that were reported and not yet told: what one look into a box may bring is told at once.
+const HEARD_MAX: usize = 4096;
 
 /// Finds an image's tree and command by a language's id or the image's name; the error says what is missing.
 pub type FindImage = dyn Fn(&str) -> Result<(Rootfs, ImageCommand), String> + Send + Sync;
@@ -111,8 +114,8 @@ impl Ready {
         Ok(Self { bundle, ground, image, image_kind, notes: prepared.notes, _rootfs: rootfs, _layer: folder })
     }
 
-    /// Grades one submission, and tells how the harness's box ended. Takes a place on `floor` for all boxes of it;
-    /// dropping the future kills them.
+    /// Grades one submission, and tells how the harness's box ended; `heard` hears of tests that are reported meanwhile.
+    /// Takes a place on `floor` for all boxes of it; dropping the future kills them.
     ///
     /// # Errors
     /// The outer one when our own thread failed; the inner one as [`Run::grade_with_facts`] says.
@@ -121,6 +124,7 @@ impl Ready {
         boxes: &BoxServer,
         floor: &Floor,
         task: Task,
+        heard: OnHeard,
     ) -> Result<Result<(Report, Option<Classified>), RunError>, JudgeError> {
         let (boxes, harness) = (boxes.clone(), Arc::clone(self));
         let guard = CancelOnDrop(Cancel::new());
@@ -137,6 +141,7 @@ impl Ready {
                 id: &task.id,
                 created_at: &task.created_at,
                 cancel: &cancel,
+                heard: Some(&heard),
             };
             run.grade_with_facts(&boxes)
         });
@@ -196,7 +201,19 @@ impl Harnesses {
             created_at: job.submission_id.created_at(),
             limits: limits.clone(),
         };
-        let graded = ready.grade(&self.boxes, floor, task).await?;
+        let (tell, mut told) = mpsc::channel(HEARD_MAX);
+        // Of a flood those who watch miss some; the judgement has all.
+        let heard = OnHeard::new(move |heard| drop(tell.try_send(heard)));
+        let mut grading = pin!(ready.grade(&self.boxes, floor, task, heard));
+        let graded = loop {
+            tokio::select! {
+                biased;
+                Some(Heard { judges, contestants, test }) = told.recv() => {
+                    on_progress(Progress::Graded { judges, contestants, test: Box::new(test) });
+                }
+                graded = &mut grading => break graded?,
+            }
+        };
         let (report, ended) = graded.map_err(|e| run_error(pinned.name, e))?;
         let image = (ready.image.clone(), ready.image_kind);
         let mut judgement = course::judgement(&ready.bundle, &report, ended.as_ref(), &limits, Some(image));

@@ -4,16 +4,18 @@
 //! submission would meet ends the command early.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use course::{Bundle, Caps, ImageCommand, Report, SHARED_BOX, Stage, Status, Tree};
 use futures::stream::{self, StreamExt as _};
-use harness::{RunError, SetupError};
+use harness::{OnHeard, RunError, SetupError};
 use images::ImageError;
 use indicatif::{ProgressBar, ProgressStyle};
+use proto::event::GradedPlace;
 use proto::id::Digest;
 use proto::limits::{Limits, LimitsRequest};
+use proto::report::TestReport;
 use sandbox::BoxServer;
 use serde_json::{Value, json};
 use worker::floor::Floor;
@@ -39,7 +41,12 @@ struct Course {
     /// How fast a core is beside the reference.
     speed: Option<f64>,
     records: Option<Records>,
+    /// Whether only what a student may see is told meanwhile.
+    student: bool,
 }
+
+/// Shortest time between two lines about one submission that is being graded, where there is no terminal.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// One submission, done.
 struct Done {
@@ -133,7 +140,8 @@ async fn prepare(
         ready.image,
         serde_json::to_string(&ready.ground.limits).unwrap_or_default(),
     );
-    Ok(Course { ready: Arc::new(ready), key, boxes, floor, gate, speed: host.speed, records })
+    let student = args.view == "student";
+    Ok(Course { ready: Arc::new(ready), key, boxes, floor, gate, speed: host.speed, records, student })
 }
 
 /// In the order of the list, up to `jobs` at once.
@@ -147,7 +155,7 @@ async fn grade_all(course: &Course, entries: &[Entry], jobs: usize) -> Result<Ve
     }
     // Out of order, so that one that takes long holds up nobody.
     let mut grading = stream::iter(entries.iter().enumerate())
-        .map(async |(place, entry)| grade_one(course, entry).await.map(|one| (place, one)))
+        .map(async |(place, entry)| grade_one(course, entry, &bar).await.map(|one| (place, one)))
         .buffer_unordered(jobs);
     let mut done = Vec::with_capacity(entries.len());
     while let Some(one) = grading.next().await {
@@ -169,9 +177,37 @@ fn tell(bar: &ProgressBar, one: &Done) {
     bar.inc(1);
 }
 
+/// Tells of the tests of a submission as its harness reports them.
+fn hearing(bar: &ProgressBar, id: &str, student: bool) -> OnHeard {
+    let (bar, id, last) = (bar.clone(), id.to_owned(), Mutex::new(None::<Instant>));
+    OnHeard::new(move |heard| {
+        let place = if student { heard.contestants } else { Some(heard.judges) };
+        let Some(place) = place else { return };
+        let said = said_of(&id, place, &heard.test);
+        if !bar.is_hidden() {
+            return bar.set_message(said);
+        }
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+            *last = Some(Instant::now());
+            note(&said);
+        }
+    })
+}
+
+fn said_of(id: &str, place: GradedPlace, test: &TestReport) -> String {
+    let points = match (&test.score, &test.max_score) {
+        (Some(score), Some(most)) => format!(" {score} of {most}"),
+        (Some(score), None) => format!(" {score}"),
+        (None, _) => String::new(),
+    };
+    let of = if place.total > place.nth + 1 { format!(" of {}", place.total) } else { String::new() };
+    format!("{id}: {}{of} tests reported: {}{points}", place.nth + 1, course::cut(&test.name, 80))
+}
+
 /// # Errors
 /// Only what every other submission would meet, too, and records that cannot be written.
-async fn grade_one(course: &Course, entry: &Entry) -> Result<Done, Failure> {
+async fn grade_one(course: &Course, entry: &Entry, bar: &ProgressBar) -> Result<Done, Failure> {
     let path = entry.path.display().to_string();
     let record = |key: &str, report: Report| Record {
         id: entry.id.clone(),
@@ -199,7 +235,9 @@ async fn grade_one(course: &Course, entry: &Entry) -> Result<Done, Failure> {
         created_at: created_at(&entry.path),
         limits: course.ready.ground.limits.clone(),
     };
-    let graded = course.ready.grade(&course.boxes, &course.floor, task).await.map_err(Failure::ours)?;
+    let heard = hearing(bar, &entry.id, course.student);
+    let graded =
+        course.ready.grade(&course.boxes, &course.floor, task, heard).await.map_err(Failure::ours)?;
     match graded {
         Ok((report, _)) => {
             let done = Done { record: record(digest.as_str(), report), resumed: false };

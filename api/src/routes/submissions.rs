@@ -468,11 +468,12 @@ pub(crate) async fn events(
             ApiError::new(Code::InvalidParameter, "`Last-Event-ID` must be an id this stream gave")
         })?,
     };
-    let told = watch::follow(&app, id, caller.sees(), after).await?;
-    let told = told.ok_or_else(|| ApiError::missing("such submission"))?;
     let judge = caller.is_judge();
+    let told = watch::follow(&app, id, caller.sees(), judge, after).await?;
+    let told = told.ok_or_else(|| ApiError::missing("such submission"))?;
     let stream = told.map(move |told| {
-        Ok(Event::default().id(told.id.to_string()).event(told.event).data(told.data(judge)))
+        let id = told.id(judge).unwrap_or_default().to_string();
+        Ok(Event::default().id(id).event(told.event).data(told.data(judge)))
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(COMMENT_EVERY)))
 }

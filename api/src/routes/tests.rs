@@ -113,7 +113,7 @@ async fn watchers_hear_the_same_story_early_late_and_after_a_break() {
 async fn a_watcher_hears_how_many_cases_there_are_while_it_is_judged() {
     let mut site = Site::start(false).await;
     let id = submit(&site).await.parse().unwrap();
-    let heard = crate::watch::follow(&site.app, id, None, -1).await.unwrap().unwrap();
+    let heard = crate::watch::follow(&site.app, id, None, true, -1).await.unwrap().unwrap();
     let mut heard = std::pin::pin!(heard);
     let me = crate::testing::registration("host", &["cpp"]);
     let queue::WorkerLink { mut jobs, events, coordinator, .. } = site.link.take().unwrap();
@@ -414,6 +414,81 @@ async fn a_form_is_a_submission_too() {
     assert_eq!(site.send(send(tests + &part("language", "", "cpp"))).await.code(), "no_source");
     let unnamed = part("language", "", "cpp") + &part("files", "", "x");
     assert_eq!(site.send(send(unnamed)).await.code(), "invalid_multipart");
+}
+
+/// A form with one file, in bytes as they are.
+fn packed_form(harness: Option<&str>, name: &str, bytes: &[u8]) -> Request<Body> {
+    let part = |head: &str, value: &[u8]| {
+        let head = format!("--B\r\nContent-Disposition: form-data; {head}\r\n\r\n");
+        [head.as_bytes(), value, b"\r\n"].concat()
+    };
+    let target = match harness {
+        Some(name) => part("name=\"harness\"", name.as_bytes()),
+        None => [part("name=\"language\"", b"cpp"), part("name=\"tests\"", br#"[{"stdin":"1"}]"#)].concat(),
+    };
+    let file = part(&format!("name=\"files\"; filename=\"{name}\""), bytes);
+    Request::post(SUBMISSIONS)
+        .header("host", "localhost")
+        .header("content-type", "multipart/form-data; boundary=B")
+        .body(Body::from([target, file, b"--B--\r\n".to_vec()].concat()))
+        .unwrap()
+}
+
+fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = dir.path().join("z").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    // Packages are packed with their folder around them.
+    problem::pack_zip(&dir.path().join("z")).unwrap()
+}
+
+#[tokio::test]
+async fn a_packed_submission_to_a_harness_is_unpacked_with_its_folders_and_nothing_else_is() {
+    let site = Site::start(false).await;
+    let harness = zip_of(&[("run_autograder", b"#!/bin/sh\n"), ("harness.toml", b"separate = true\n")]);
+    let upload = Request::post("/api/v1/problems?kind=harness&name=calc").header("host", "localhost");
+    let upload = upload.header("content-type", "application/zip").body(Body::from(harness)).unwrap();
+    assert_eq!(site.send(upload).await.status, StatusCode::CREATED);
+    let submit = async |harness, name: &str, bytes: &[u8]| site.send(packed_form(harness, name, bytes)).await;
+    let stored = async |answer: Answer| {
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        let id = answer.json()["id"].as_str().unwrap().parse().unwrap();
+        let row = site.app.store.submission(id, None).await.unwrap().unwrap();
+        let job = site.app.store.job(row.judgement).await.unwrap().unwrap();
+        job.files.into_iter().map(|file| (file.name, file.content)).collect::<Vec<_>>()
+    };
+    let zip = zip_of(&[
+        ("main.sh", b"exit 0"),
+        ("src/deep/er.sh", b"\xff\x00"),
+        ("__MACOSX/._main.sh", b"x"),
+        (".git/config", b"x"),
+        ("src/.DS_Store", b"x"),
+    ]);
+    let files = stored(submit(Some("calc"), "work.ZIP", &zip).await).await;
+    let wanted = [("z/main.sh", &b"exit 0"[..]), ("z/src/deep/er.sh", b"\xff\x00")];
+    assert_eq!(files, wanted.map(|(name, content)| (name.to_owned(), content.to_vec())));
+    // Against anything else it is a file.
+    let refused = submit(None, "work.zip", &zip).await;
+    assert_eq!(refused.status, StatusCode::CREATED, "{}", refused.text);
+    for (name, bytes, code, words) in [
+        ("broken.zip", &b"no zip"[..], "invalid_content", &["broken.zip", "not a zip archive"][..]),
+        ("broken.tar.gz", b"no tar", "invalid_content", &["broken.tar.gz", "not a tar.gz archive"]),
+        ("big.zip", &zip_of(&[("a.txt", &[7; 300 << 10])]), "source_too_large", &["z/a.txt", "262144"]),
+        ("huge.zip", &zip_of(&[("a.txt", &vec![0; 5 << 20])]), "invalid_content", &["huge.zip", "z/a.txt"]),
+        ("hidden.zip", &zip_of(&[(".env", b"x")]), "no_source", &["hidden.zip", "hidden"]),
+    ] {
+        let answer = submit(Some("calc"), name, bytes).await;
+        assert_eq!(answer.code(), code, "{name}: {}", answer.text);
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(words.iter().all(|word| detail.contains(word)), "{name}: {detail}");
+    }
+    let many: Vec<(String, &[u8])> = (0..101).map(|n| (format!("f{n}"), &b"x"[..])).collect();
+    let many: Vec<(&str, &[u8])> = many.iter().map(|(name, content)| (name.as_str(), *content)).collect();
+    let answer = submit(Some("calc"), "many.zip", &zip_of(&many)).await;
+    assert_eq!(answer.code(), "source_too_large", "{}", answer.text);
 }
 
 #[tokio::test]

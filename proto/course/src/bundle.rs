@@ -69,6 +69,8 @@ pub struct Bundle {
     pub digest: Digest,
     /// Whether the submission runs in boxes of its own.
     pub separate: bool,
+    /// Whether its author says that the image has what `setup.sh` would install.
+    pub installed: bool,
     /// How its results are written.
     pub schema: Schema,
     /// What is run; `None` means the image's own.
@@ -196,7 +198,7 @@ impl Bundle {
 
     fn sealed(mut self) -> Self {
         let description = format!(
-            "{} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {:?} {:?} {:?} {}",
+            "{} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {} {:?} {:?} {:?} {}",
             self.format,
             self.schema,
             self.command,
@@ -207,6 +209,7 @@ impl Bundle {
             self.time,
             self.memory,
             self.separate,
+            self.installed,
             self.submission,
             self.results,
             self.plan,
@@ -231,6 +234,7 @@ impl Bundle {
             notes: Vec::new(),
             digest: Digest::of(b""),
             separate: manifest.separate,
+            installed: manifest.installed,
             schema: manifest.results_format.unwrap_or_default(),
             command: manifest.command.clone().filter(|c| !c.is_empty()),
             work_dir: manifest.work_dir.clone(),

@@ -46,7 +46,7 @@ pub fn judgement(
         Status::Error => Verdict::SE,
     };
     let text = |score: Option<problem::score::Score>| score.map(|score| score.to_string());
-    let mut room = Room { left: TEXTS_MAX, cut: false };
+    let mut room = Room::new();
     let mut judgement = Judgement::system_error("", String::new());
     judgement.verdict = verdict;
     judgement.reason = report.reason.as_deref().map(|text| room.take(text));
@@ -57,6 +57,9 @@ pub fn judgement(
         (judgement.image, judgement.image_kind) = (Some(digest), Some(kind.to_owned()));
     }
     judgement.timing.run_ms = report.wall_time_ms.unwrap_or_default();
+    let output = report.output.as_deref().map(|text| room.take(text));
+    let output_truncated =
+        report.output_truncated || length(output.as_ref()) < length(report.output.as_ref());
     judgement.graded = Some(Box::new(Graded {
         format: bundle.format.to_owned(),
         separate: bundle.separate,
@@ -64,7 +67,8 @@ pub fn judgement(
         feedback: Some(&report.feedback)
             .filter(|_| report.status != Status::Graded)
             .and_then(|text| text.as_deref().map(|text| room.take(text))),
-        output: report.output.as_deref().map(|text| room.take(text)),
+        output,
+        output_truncated,
         output_format: report.output_format.clone(),
         stdout: room.take(&report.stdout),
         stdout_truncated: report.stdout_truncated,
@@ -76,7 +80,7 @@ pub fn judgement(
     }));
     let mut left = TESTS_MAX;
     for result in &report.tests {
-        let test = test(result, report, cause, &mut room);
+        let test = test(result, report.feedback.as_deref(), cause, &mut room);
         let size = serde_json::to_vec(&test).map_or(usize::MAX, |text| text.len() + 1);
         let Some(rest) = left.checked_sub(size) else {
             judgement.notes.push(TESTS_TRUNCATED.to_owned());
@@ -94,7 +98,13 @@ pub fn judgement(
     judgement
 }
 
-fn test(result: &TestResult, report: &Report, cause: Verdict, room: &mut Room) -> TestReport {
+/// One test. Of one that was not reported `feedback` says why to the student, and `cause` is where the run ended.
+pub(crate) fn test(
+    result: &TestResult,
+    feedback: Option<&str>,
+    cause: Verdict,
+    room: &mut Room,
+) -> TestReport {
     let missing = result.not_reported.is_some();
     let verdict = match result.status.as_deref() {
         // It stands where the run ended.
@@ -107,8 +117,9 @@ fn test(result: &TestResult, report: &Report, cause: Verdict, room: &mut Room) -
     let mut test = TestReport::not_run(&result.name, "", verdict, reason);
     test.score = result.score.map(|score| score.to_string());
     test.max_score = result.max_score.map(|score| score.to_string());
-    test.feedback =
-        if missing { &report.feedback } else { &result.output }.as_deref().map(|text| room.take(text));
+    test.feedback = if missing { feedback } else { result.output.as_deref() }.map(|text| room.take(text));
+    let output_truncated = !missing
+        && (result.output_truncated || length(test.feedback.as_ref()) < length(result.output.as_ref()));
     test.graded = Some(Box::new(GradedTest {
         number: result.number.clone(),
         status: result.status.clone(),
@@ -116,17 +127,28 @@ fn test(result: &TestResult, report: &Report, cause: Verdict, room: &mut Room) -
         output_format: result.output_format.clone(),
         tags: result.tags.clone(),
         not_reported: missing,
+        output_truncated,
     }));
     test
 }
 
+fn length(text: Option<&String>) -> usize {
+    text.map_or(0, String::len)
+}
+
 /// How much text may still be taken over, in bytes of JSON.
-struct Room {
+#[derive(Debug)]
+pub(crate) struct Room {
     left: usize,
     cut: bool,
 }
 
 impl Room {
+    /// For the texts of all tests of a submission.
+    pub(crate) fn new() -> Self {
+        Self { left: TEXTS_MAX, cut: false }
+    }
+
     fn take(&mut self, text: &str) -> String {
         let most = TEXT_MAX.min(self.left);
         let (mut end, mut taken) = (0, 0);
@@ -278,5 +300,21 @@ mod tests {
         assert!(judgement.tests.iter().all(|t| t.feedback.as_ref().unwrap().len() <= TEXT_MAX));
         assert!(serde_json::to_vec(&judgement).unwrap().len() < TEXTS_MAX + (64 << 10));
         assert_eq!(judgement.notes, [TRUNCATED]);
+        // Each that was cut says so, and no other.
+        long.tests.truncate(2);
+        long.tests[0].output = Some("short".to_owned());
+        (long.output, long.output_truncated) = (Some("x".repeat(TEXT_MAX)), false);
+        let told = made(&long, None);
+        let cut = |judgement: &Judgement| -> Vec<bool> {
+            judgement.tests.iter().map(|t| t.graded.as_ref().unwrap().output_truncated).collect()
+        };
+        assert_eq!((cut(&told), told.graded.as_ref().unwrap().output_truncated), (vec![false, true], false));
+        // What the reader of the file had cut fits now and is cut all the same.
+        (long.tests[0].output_truncated, long.output_truncated) = (true, true);
+        let told = made(&long, None);
+        assert_eq!((cut(&told), told.graded.as_ref().unwrap().output_truncated), (vec![true, true], true));
+        // A contestant is told of what he sees: here only of the first.
+        let view = told.for_contestant();
+        assert_eq!((cut(&view), view.graded.unwrap().output_truncated), (vec![true], true));
     }
 }

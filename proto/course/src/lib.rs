@@ -18,11 +18,13 @@ mod findings;
 mod judgement;
 mod layout;
 mod lines;
+mod live;
 mod manifest;
 mod prairielearn;
 mod report;
 mod results;
 mod settle;
+mod tarball;
 mod tree;
 mod view;
 
@@ -31,12 +33,13 @@ pub use findings::{Finding, cut};
 pub use judgement::{SHARED_BOX, judgement};
 pub use layout::{Layer, WORK, in_work};
 pub use lines::Planned;
+pub use live::{Heard, Live};
 pub use manifest::Schema;
 pub use report::{Report, Status, TestResult, Visibility};
 pub use results::FILE_MAX;
 pub use settle::{Leavings, Left, STDOUT_MAX, settle};
-pub use tree::{Caps, Entry, Tree, TreeError};
+pub use tree::{Caps, Entry, Packed, Tree, TreeError};
 pub use view::{Stage, as_student, shown};
 
 /// Changes whenever equal inputs may give another report: records made under another number are graded again.
-pub const REPORT_VERSION: u32 = 2;
+pub const REPORT_VERSION: u32 = 3;

@@ -19,8 +19,8 @@ use crate::report::{TestResult, Visibility};
 use crate::results::{Reader, TESTS_MAX, object};
 
 /// Longest line, and most of them.
-const LINE_MAX: usize = 256 << 10;
-const LINES_MAX: usize = 20_000;
+pub(crate) const LINE_MAX: usize = 256 << 10;
+pub(crate) const LINES_MAX: usize = 20_000;
 
 /// A test that is to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,10 +88,7 @@ impl Lines {
             self.plan = Some(planned.map(|(n, t)| planned_test(&mut read, n, t, self.visibility)).collect());
         } else if let Some(test) = map.get("test").and_then(Value::as_object) {
             let n = self.tests.len();
-            let result = match schema {
-                Schema::Gradescope => read.gradescope_test(n, test, self.visibility),
-                Schema::PrairieLearn => prairielearn::test(&mut read, n, test),
-            };
+            let result = result(&mut read, n, test, schema, self.visibility);
             self.tests.retain(|other| other.name != result.name);
             if self.tests.len() < TESTS_MAX {
                 self.tests.push(result);
@@ -101,6 +98,20 @@ impl Lines {
         } else {
             read.add("", "has none of plan, test and done; it is left out");
         }
+    }
+}
+
+/// Test `n` of a line; one without a word on that is seen as `default` says.
+pub(crate) fn result(
+    read: &mut Reader<'_>,
+    n: usize,
+    test: &Map<String, Value>,
+    schema: Schema,
+    default: Visibility,
+) -> TestResult {
+    match schema {
+        Schema::Gradescope => read.gradescope_test(n, test, default),
+        Schema::PrairieLearn => TestResult { visibility: default, ..prairielearn::test(read, n, test) },
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Manifest {
     #[serde(default)]
     pub(crate) separate: bool,
     #[serde(default)]
+    pub(crate) installed: bool,
+    #[serde(default)]
     pub(crate) env: BTreeMap<String, String>,
     #[serde(default)]
     tests: Vec<ManifestTest>,

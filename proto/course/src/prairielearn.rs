@@ -11,7 +11,8 @@ use crate::results::{Reader, Said, by_points, object};
 pub(crate) fn read(bytes: &[u8], findings: &mut Findings) -> Option<Said> {
     let map = object(bytes, "results.json", findings)?;
     let mut read = Reader::new("results.json", findings);
-    let mut said = Said { output: both(&mut read, &map, "message", "output"), ..Said::default() };
+    let output = both(&mut read, &map, "message", "output");
+    let mut said = Said { output, output_truncated: read.was_cut(), ..Said::default() };
     said.tests = read.tests(&map, test);
     // `succeeded: false` is how older graders say that they broke down.
     for key in ["gradable", "succeeded"] {
@@ -79,6 +80,7 @@ pub(crate) fn test(read: &mut Reader<'_>, n: usize, test: &Map<String, Value>) -
         max_score,
         status: by_points(score, max_score),
         output: (!output.is_empty()).then(|| output.join("\n")),
+        output_truncated: read.was_cut(),
         ..TestResult::default()
     }
 }

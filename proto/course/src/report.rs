@@ -26,6 +26,8 @@ pub struct TestResult {
     pub visibility: Visibility,
     /// What it says to the student.
     pub output: Option<String>,
+    /// Whether it said more than is kept.
+    pub output_truncated: bool,
     /// `text`, `html`, `md`, `ansi` or `simple_format`.
     pub output_format: Option<String>,
     /// Labels.
@@ -55,6 +57,8 @@ pub struct Report {
     pub tests: Vec<TestResult>,
     /// What the harness says about all of it.
     pub output: Option<String>,
+    /// Whether it said more than is kept.
+    pub output_truncated: bool,
     /// The form of that text.
     pub output_format: Option<String>,
     /// Who may see results at all, and when; tests without a word of their own follow it.
@@ -97,6 +101,7 @@ impl Report {
             max_score: None,
             tests: Vec::new(),
             output: None,
+            output_truncated: false,
             output_format: None,
             visibility: Visibility::Visible,
             stdout_visibility: Visibility::Hidden,

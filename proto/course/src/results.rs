@@ -34,6 +34,7 @@ pub(crate) struct Said {
     /// Why the submission is not to be graded at all.
     pub(crate) ungradable: Option<String>,
     pub(crate) output: Option<String>,
+    pub(crate) output_truncated: bool,
     pub(crate) output_format: Option<String>,
     pub(crate) visibility: Visibility,
     pub(crate) stdout_visibility: Option<Visibility>,
@@ -43,8 +44,17 @@ pub(crate) struct Said {
 }
 
 /// The JSON object in `bytes`; `None`, with a finding, when there is none.
+///
+/// Text of a submission ends up in results as it is: bytes that are no UTF-8, and halves of surrogate pairs, which
+/// Python's `json` writes of such bytes (PEP 383), are replaced by U+FFFD and spoil nothing else.
 pub(crate) fn object(bytes: &[u8], place: &str, findings: &mut Findings) -> Option<Map<String, Value>> {
-    match serde_json::from_slice(bytes) {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let read: Result<Value, serde_json::Error> = serde_json::from_slice(bytes).or_else(|e| {
+        let read = serde_json::from_str(&mend(bytes).ok_or(e)?)?;
+        findings.add(place, "has text that is no Unicode; each such character is replaced by U+FFFD");
+        Ok(read)
+    });
+    match read {
         Ok(Value::Object(map)) => Some(map),
         Ok(other) => {
             findings.add(place, format!("is {}; an object is needed", kind(&other)));
@@ -63,6 +73,40 @@ pub(crate) fn object(bytes: &[u8], place: &str, findings: &mut Findings) -> Opti
     }
 }
 
+/// `bytes` with U+FFFD in place of what is no Unicode, in bytes or as `\u` escapes; `None` when all of it is.
+fn mend(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = &*text;
+    let mut mended = matches!(text, std::borrow::Cow::Owned(_));
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let pair = surrogate(escape).zip(escape.get(6..).and_then(surrogate));
+        let (text, length) = match (surrogate(escape), pair) {
+            (Some(0xd800..=0xdbff), Some((_, 0xdc00..=0xdfff))) => (&escape[..12], 12),
+            (Some(_), _) => ("\u{fffd}", 6),
+            // Any other escape, of which the second character may be another backslash.
+            (None, _) => {
+                let length = escape.char_indices().nth(2).map_or(escape.len(), |(end, _)| end);
+                (&escape[..length], length)
+            }
+        };
+        mended |= length == 6;
+        out.push_str(text);
+        rest = &escape[length..];
+    }
+    out.push_str(rest);
+    mended.then_some(out)
+}
+
+/// The half of a surrogate pair that `text` begins with as an escape.
+fn surrogate(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    let code = u16::from_str_radix(digits, 16).ok()?;
+    (0xd800..=0xdfff).contains(&code).then_some(code)
+}
+
 /// Reads the format.
 pub(crate) fn read(bytes: &[u8], findings: &mut Findings) -> Option<Said> {
     let map = object(bytes, "results.json", findings)?;
@@ -71,6 +115,7 @@ pub(crate) fn read(bytes: &[u8], findings: &mut Findings) -> Option<Said> {
     let mut said = Said {
         score: read.points(&map, "score"),
         output: read.text(&map, "output"),
+        output_truncated: read.was_cut(),
         output_format: read.format(&map, "output_format"),
         visibility,
         stdout_visibility: read.visibility(&map, "stdout_visibility"),
@@ -79,7 +124,11 @@ pub(crate) fn read(bytes: &[u8], findings: &mut Findings) -> Option<Said> {
         extra_data: read.extra(&map, "extra_data"),
         ..Said::default()
     };
+    let form = read.format(&map, "test_output_format");
     said.tests = read.tests(&map, |read, n, test| read.gradescope_test(n, test, visibility));
+    for test in said.tests.iter_mut().filter(|test| test.output.is_some() && test.output_format.is_none()) {
+        test.output_format.clone_from(&form);
+    }
     if said.score.is_none() && said.tests.is_empty() {
         read.add("", "has neither a score nor tests");
         return None;
@@ -103,11 +152,12 @@ pub(crate) struct Reader<'a> {
     place: String,
     findings: &'a mut Findings,
     texts_left: usize,
+    cut: bool,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(place: impl Into<String>, findings: &'a mut Findings) -> Self {
-        Self { place: place.into(), findings, texts_left: TEXTS_MAX }
+        Self { place: place.into(), findings, texts_left: TEXTS_MAX, cut: false }
     }
 
     pub(crate) fn add(&mut self, key: &str, message: impl AsRef<str>) {
@@ -186,6 +236,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether a text was cut since this was asked last.
+    pub(crate) fn was_cut(&mut self) -> bool {
+        std::mem::take(&mut self.cut)
+    }
+
     fn bounded(&mut self, key: &str, text: &str) -> String {
         let most = TEXT_MAX.min(self.texts_left);
         if text.len() <= most {
@@ -194,6 +249,7 @@ impl<'a> Reader<'a> {
         }
         let end = (0..=most).rev().find(|n| text.is_char_boundary(*n)).unwrap_or(0);
         self.texts_left -= end;
+        self.cut = true;
         self.add(key, format!("has {} bytes; the first {end} are kept", text.len()));
         format!("{}\n[cut: {} bytes]", &text[..end], text.len())
     }
@@ -313,6 +369,7 @@ impl<'a> Reader<'a> {
             status: said.or_else(|| by_points(score, max_score)),
             visibility: self.visibility(test, "visibility").unwrap_or(default),
             output: self.text(test, "output"),
+            output_truncated: self.was_cut(),
             output_format: self.format(test, "output_format"),
             tags: self.tags(test),
             extra_data: self.extra(test, "extra_data"),
@@ -364,6 +421,21 @@ mod tests {
     }
 
     #[test]
+    fn the_form_of_all_outputs_is_that_of_those_that_name_none() {
+        let (said, findings) = read_text(
+            r#"{"output": "a", "test_output_format": "md", "test_name_format": "md",
+                "tests": [{"name": "x", "score": 1, "output": "_a_"}, {"name": "y", "name_format": "html", "score": 1,
+                "output": "b", "output_format": "text"}, {"name": "z", "status": "passed"}]}"#,
+        );
+        let said = said.unwrap();
+        let forms: Vec<_> = said.tests.iter().map(|t| t.output_format.as_deref()).collect();
+        assert_eq!(forms, [Some("md"), Some("text"), None]);
+        assert_eq!((said.output_format, findings), (None, Vec::new()), "which is not that of the whole");
+        let (_, findings) = read_text(r#"{"score": 1, "test_output_format": "rtf"}"#);
+        assert!(findings[0].contains("test_output_format"), "{findings:?}");
+    }
+
+    #[test]
     fn each_wrong_value_is_named_with_its_place_and_counts_nothing() {
         for (text, place) in [
             (r#"{"tests": [{"score": "5"}]}"#, "results.json: tests[0].score is a string"),
@@ -407,6 +479,35 @@ mod tests {
         }
         let mut findings = Findings::default();
         assert!(read(b"\xff\xfe{", &mut findings).is_none());
+    }
+
+    #[test]
+    fn text_that_is_no_unicode_is_replaced_and_spoils_nothing_else() {
+        let with = |output: &[u8]| {
+            let file =
+                [&br#"{"tests": [{"name": "t", "score": 3, "output": ""#[..], output, b"\"}]}"].concat();
+            let mut findings = Findings::default();
+            let said = read(&file, &mut findings);
+            let test = said.map(|said| said.tests[0].clone());
+            (test.map(|t| (t.score.unwrap().to_string(), t.output.unwrap())), findings.into_list())
+        };
+        for (output, text, found) in [
+            (&b"a\xff\xfeb"[..], "a\u{fffd}\u{fffd}b", 1),
+            (br"a\udcff\ud83db", "a\u{fffd}\u{fffd}b", 1),
+            (br"\uDC80\u0041\udc80", "\u{fffd}A\u{fffd}", 1),
+            // Whole pairs, and what only looks like an escape, stay.
+            (br"\ud83d\ude00 \\udc80", "\u{1f600} \\udc80", 0),
+            (br"\udc80\ud83d\ude00\\\udc80\n", "\u{fffd}\u{1f600}\\\u{fffd}\n", 1),
+            ("\u{e4}\\u00e4".as_bytes(), "\u{e4}\u{e4}", 0),
+        ] {
+            let (test, findings) = with(output);
+            assert_eq!(test, Some(("3".to_owned(), text.to_owned())), "{output:?}: {findings:?}");
+            assert_eq!(findings.len(), found, "{findings:?}");
+        }
+        let (none, findings) = with(b"\xff\" \xff");
+        assert!(none.is_none() && findings[0].message.contains("is no JSON"), "{findings:?}");
+        let mut findings = Findings::default();
+        assert!(read("\u{feff}{\"score\": 1}".as_bytes(), &mut findings).is_some(), "a byte order mark");
     }
 
     #[test]

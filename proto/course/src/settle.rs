@@ -80,7 +80,7 @@ pub fn settle(left: &Leavings<'_>, schema: Schema, plan: Option<&[Planned]>) -> 
     let bound_by_plan = own_plan.is_some();
     let plan = own_plan.or(lines.plan);
     if let Some(plan) = &plan {
-        hold(&mut report.tests, plan, bound_by_plan, &reason, &feedback, &mut findings);
+        hold(&mut report, plan, bound_by_plan, &reason, &feedback, &mut findings);
     }
     total(&mut report, named_total, finished, plan.is_some(), bound_by_plan, schema, &mut findings);
     if report.status == Status::Partial && report.tests.iter().all(|t| t.not_reported.is_some()) {
@@ -132,6 +132,7 @@ fn tell(
         total = said.score.filter(|_| finished).map(|score| (score, said.max_score));
         report.tests = said.tests;
         report.output = said.output;
+        report.output_truncated = said.output_truncated;
         report.output_format = said.output_format;
         report.visibility = said.visibility;
         report.stdout_visibility = said.stdout_visibility.unwrap_or(Visibility::Hidden);
@@ -147,7 +148,9 @@ fn tell(
     if !finished || report.tests.is_empty() {
         for test in &lines.tests {
             if !report.tests.iter().any(|other| other.name == test.name) {
-                report.tests.push(test.clone());
+                // A word on all of them may have come after it.
+                let visibility = tighter(test.visibility, report.visibility);
+                report.tests.push(TestResult { visibility, ..test.clone() });
             }
         }
     }
@@ -157,13 +160,14 @@ fn tell(
 /// Holds the tests against the plan. The harness's own plan also bounds them: no test beyond it counts, none
 /// counts more than it says, and none is shown earlier.
 fn hold(
-    tests: &mut Vec<TestResult>,
+    report: &mut Report,
     plan: &[Planned],
     own: bool,
     reason: &str,
     feedback: &str,
     findings: &mut Findings,
 ) {
+    let tests = &mut report.tests;
     if own {
         let mut seen = std::collections::BTreeSet::new();
         tests.retain_mut(|test| {
@@ -176,16 +180,10 @@ fn hold(
                 findings.add("results", format!("test `{}` is there twice; the first counts", test.name));
                 return false;
             }
-            if let (Some(score), Some(most)) = (test.score, planned.max_score)
-                && score > most
-            {
+            if let Some((score, most)) = bound(test, planned) {
                 findings
                     .add("results", format!("test `{}` claims {score} of {most}; it counts 0", test.name));
-                test.score = Some(Score::ZERO);
-                test.status = Some("failed".to_owned());
             }
-            test.max_score = planned.max_score.or(test.max_score);
-            test.visibility = tighter(test.visibility, planned.visibility);
             true
         });
     }
@@ -197,13 +195,26 @@ fn hold(
             score: Some(Score::ZERO),
             max_score: p.max_score,
             status: Some("failed".to_owned()),
-            visibility: p.visibility,
+            // It had no chance to say so itself.
+            visibility: tighter(p.visibility, report.visibility),
             output: Some(format!("not reported: {feedback}")),
             not_reported: Some(reason.to_owned()),
             ..TestResult::default()
         })
         .collect();
     tests.extend(missing);
+}
+
+/// Holds one test against the harness's own plan. Returns what it claimed of what it may count, when that is too much.
+pub(crate) fn bound(test: &mut TestResult, planned: &Planned) -> Option<(Score, Score)> {
+    let claim = test.score.zip(planned.max_score).filter(|(score, most)| score > most);
+    if claim.is_some() {
+        test.score = Some(Score::ZERO);
+        test.status = Some("failed".to_owned());
+    }
+    test.max_score = planned.max_score.or(test.max_score);
+    test.visibility = tighter(test.visibility, planned.visibility);
+    claim
 }
 
 fn tighter(a: Visibility, b: Visibility) -> Visibility {

@@ -181,3 +181,25 @@ fn prairielearn_scores_are_parts_of_one() {
     let four = plan(&[("a", 1), ("b", 3)]);
     assert_eq!(score(tests, &facts, &classified, Some(&four)), (Status::Partial, "0.25".into(), "1".into()));
 }
+
+#[test]
+fn what_had_no_word_of_its_own_is_shown_no_earlier_than_all_of_it() {
+    // The harness died after results.json, which hides all; what lines and plans say nothing of follows that.
+    let results = r#"{"visibility": "after_due_date", "tests": [
+        {"name": "compiles", "score": 1, "visibility": "visible"}, {"name": "a", "score": 1}]}"#;
+    let lines = "{\"test\": {\"name\": \"b\", \"score\": 1}}\n";
+    let planned = plan(&[("compiles", 1), ("a", 1), ("b", 1), ("c", 1)]);
+    let report = settled(&out_of_time(), Some(results), Some(lines), Some(&planned));
+    let seen: Vec<_> = report.tests.iter().map(|t| (t.name.as_str(), t.visibility)).collect();
+    use Visibility::{AfterDueDate, Visible};
+    assert_eq!(seen, [("compiles", Visible), ("a", AfterDueDate), ("b", AfterDueDate), ("c", AfterDueDate)],);
+    // In PrairieLearn's format a test cannot say it; the line of the plan does for all.
+    let facts = ended(0);
+    let classified = checker::classify(&facts, &Limits::run_defaults());
+    let lines = "{\"plan\": [], \"visibility\": \"hidden\"}\n\
+                 {\"test\": {\"name\": \"a\", \"points\": 1, \"max_points\": 1}}\n{\"done\": true}\n";
+    let left =
+        Leavings { results: Left::Absent, lines: left(Some(lines)), facts: &facts, ended: &classified };
+    let report = settle(&left, Schema::PrairieLearn, None);
+    assert_eq!((report.tests.len(), report.tests[0].visibility), (1, Visibility::Hidden));
+}

@@ -15,6 +15,8 @@ use proto::id::Digest;
 use proto::job::SourceFile;
 use sha2::{Digest as _, Sha256};
 
+use crate::tarball;
+
 /// Deepest folder.
 const DEPTH_MAX: usize = 24;
 
@@ -41,6 +43,27 @@ pub struct Entry {
     pub content: Arc<[u8]>,
     /// Whether its owner may execute it.
     pub executable: bool,
+}
+
+/// How a tree may be packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packed {
+    /// As a zip.
+    Zip,
+    /// As a tar through gzip.
+    TarGz,
+}
+
+impl Packed {
+    /// What a file of this name is, upper or lower case; `None` when it is no packed tree.
+    pub fn of(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        let ends = |end: &str| name.len() > end.len() && name.ends_with(end);
+        if ends(".zip") {
+            return Some(Packed::Zip);
+        }
+        (ends(".tar.gz") || ends(".tgz")).then_some(Packed::TarGz)
+    }
 }
 
 /// Files by their path below a root, `/` between components, in byte order.
@@ -84,6 +107,18 @@ impl Tree {
         let executable = meta.permissions().mode() & 0o100 != 0;
         reading.keep(name.to_owned(), content, executable)?;
         Ok(reading.tree)
+    }
+
+    /// Reads a packed tree out of its bytes: a zip, or a tar through gzip, by what it is called.
+    ///
+    /// # Errors
+    /// Why it may not be unpacked, with the entry's name.
+    pub fn unpack(bytes: &[u8], name: &str, caps: Caps) -> Result<Self, TreeError> {
+        match Packed::of(name) {
+            Some(Packed::Zip) => Self::unzip(bytes, name, caps),
+            Some(Packed::TarGz) => tarball::unpack(bytes, caps).map_err(|why| refused(name, why)),
+            None => Err(refused(name, "is called neither .zip nor .tar.gz nor .tgz")),
+        }
     }
 
     pub(crate) fn unzip(bytes: &[u8], name: &str, caps: Caps) -> Result<Self, TreeError> {
@@ -236,6 +271,16 @@ mod tests {
         assert!(Tree::read(dir.path(), Caps { bytes: 30, files: 3 }).is_ok());
         assert!(Tree::read(dir.path(), Caps { bytes: 29, files: 3 }).is_err());
         assert!(Tree::read(dir.path(), Caps { bytes: 30, files: 2 }).is_err());
+    }
+
+    #[test]
+    fn a_file_with_more_in_it_than_it_says_is_bounded_by_what_is_read() {
+        // Such is every file of procfs, and one that grows while it is read.
+        let path = Path::new("/proc/self/maps");
+        assert_eq!(fs::metadata(path).unwrap().len(), 0);
+        assert!(Tree::read(path, Caps { bytes: 1 << 20, files: 1 }).is_ok());
+        let error = Tree::read(path, Caps { bytes: 10, files: 1 }).unwrap_err();
+        assert!(error.what.contains("more than 10 bytes"), "{error}");
     }
 
     #[test]

@@ -156,8 +156,9 @@ fn unpack_entries(bytes: &[u8], target: &Path, max_bytes: u64, max_files: usize)
     Ok(())
 }
 
-/// A relative path of plain components only; `./` in front is forgiven.
-pub(crate) fn enclosed(name: &str) -> Option<PathBuf> {
+/// The name of an archive's entry as a relative path of plain components only, at most 32 of them; `./` in front is
+/// forgiven. `None` for any other.
+pub fn enclosed(name: &str) -> Option<PathBuf> {
     if name.is_empty() || name.contains(['\0', '\\']) {
         return None;
     }

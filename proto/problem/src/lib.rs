@@ -43,7 +43,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use archive::Unpacking;
-pub use archive::{MAX_ZIP_BYTES, bytes_on_disk, pack_zip, unpack_zip};
+pub use archive::{MAX_ZIP_BYTES, bytes_on_disk, enclosed, pack_zip, unpack_zip};
 pub use diagnostic::{Diagnostic, Findings, PackageError, Severity};
 pub use model::Problem;
 pub use tree::{MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};

@@ -11,9 +11,11 @@
 
 #![forbid(unsafe_code)]
 
+mod hear;
 mod run;
 mod separate;
 mod setup;
 
+pub use hear::OnHeard;
 pub use run::{Ground, Run, RunError};
 pub use setup::{Prepared, SetupError, prepare};

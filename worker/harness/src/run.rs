@@ -1,17 +1,21 @@
 //! One submission through a harness: into a box, and its leavings into a report.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use checker::{Classified, classify};
 use course::{
-    Bundle, FILE_MAX, ImageCommand, Leavings, Left, Report, STDOUT_MAX, Status, Tree, WORK, in_work, settle,
+    Bundle, FILE_MAX, ImageCommand, Leavings, Left, Live, Report, STDOUT_MAX, Status, Tree, WORK, in_work,
+    settle,
 };
 use proto::limits::Limits;
 use proto::verdict::Verdict;
-use sandbox::spec::{BoxFile, Collect, Profile, RootSpec, RunOutcome, RunSpec, Stdin};
+use sandbox::spec::{BoxFile, Collect, Follow, Profile, RootSpec, RunOutcome, RunSpec, Stdin};
 use sandbox::{BoxServer, Cancel, SandboxError};
 use serde_json::json;
 
+use crate::hear::{Ear, OnHeard};
 use crate::separate::Separate;
 
 /// Makes the directories, takes the place to work in, and becomes the harness. `$1` and `$2` are directories
@@ -63,6 +67,8 @@ pub struct Run<'a> {
     pub created_at: &'a str,
     /// Ends it early; what it then returns means nothing.
     pub cancel: &'a Cancel,
+    /// Who hears of tests that are reported meanwhile.
+    pub heard: Option<&'a OnHeard>,
 }
 
 impl Run<'_> {
@@ -81,10 +87,11 @@ impl Run<'_> {
     /// As [`grade`](Self::grade).
     pub fn grade_with_facts(&self, boxes: &BoxServer) -> Result<(Report, Option<Classified>), RunError> {
         let mut spec = self.spec()?;
+        let follow = self.follow();
         let outcome = if self.bundle.separate {
-            Separate::new(self.ground, self.submission).run(boxes, &mut spec, self.cancel)
+            Separate::new(self.ground, self.submission).run(boxes, &mut spec, self.cancel, follow.as_ref())
         } else {
-            run_twice(boxes, &spec, self.cancel)
+            run_twice(boxes, &spec, self.cancel, follow.as_ref())
         };
         let outcome = match outcome {
             Ok(outcome) => outcome,
@@ -117,6 +124,13 @@ impl Run<'_> {
         in_work(&self.bundle.results)
     }
 
+    /// What is read while the harness works. What was told before a box failed stays told by the one that is made again.
+    fn follow(&self) -> Option<Follow> {
+        let live = Live::new(self.bundle.schema, self.bundle.plan.as_deref());
+        let to = |heard: &OnHeard| Arc::new(Ear::new(live, heard.clone()));
+        self.heard.map(|heard| Follow { path: self.lines(), max_bytes: FILE_MAX, to: to(heard) })
+    }
+
     fn lines(&self) -> String {
         // results.json -> results.jsonl, beside it.
         let results = self.results();
@@ -141,7 +155,7 @@ impl Run<'_> {
         let start = if bundle.separate { START_SEPARATE } else { START };
         let work = |path: &str| format!("{WORK}/{path}");
         let mut argv = ["/bin/sh", "-c", start, "harness"].map(str::to_owned).to_vec();
-        argv.extend([work(folder), work(&in_work(&bundle.submission)), work_dir.to_owned()]);
+        argv.extend([work(self.made_ahead(folder)), work(&in_work(&bundle.submission)), work_dir.to_owned()]);
         argv.extend(command);
         Ok(RunSpec {
             root: ground.root.clone(),
@@ -159,6 +173,15 @@ impl Run<'_> {
                 .map(|path| Collect { path, max_bytes: FILE_MAX })
                 .to_vec(),
         })
+    }
+
+    /// The folder that is there when the harness begins, of the results' `folder`. PrairieLearn makes none, so that its
+    /// graders do, and end when there is one already ("External grading", a note on `/grade/results`).
+    fn made_ahead<'f>(&self, folder: &'f str) -> &'f str {
+        match folder.rsplit_once('/') {
+            Some((above, _)) if self.bundle.format == "prairielearn" => above,
+            _ => folder,
+        }
     }
 
     fn env(&self) -> Vec<(String, String)> {
@@ -249,11 +272,12 @@ pub(crate) fn run_twice(
     boxes: &BoxServer,
     spec: &RunSpec,
     cancel: &Cancel,
+    follow: Option<&Follow>,
 ) -> Result<RunOutcome, SandboxError> {
-    match boxes.run(spec, cancel) {
+    match boxes.run_following(spec, cancel, follow) {
         Err(first @ (SandboxError::Setup { .. } | SandboxError::Lost { .. } | SandboxError::Host { .. })) => {
             tracing::warn!(error = %first, "a box failed; trying once more");
-            boxes.run(spec, cancel)
+            boxes.run_following(spec, cancel, follow)
         }
         other => other,
     }

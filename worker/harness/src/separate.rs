@@ -22,7 +22,7 @@ use course::Tree;
 use proto::limits::Limits;
 use proto::units::{Bytes, opt_ms, round_ms};
 use proto::verdict::Verdict;
-use sandbox::spec::{BoxFile, Collect, Profile, RunOutcome, RunSpec, Stdin};
+use sandbox::spec::{BoxFile, Collect, Follow, Profile, RunOutcome, RunSpec, Stdin};
 use sandbox::{BoxServer, Cancel, SandboxError};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -85,6 +85,7 @@ impl<'a> Separate<'a> {
         boxes: &BoxServer,
         spec: &mut RunSpec,
         asked_to_stop: &Cancel,
+        follow: Option<&Follow>,
     ) -> Result<RunOutcome, SandboxError> {
         let host = |source: io::Error| SandboxError::Host { what: "make a line to a harness".into(), source };
         let (ours, theirs) = UnixStream::pair().map_err(host)?;
@@ -101,7 +102,7 @@ impl<'a> Separate<'a> {
         let outcome = std::thread::scope(|threads| {
             let serving = threads.spawn(|| self.serve(boxes, ours, &cancel));
             // Not twice: what the submission's boxes did cannot be taken back.
-            let outcome = boxes.run(spec, asked_to_stop);
+            let outcome = boxes.run_following(spec, asked_to_stop, follow);
             spec.stdin = Stdin::Empty;
             cancel.cancel();
             let _ = end.shutdown(Shutdown::Both);

@@ -70,8 +70,8 @@ pub enum SetupError {
     Cache(#[from] io::Error),
 }
 
-/// Runs `setup.sh`, if there is one, or takes what it left earlier from `cache`. With `installed`, what it would
-/// install is taken to be in the image.
+/// Runs `setup.sh`, if there is one, or takes what it left earlier from `cache`. With `installed`, or where the
+/// harness says so itself, what it would install is taken to be in the image.
 ///
 /// # Errors
 /// [`SetupError::Refused`] says what is missing and what to do.
@@ -83,6 +83,7 @@ pub fn prepare(
     cache: &Path,
     installed: bool,
 ) -> Result<Prepared, SetupError> {
+    let installed = installed || bundle.installed;
     let Some(script) = &bundle.setup else {
         return Ok(Prepared { files: bundle.files.clone(), notes: Vec::new() });
     };
@@ -92,7 +93,7 @@ pub fn prepare(
         return Ok(prepared);
     }
     let spec = spec(bundle, ground, script, installed);
-    let outcome = run_twice(boxes, &spec, &Cancel::new()).map_err(|e| run_error(&e))?;
+    let outcome = run_twice(boxes, &spec, &Cancel::new(), None).map_err(|e| run_error(&e))?;
     let asked = outcome.files.iter().find(|f| f.path == REFUSED.as_bytes());
     let asked = asked.map(|f| String::from_utf8_lossy(&f.bytes).into_owned()).unwrap_or_default();
     let mut notes = judge(&outcome, &spec, &asked, installed)?;
@@ -189,8 +190,8 @@ fn judge(
     if installed {
         return Ok(vec![text]);
     }
-    let how =
-        "name an image that has what it needs with --image NAME, and say --installed to go on without that";
+    let how = "name an image that has what it needs with --image NAME, and say --installed to go on without that (in \
+               harness.toml: image = \"NAME\" and installed = true)";
     Err(SetupError::Refused(format!("{text}; {how}")))
 }
 

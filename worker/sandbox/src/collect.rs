@@ -86,7 +86,8 @@ pub(crate) fn used(stage: &OwnedFd) -> rustix::io::Result<Used> {
     })
 }
 
-fn open(dir: impl AsFd, path: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {
+/// Opens what lies below `dir`, for reading, wherever links would lead.
+pub(crate) fn open(dir: impl AsFd, path: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {
     openat2(
         dir,
         path,
@@ -210,6 +211,33 @@ mod tests {
 
     fn want(path: &str, max_bytes: u64) -> [Collect; 1] {
         [Collect { path: path.into(), max_bytes }]
+    }
+
+    #[test]
+    fn a_file_that_grows_while_it_is_read_gives_no_more_than_was_wanted() {
+        use std::io::Write as _;
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let (dir, fd) = stage();
+        let path = dir.path().join("w/grows");
+        std::fs::write(&path, "").unwrap();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+                let most = 64 << 20;
+                while !stop.load(Ordering::Relaxed) && file.metadata().unwrap().len() < most {
+                    file.write_all(&[b'x'; 4096]).unwrap();
+                }
+            });
+            for round in 0..50 {
+                let most = 20_000 * round;
+                let (files, refused) = collect(&fd, &want("grows", most), &Limits::run_defaults());
+                let read = files.first().map(|file| file.bytes.len() as u64);
+                assert!(read.is_none_or(|read| read <= most), "{read:?} of {most}");
+                assert!(read.is_some() || refused[0].1 == "is too large", "{refused:?}");
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
     }
 
     #[test]

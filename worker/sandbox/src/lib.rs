@@ -22,6 +22,7 @@ mod collect;
 pub mod doctor;
 mod error;
 mod files;
+mod follow;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod held_dir;

@@ -18,7 +18,7 @@ use crate::error::SandboxError;
 use crate::files;
 use crate::keeper::{BoxKind, BoxServer, WarmBox};
 use crate::pump::Pump;
-use crate::spec::{BoxTimes, RunOutcome, RunSpec};
+use crate::spec::{BoxTimes, Follow, RunOutcome, RunSpec};
 use crate::watch::Watch;
 use crate::wire::StartPlan;
 
@@ -68,11 +68,24 @@ impl BoxServer {
     /// # Errors
     /// [`SandboxError::Exec`] and [`SandboxError::BadSpec`] are the requester's, everything else is ours.
     pub fn run(&self, spec: &RunSpec, cancel: &Cancel) -> Result<RunOutcome, SandboxError> {
+        self.run_following(spec, cancel, None)
+    }
+
+    /// The same, and one file is read while the program runs.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_following(
+        &self,
+        spec: &RunSpec,
+        cancel: &Cancel,
+        follow: Option<&Follow>,
+    ) -> Result<RunOutcome, SandboxError> {
         let begun = Instant::now();
         let start = Start::new(spec, self.accounting())?;
         let kind = BoxKind::of(spec);
         let warm = self.take(&kind, &spec.limits)?;
-        let result = run_in(&warm, spec, start, cancel, begun);
+        let result = run_in(&warm, spec, start, (cancel, follow), begun);
         let torn = Instant::now();
         let destroyed = self.destroy(warm, kind);
         let mut outcome = result?;
@@ -132,7 +145,7 @@ fn run_in(
     warm: &WarmBox,
     spec: &RunSpec,
     start: Start,
-    cancel: &Cancel,
+    (cancel, follow): (&Cancel, Option<&Follow>),
     begun: Instant,
 ) -> Result<RunOutcome, SandboxError> {
     files::place(warm, spec)?;
@@ -141,6 +154,7 @@ fn run_in(
     }
     let pump = |out| Pump::overflowing(out, spec.keep_stdout, spec.overflow.clone());
     let mut watch = start.begin(warm, spec, cancel, pump)?;
+    watch.follow(follow);
     let setup = begun.elapsed();
     let end = watch.until_end(&spec.argv[0])?;
     let torn = Instant::now();

@@ -114,6 +114,27 @@ pub trait Overflow: std::fmt::Debug + Send + Sync {
     fn take(&self, bytes: &[u8]);
 }
 
+/// Hears what a program appends to a file, while it does.
+pub trait Follower: std::fmt::Debug + Send + Sync {
+    /// The file begins: what was heard before is of another one.
+    fn begin(&self);
+
+    /// What follows. Called by the thread that watches the run: it must not wait.
+    fn take(&self, bytes: &[u8]);
+}
+
+/// A file of the work directory that is read while the program runs, some times a second. A hint: the program may do
+/// with the file what it likes, and what counts is [collected](RunSpec::collect).
+#[derive(Debug, Clone)]
+pub struct Follow {
+    /// Path below the work directory.
+    pub path: String,
+    /// Most bytes that are read, over all files of that name.
+    pub max_bytes: u64,
+    /// Who hears it.
+    pub to: Arc<dyn Follower>,
+}
+
 /// One run.
 #[derive(Debug, Clone)]
 pub struct RunSpec {

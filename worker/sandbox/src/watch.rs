@@ -15,11 +15,12 @@ use crate::cgroup::{BoxGroup, CpuTime};
 use crate::channel::{self, Tag};
 use crate::collect;
 use crate::error::{SandboxError, Step};
+use crate::follow::Following;
 use crate::keeper::WarmBox;
 use crate::pump::Pump;
 use crate::run::{Cancel, MEMORY_OVERHEAD};
 use crate::sampled;
-use crate::spec::Captured;
+use crate::spec::{Captured, Follow};
 use crate::sys;
 use crate::syscalls;
 use crate::wall::{Wall, WallState, overslept};
@@ -63,6 +64,8 @@ pub(crate) struct Watch<'a> {
     next_sample: Duration,
     wall: Wall,
     next_cpu: Duration,
+    /// A file that is read meanwhile.
+    following: Option<Following<'a>>,
     /// Whether the program was ended because nobody needs more of it.
     dismissed: bool,
     /// Whether the end was seen: only bytes on their way to another program are still moved.
@@ -95,9 +98,15 @@ impl<'a> Watch<'a> {
             next_sample: SAMPLE_FIRST,
             wall: Wall::new(limits.wall_time),
             next_cpu: limits.cpu_time.max(CPU_TICK_MIN) / cpus(),
+            following: None,
             dismissed: false,
             over: false,
         })
+    }
+
+    /// Reads a file of the work directory meanwhile.
+    pub(crate) fn follow(&mut self, follow: Option<&'a Follow>) {
+        self.following = follow.map(Following::new);
     }
 
     /// What was kept of stdout and stderr.
@@ -238,6 +247,9 @@ impl<'a> Watch<'a> {
                 return Ok(Some(self.end_now(None)));
             }
             self.look_at_directory(now);
+            if let Some(following) = &mut self.following {
+                following.tick(&self.warm.stage, now);
+            }
             let step = if now < Duration::from_millis(200) { SAMPLE_FIRST } else { SAMPLE_FIRST * 10 };
             self.next_sample = now + step;
             if self.warm.oom_kills()? > 0 {

@@ -205,6 +205,7 @@ fn event_of(progress: Progress) -> EventKind {
         }
         Progress::Compiled(compile) => EventKind::Compile { compile },
         Progress::Tested { index, total, test } => EventKind::Test { index, total, test },
+        Progress::Graded { judges, contestants, test } => EventKind::Graded { judges, contestants, test },
     }
 }
 

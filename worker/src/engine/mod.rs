@@ -32,6 +32,7 @@ use std::time::Instant;
 use checker::grader::Grades;
 use checker::policy::Policy;
 use problem::model::Problem;
+use proto::event::GradedPlace;
 use proto::job::{InlineTest, SourceFile};
 use proto::limits::{Limits, LimitsRequest};
 use proto::report::{CompileReport, CompileStatus, Judgement, POLICY_VERSION, TestReport, Timing};
@@ -99,6 +100,15 @@ pub enum Progress {
         index: u32,
         /// How many there are.
         total: u32,
+        /// Its result.
+        test: Box<TestReport>,
+    },
+    /// A course's autograder reported a test, and works on.
+    Graded {
+        /// Its place for judges.
+        judges: GradedPlace,
+        /// Its place for contestants; `None` when they are not to hear of it.
+        contestants: Option<GradedPlace>,
         /// Its result.
         test: Box<TestReport>,
     },

@@ -33,7 +33,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// Hears a story to its end: names of its events.
 async fn heard(app: Arc<App>, id: String) -> Vec<&'static str> {
-    let told = watch::follow(&app, id.parse().unwrap(), None, -1).await.unwrap().unwrap();
+    let told = watch::follow(&app, id.parse().unwrap(), None, true, -1).await.unwrap().unwrap();
     told.map(|told| told.event).collect().await
 }
 
@@ -130,7 +130,7 @@ async fn a_store_that_fails_ends_streams_and_waits() {
     let site = Site::start_with(|config| config.look_every = OFTEN).await;
     let id = submit(&site).await;
     let wait = format!("{SUBMISSIONS}/{id}?wait=true");
-    let told = watch::follow(&site.app, id.parse().unwrap(), None, -1).await.unwrap().unwrap();
+    let told = watch::follow(&site.app, id.parse().unwrap(), None, true, -1).await.unwrap().unwrap();
     let told = told.map(|told| told.event).collect::<Vec<_>>();
     let fail = async {
         until("both watch", || site.app.hub.watchers(id.parse().unwrap()) == 2).await;
@@ -140,7 +140,7 @@ async fn a_store_that_fails_ends_streams_and_waits() {
     let (told, answer, ()) = timeout(SOON, all).await.unwrap();
     assert_eq!(told, ["state"]);
     assert!(answer.status.is_server_error(), "{}", answer.text);
-    let again = watch::follow(&site.app, id.parse().unwrap(), None, -1).await;
+    let again = watch::follow(&site.app, id.parse().unwrap(), None, true, -1).await;
     assert!(again.is_err(), "no stream without a word of the store");
 }
 
