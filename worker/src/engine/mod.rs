@@ -20,6 +20,7 @@ mod grader;
 mod inputs;
 mod interactive;
 mod live;
+mod outputs;
 mod passes;
 mod plan;
 mod statics;
@@ -54,6 +55,7 @@ pub use answers::LANGUAGE as ANSWERS;
 pub use check::{Checked, Question};
 pub use examples::example_submission;
 pub use inputs::{is_specification_reader, specification_main};
+pub use outputs::Aside;
 pub use timing::TimeBounds;
 
 /// One submission, as it came.
@@ -119,6 +121,7 @@ pub struct Engine {
     graders: Validators,
     inferred: timing::Inferred,
     own: OnceCell<Arc<Own>>,
+    aside: Aside,
 }
 
 impl std::fmt::Debug for Engine {
@@ -128,8 +131,9 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// An engine whose cases run in order, one at a time, under [`Limits::default_maxima`].
-    pub fn new(runner: Arc<dyn Runner>, toolchains: Arc<Toolchains>) -> Self {
+    /// An engine whose cases run in order, one at a time, under [`Limits::default_maxima`]. Outputs too long for its
+    /// memory lie in `aside`.
+    pub fn new(runner: Arc<dyn Runner>, toolchains: Arc<Toolchains>, aside: Aside) -> Self {
         Self {
             runner,
             toolchains,
@@ -141,6 +145,7 @@ impl Engine {
             graders: Validators::default(),
             inferred: timing::Inferred::default(),
             own: OnceCell::new(),
+            aside,
         }
     }
 
