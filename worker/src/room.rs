@@ -1,7 +1,8 @@
 //! Whether the data directory has room: packages are unpacked there, images and cached runs lie there.
 //!
 //! A worker without room would fail every job that brings a package, and use up its attempts within seconds; so it
-//! takes none until there is room again, and says so. What a run itself writes lies in memory and needs none of it.
+//! takes none until there is room again, and says so. What a run itself writes lies in memory; a long output that is put
+//! aside for its validator needs as much of the room as the problem's output limit.
 
 use std::path::{Path, PathBuf};
 

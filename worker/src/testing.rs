@@ -10,9 +10,11 @@ use async_trait::async_trait;
 use images::rootfs::{Rootfs, RootfsKind};
 use proto::facts::{Accounting, Exit, LimitEvent, LimitHit, RunFacts};
 use proto::id::Digest;
-use sandbox::spec::{BoxTimes, Captured, Collected, PairOutcome, PairSpec, RunOutcome, RunSpec, Side};
+use sandbox::spec::{
+    BoxTimes, Captured, Collected, Content, PairOutcome, PairSpec, RunOutcome, RunSpec, Side,
+};
 
-use crate::engine::Engine;
+use crate::engine::{Aside, Engine};
 use crate::runner::{PairRunError, RunError, Runner};
 use crate::toolchains::Toolchains;
 
@@ -133,6 +135,7 @@ pub(crate) fn ran(exit: Exit, stdout: &str) -> RunOutcome {
         stdout: Captured { bytes: stdout.into(), truncated: false },
         stderr: Captured::default(),
         files: Vec::new(),
+        opened: Vec::new(),
         refused: Vec::new(),
         times: BoxTimes::default(),
     }
@@ -167,6 +170,18 @@ pub(crate) fn stdin_of(spec: &RunSpec) -> String {
     }
 }
 
+/// What a box would be given.
+pub(crate) fn bytes_of(content: &Content) -> Vec<u8> {
+    match content {
+        Content::Bytes(bytes) => bytes.to_vec(),
+        Content::File(file) => {
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(&mut file.reader().unwrap(), &mut bytes).unwrap();
+            bytes
+        }
+    }
+}
+
 /// An engine over `runner` that finds a tree for every language.
 pub(crate) fn engine(runner: Arc<dyn Runner>) -> Engine {
     engine_with(runner, language::all().iter().cloned())
@@ -186,7 +201,8 @@ pub(crate) fn engine_with(
         lease: images::Lease::none(),
     };
     let find = move |_: &language::Language| Ok(rootfs.clone());
-    Engine::new(runner, Arc::new(Toolchains::new(languages, Box::new(find))))
+    let aside = Aside::below(&std::env::temp_dir());
+    Engine::new(runner, Arc::new(Toolchains::new(languages, Box::new(find))), aside)
 }
 
 /// C++ as if its runtime had a heap of its own, and as if it were slower by `factor`.

@@ -12,7 +12,7 @@ use sandbox::{BoxServer, ServerConfig};
 use tokio::runtime::Runtime;
 use worker::boxes::BoxRunner;
 use worker::cache::CachedRunner;
-use worker::engine::Engine;
+use worker::engine::{Aside, Engine};
 use worker::harnesses::Harnesses;
 use worker::runner::Runner;
 use worker::toolchains::{NoRootfs, Toolchains};
@@ -65,7 +65,8 @@ impl Settings {
         };
         let toolchains = Toolchains::new(language::all().iter().cloned(), Box::new(find));
         let runner = self.remembering(Arc::new(boxes));
-        Engine::new(runner, Arc::new(toolchains)).with_maxima(self.config.maxima.clone())
+        Engine::new(runner, Arc::new(toolchains), Aside::below(&self.data))
+            .with_maxima(self.config.maxima.clone())
     }
 
     /// What grades against courses' autograders, over the images of the store.

@@ -67,7 +67,7 @@ impl RunStep for StepBoxes {
             limits: limits(),
             profile: Profile::Default,
             writable: true,
-            collect: vec![Collect { path: ".".to_owned(), max_bytes: LEFT_MAX }],
+            collect: vec![Collect::read(".", LEFT_MAX)],
         };
         let outcome = server.run(&spec, &Cancel::new()).map_err(|e| chain(&e))?;
         if outcome.facts.exit != Some(Exit::Code(0)) {

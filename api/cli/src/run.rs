@@ -50,7 +50,7 @@ pub(crate) fn main(args: &RunArgs, settings: &Settings) -> Result<u8, Failure> {
         limits,
         profile: args.profile,
         writable: true,
-        collect: args.out.iter().map(|path| Collect { path: path.clone(), max_bytes }).collect(),
+        collect: args.out.iter().map(|path| Collect::read(path, max_bytes)).collect(),
     };
     let outcome = match boxes {
         Ok(boxes) => boxes.run(&spec, &Cancel::new()).map_err(|e| match e {

@@ -19,6 +19,7 @@ use selftest::boxes::INPUT;
 use selftest::case::{ATTACK_CPP, VALIDATOR_CPP};
 use selftest::{Case, Happened};
 use worker::boxes::BoxRunner;
+use worker::engine::Aside;
 use worker::runner::{PairRunError, RunError, Runner};
 use worker::toolchains::Toolchains;
 use worker::{Against, Engine, Submission};
@@ -60,7 +61,7 @@ pub fn judge(
     };
     let toolchains = Toolchains::new([language.clone()], Box::new(move |_| Ok(rootfs.clone())));
     let runner = Arc::new(Recording { boxes: BoxRunner::new(server.clone()), last: Mutex::default() });
-    let engine = Engine::new(Arc::clone(&runner) as Arc<dyn Runner>, Arc::new(toolchains));
+    let engine = Engine::new(Arc::clone(&runner) as Arc<dyn Runner>, Arc::new(toolchains), Aside::below(dir));
     let plain = [String::new()];
     let variants = if case.expect.variants.is_empty() { &plain[..] } else { &case.expect.variants };
     let mut happened = Err("there is no variant".to_owned());

@@ -47,7 +47,7 @@ fn tokens(answer: &[u8], output: &[u8]) -> Comparison {
     compare(answer, output, &Flags::default())
 }
 
-fn exact(answer: &[u8], output: &[u8]) -> Comparison {
+pub(crate) fn exact(answer: &[u8], output: &[u8]) -> Comparison {
     let same = answer.iter().zip(output).take_while(|(a, o)| a == o).count();
     if same == answer.len() && same == output.len() {
         return ACCEPTED;
@@ -67,7 +67,7 @@ fn exact(answer: &[u8], output: &[u8]) -> Comparison {
     differs(kind, (line(output), column), line(answer), side(answer), side(output))
 }
 
-fn lines(answer: &[u8], output: &[u8]) -> Comparison {
+pub(crate) fn lines(answer: &[u8], output: &[u8]) -> Comparison {
     let (mut a, mut o) = (ends_cut(answer).split(newline), ends_cut(output).split(newline));
     for number in 1.. {
         match (a.next(), o.next()) {
@@ -97,11 +97,11 @@ fn lines(answer: &[u8], output: &[u8]) -> Comparison {
     ACCEPTED
 }
 
-fn sorted(answer: &[u8], output: &[u8]) -> Comparison {
+pub(crate) fn sorted(answer: &[u8], output: &[u8]) -> Comparison {
     multisets(answer, output, newline)
 }
 
-fn unordered(answer: &[u8], output: &[u8]) -> Comparison {
+pub(crate) fn unordered(answer: &[u8], output: &[u8]) -> Comparison {
     multisets(answer, output, blank)
 }
 

@@ -169,9 +169,7 @@ impl Run<'_> {
             limits: ground.limits.clone(),
             profile: Profile::Default,
             writable: true,
-            collect: [results.clone(), self.lines()]
-                .map(|path| Collect { path, max_bytes: FILE_MAX })
-                .to_vec(),
+            collect: [results.clone(), self.lines()].map(|path| Collect::read(path, FILE_MAX)).to_vec(),
         })
     }
 
@@ -206,7 +204,7 @@ impl Run<'_> {
             .chain(handed_in)
             .map(|(path, entry)| BoxFile {
                 path,
-                content: entry.content.clone(),
+                content: entry.content.clone().into(),
                 executable: entry.executable,
             })
             .collect();

@@ -208,10 +208,10 @@ impl<'a> Separate<'a> {
         };
         let files = self.files.files.iter().map(|(path, entry)| BoxFile {
             path: path.clone(),
-            content: entry.content.clone(),
+            content: entry.content.clone().into(),
             executable: entry.executable,
         });
-        let whole_dir = Collect { path: ".".to_owned(), max_bytes: limits.disk.get() };
+        let whole_dir = Collect::read(".", limits.disk.get());
         Ok(RunSpec {
             root: self.ground.root.clone(),
             argv: command.argv.clone(),

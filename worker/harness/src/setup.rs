@@ -125,7 +125,7 @@ fn spec(bundle: &Bundle, ground: &Ground, script: &str, installed: bool) -> RunS
     let mut files: Vec<BoxFile> = own
         .map(|(path, entry)| BoxFile {
             path: path.clone(),
-            content: entry.content.clone(),
+            content: entry.content.clone().into(),
             executable: entry.executable,
         })
         .collect();
@@ -152,7 +152,7 @@ fn spec(bundle: &Bundle, ground: &Ground, script: &str, installed: bool) -> RunS
         limits: ground.limits.clone(),
         profile: Profile::Default,
         writable: true,
-        collect: vec![Collect { path: ".".to_owned(), max_bytes: Caps::HARNESS.bytes }],
+        collect: vec![Collect::read(".", Caps::HARNESS.bytes)],
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Nothing lives in the box any more, and everything is opened through the descriptor of its tmpfs with
 //! openat2(BENEATH, NO_SYMLINKS, NO_XDEV, NO_MAGICLINKS), so neither a planted symlink nor a race can lead
-//! outside (sandbox.md R5, M22). Only regular files with one link are taken.
+//! outside (sandbox.md R5, M22). Only regular files with one link are taken. A long one can be handed out open: nobody is
+//! left who could change it.
 
 use std::ffi::CString;
 use std::io::Read;
@@ -11,31 +12,37 @@ use std::os::fd::{AsFd, OwnedFd};
 use proto::limits::Limits;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 
-use crate::spec::{Collect, Collected};
+use crate::spec::{Collect, Collected, OpenFile, Opened};
 use crate::steps::mounts::OWN_INODES;
 
 /// Deepest directory that is looked into, and most entries over all.
 const DEPTH_MAX: usize = 32;
 const ENTRIES_MAX: usize = 65_536;
 
-type Refused = Vec<(String, String)>;
+/// What was brought back.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) files: Vec<Collected>,
+    pub(crate) opened: Vec<Opened>,
+    pub(crate) refused: Vec<(String, String)>,
+}
 
 /// Brings back what `wanted` names from `/w` behind `stage`.
-pub(crate) fn collect(stage: &OwnedFd, wanted: &[Collect], limits: &Limits) -> (Vec<Collected>, Refused) {
-    let (mut files, mut refused) = (Vec::new(), Vec::new());
+pub(crate) fn collect(stage: &OwnedFd, wanted: &[Collect], limits: &Limits) -> Found {
+    let mut found = Found::default();
     for want in wanted {
         let mut walk = Walk {
             left: want.max_bytes,
+            open_above: want.open_above,
             entries: ENTRIES_MAX.min(limits.inodes as usize + 1),
-            files: &mut files,
-            refused: &mut refused,
+            found: &mut found,
         };
         match open(stage, "w") {
             Ok(work) => walk.path(&work, want.path.as_bytes(), 0),
-            Err(e) => refused.push((want.path.clone(), e.to_string())),
+            Err(e) => found.refused.push((want.path.clone(), e.to_string())),
         }
     }
-    (files, refused)
+    found
 }
 
 /// Size of a file of the work directory that reached `limit`, if one did.
@@ -118,14 +125,14 @@ fn names(dir: &OwnedFd) -> rustix::io::Result<Vec<CString>> {
 
 struct Walk<'a> {
     left: u64,
+    open_above: Option<u64>,
     entries: usize,
-    files: &'a mut Vec<Collected>,
-    refused: &'a mut Refused,
+    found: &'a mut Found,
 }
 
 impl Walk<'_> {
     fn refuse(&mut self, path: &[u8], why: impl Into<String>) {
-        self.refused.push((printable(path), why.into()));
+        self.found.refused.push((printable(path), why.into()));
     }
 
     fn path(&mut self, work: &OwnedFd, path: &[u8], depth: usize) {
@@ -144,9 +151,15 @@ impl Walk<'_> {
             Err(e) => return self.refuse(path, e.to_string()),
         };
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => self.directory(work, &fd, path, depth),
+            FileType::Directory if self.open_above.is_none() => self.directory(work, &fd, path, depth),
             FileType::RegularFile if stat.st_nlink != 1 => {
                 self.refuse(path, "has several names (hard links)");
+            }
+            FileType::RegularFile if stat.st_size.unsigned_abs() > self.left => {
+                self.refuse(path, "is too large");
+            }
+            FileType::RegularFile if self.open_above.is_some_and(|m| stat.st_size.unsigned_abs() > m) => {
+                self.hand_out(fd, path);
             }
             FileType::RegularFile => self.file(fd, path, stat.st_mode & 0o100 != 0),
             other => self.refuse(path, format!("is no regular file but {other:?}")),
@@ -170,14 +183,23 @@ impl Walk<'_> {
         }
     }
 
+    fn hand_out(&mut self, fd: OwnedFd, path: &[u8]) {
+        match OpenFile::try_from(fd) {
+            Ok(file) => {
+                self.left -= file.len();
+                self.found.opened.push(Opened { path: path.to_vec(), file });
+            }
+            Err(e) => self.refuse(path, e.to_string()),
+        }
+    }
+
     fn file(&mut self, fd: OwnedFd, path: &[u8], executable: bool) {
-        // Bytes read count, not st_size: a sparse file lies.
         let mut bytes = Vec::new();
         match std::fs::File::from(fd).take(self.left + 1).read_to_end(&mut bytes) {
             Ok(_) if bytes.len() as u64 > self.left => self.refuse(path, "is too large"),
             Ok(_) => {
                 self.left -= bytes.len() as u64;
-                self.files.push(Collected { path: path.to_vec(), executable, bytes });
+                self.found.files.push(Collected { path: path.to_vec(), executable, bytes });
             }
             Err(e) => self.refuse(path, e.to_string()),
         }
@@ -210,7 +232,7 @@ mod tests {
     }
 
     fn want(path: &str, max_bytes: u64) -> [Collect; 1] {
-        [Collect { path: path.into(), max_bytes }]
+        [Collect::read(path, max_bytes)]
     }
 
     #[test]
@@ -260,7 +282,7 @@ mod tests {
             ("big", "too large"),
             ("none", "not exist"),
         ] {
-            let (files, refused) = collect(&fd, &want(path, 99), &Limits::run_defaults());
+            let Found { files, refused, .. } = collect(&fd, &want(path, 99), &Limits::run_defaults());
             assert!(files.is_empty(), "{path}");
             assert!(refused[0].1.to_lowercase().contains(why), "{path}: {}", refused[0].1);
         }
@@ -272,9 +294,51 @@ mod tests {
         for name in ["\x1b]0;title\x07", "new\nline", "\u{202e}txt.exe", "naïve file"] {
             symlink("x", dir.path().join("w").join(name)).unwrap();
         }
-        let (_, refused) = collect(&fd, &want(".", 99), &Limits::run_defaults());
+        let Found { refused, .. } = collect(&fd, &want(".", 99), &Limits::run_defaults());
         let names: Vec<_> = refused.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["\\u{1b}]0;title\\u{7}", "naïve file", "new\\nline", "\\u{202e}txt.exe"]);
+    }
+
+    #[test]
+    fn a_long_file_is_handed_out_open_and_still_has_its_bound() {
+        let (dir, fd) = stage();
+        let path = dir.path().join("w/out");
+        let wanted = [Collect { open_above: Some(10), ..Collect::read("out", 100) }];
+        for (bytes, read, opened) in
+            [(0, 1, 0), (10, 1, 0), (11, 0, 1), (100, 0, 1), (101, 0, 0), (1 << 40, 0, 0)]
+        {
+            // Holes are bytes like any others.
+            std::fs::File::create(&path).unwrap().set_len(bytes).unwrap();
+            let found = collect(&fd, &wanted, &Limits::run_defaults());
+            assert_eq!((found.files.len(), found.opened.len()), (read, opened), "{bytes}");
+            assert_eq!(found.opened.iter().map(|o| o.file.len()).sum::<u64>(), bytes * opened as u64);
+            let why: Vec<_> = found.refused.iter().map(|(_, why)| why.as_str()).collect();
+            assert_eq!(why, vec!["is too large"; 1 - read - opened], "{bytes}");
+        }
+        std::fs::File::create(&path).unwrap().set_len(50).unwrap();
+        let whole = [Collect { open_above: Some(10), ..Collect::read(".", 100) }];
+        let found = collect(&fd, &whole, &Limits::run_defaults());
+        assert_eq!(
+            (found.files.len(), found.opened.len(), found.refused.len()),
+            (0, 0, 1),
+            "one file is wanted"
+        );
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_not_handed_out_open_either() {
+        let (dir, fd) = stage();
+        let w = dir.path().join("w");
+        std::fs::write(dir.path().join("secret"), [0; 50]).unwrap();
+        symlink("../secret", w.join("link")).unwrap();
+        std::fs::write(w.join("twice"), [0; 50]).unwrap();
+        std::fs::hard_link(w.join("twice"), w.join("again")).unwrap();
+        nix::unistd::mkfifo(&w.join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for path in ["link", "../secret", "twice", "fifo", "none"] {
+            let wanted = [Collect { open_above: Some(0), ..Collect::read(path, 99) }];
+            let found = collect(&fd, &wanted, &Limits::run_defaults());
+            assert_eq!((found.files.len(), found.opened.len(), found.refused.len()), (0, 0, 1), "{path}");
+        }
     }
 
     #[test]
@@ -284,10 +348,10 @@ mod tests {
         std::fs::create_dir(w.join("d")).unwrap();
         std::fs::write(w.join("d/b"), "2").unwrap();
         std::fs::write(w.join("a"), "1").unwrap();
-        let (files, refused) = collect(&fd, &want(".", 10), &Limits::run_defaults());
+        let Found { files, refused, .. } = collect(&fd, &want(".", 10), &Limits::run_defaults());
         let paths: Vec<_> = files.iter().map(|f| f.path.as_slice()).collect();
         assert_eq!((paths, refused.len()), (vec![&b"a"[..], &b"d/b"[..]], 0));
-        let (files, refused) = collect(&fd, &want(".", 1), &Limits::run_defaults());
+        let Found { files, refused, .. } = collect(&fd, &want(".", 1), &Limits::run_defaults());
         assert_eq!((files.len(), refused.len()), (1, 1));
     }
 }

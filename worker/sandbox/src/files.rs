@@ -11,7 +11,7 @@ use rustix::fs::{FileType, Gid, Mode, OFlags, SealFlags, Uid};
 
 use crate::error::SandboxError;
 use crate::keeper::WarmBox;
-use crate::spec::{BoxFile, RunSpec, Stdin};
+use crate::spec::{BoxFile, Content, RunSpec, Stdin};
 use crate::wire::PROGRAM_ID;
 
 /// Most bytes of standard input: they are memory of the worker, not of the box, while the box lives.
@@ -72,7 +72,7 @@ fn write(work: &OwnedFd, file: &BoxFile, owner: Option<u32>) -> io::Result<()> {
             let fd = rustix::fs::openat(at, part, flags, Mode::from_raw_mode(mode))?;
             rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode))?;
             give(&fd, owner)?;
-            return std::fs::File::from(fd).write_all(&file.content);
+            return fill(&std::fs::File::from(fd), &file.content);
         }
         match rustix::fs::mkdirat(at, part, Mode::from_raw_mode(0o755)) {
             Ok(()) | Err(rustix::io::Errno::EXIST) => {}
@@ -84,6 +84,17 @@ fn write(work: &OwnedFd, file: &BoxFile, owner: Option<u32>) -> io::Result<()> {
         dir = Some(next);
     }
     Ok(())
+}
+
+fn fill(mut to: &std::fs::File, content: &Content) -> io::Result<()> {
+    match content {
+        Content::Bytes(bytes) => to.write_all(bytes),
+        Content::File(from) => {
+            copy(from.fd(), to, from.len())?;
+            // What was copied of one that somebody writes is nobody's file.
+            from.unchanged()
+        }
+    }
 }
 
 fn give(fd: &impl AsFd, owner: Option<u32>) -> io::Result<()> {
@@ -104,7 +115,7 @@ pub(crate) fn stdin(stdin: &Stdin) -> io::Result<OwnedFd> {
         Stdin::Empty => Ok(std::fs::File::open("/dev/null")?.into()),
         Stdin::Bytes(bytes) => sealed(|memfd| memfd.write_all(bytes)),
         Stdin::Fd(fd) => match FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) {
-            FileType::RegularFile => sealed(|memfd| copy(fd, memfd)),
+            FileType::RegularFile => sealed(|memfd| copy(fd, memfd, input_size(fd)?)),
             // A pipe or socket has no name, and its end is the caller's to choose.
             _ => fd.try_clone(),
         },
@@ -123,18 +134,26 @@ fn sealed(fill: impl FnOnce(&mut std::fs::File) -> io::Result<()>) -> io::Result
     Ok(std::fs::File::open(path)?.into())
 }
 
-/// Copies all of the file `from`, whatever its offset is: one descriptor may serve several runs at once.
-fn copy(from: &OwnedFd, to: &std::fs::File) -> io::Result<()> {
-    let size = rustix::fs::fstat(from)?.st_size.unsigned_abs();
+fn input_size(of: &OwnedFd) -> io::Result<u64> {
+    let size = rustix::fs::fstat(of)?.st_size.unsigned_abs();
     if size > STDIN_MAX {
         let what = format!("standard input is {size} bytes; at most {STDIN_MAX} are possible");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
     }
+    Ok(size)
+}
+
+/// Copies the first `size` bytes of the file `from`, whatever its offset is: one descriptor may serve several runs at
+/// once.
+fn copy(from: &OwnedFd, to: &std::fs::File, size: u64) -> io::Result<()> {
     let mut offset = 0;
     while offset < size {
         let left = usize::try_from(size - offset).unwrap_or(usize::MAX);
         if rustix::fs::sendfile(to, from, Some(&mut offset), left)? == 0 {
-            break;
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "it became shorter while it was copied",
+            ));
         }
     }
     Ok(())
@@ -153,6 +172,27 @@ mod tests {
         for good in ["a", "a/b.c", "..a", "-rf", "new\nline"] {
             assert!(check(good).is_ok(), "{good:?}");
         }
+    }
+
+    #[test]
+    fn a_file_of_a_box_is_filled_from_an_open_one_and_never_from_one_that_changed() {
+        let from = tempfile::NamedTempFile::new().unwrap();
+        let text: Vec<u8> = (0..300_000u32).map(|n| n as u8).collect();
+        std::fs::write(from.path(), &text).unwrap();
+        let open = crate::spec::OpenFile::open(from.path()).unwrap();
+        let into = || {
+            let to = tempfile::NamedTempFile::new().unwrap();
+            let filled = fill(to.as_file(), &Content::File(open.clone()));
+            (filled, std::fs::read(to.path()).unwrap())
+        };
+        for _ in 0..2 {
+            let (filled, got) = into();
+            assert!(filled.is_ok() && got == text);
+        }
+        std::fs::write(from.path(), [&text[..], b"more"].concat()).unwrap();
+        assert!(into().0.is_err(), "it grew");
+        std::fs::write(from.path(), "less").unwrap();
+        assert!(into().0.is_err(), "it shrank");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod cgroup;
 mod channel;
 mod chores;
 mod collect;
+pub mod content;
 pub mod doctor;
 mod error;
 mod files;

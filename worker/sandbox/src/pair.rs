@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use proto::facts::{Exit, RunFacts};
 
-use crate::collect;
+use crate::collect::{self, Found};
 use crate::error::SandboxError;
 use crate::files;
 use crate::keeper::{BoxKind, BoxServer, WarmBox};
@@ -245,7 +245,7 @@ impl Talk<'_> {
 }
 
 fn outcome(watch: Watch<'_>, spec: &RunSpec, facts: RunFacts) -> RunOutcome {
-    let (files, refused) = collect::collect(watch.stage(), &spec.collect, &spec.limits);
+    let Found { files, opened, refused } = collect::collect(watch.stage(), &spec.collect, &spec.limits);
     let (stdout, stderr) = watch.into_captured();
-    RunOutcome { facts, stdout, stderr, files, refused, times: BoxTimes::default() }
+    RunOutcome { facts, stdout, stderr, files, opened, refused, times: BoxTimes::default() }
 }

@@ -13,7 +13,7 @@ use proto::facts::Accounting;
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::channel;
-use crate::collect;
+use crate::collect::{self, Found};
 use crate::error::SandboxError;
 use crate::files;
 use crate::keeper::{BoxKind, BoxServer, WarmBox};
@@ -160,9 +160,9 @@ fn run_in(
     let torn = Instant::now();
     let facts = watch.settle(end)?;
     let (stdout, stderr) = watch.into_captured();
-    let (files, refused) = collect::collect(&warm.stage, &spec.collect, &spec.limits);
+    let Found { files, opened, refused } = collect::collect(&warm.stage, &spec.collect, &spec.limits);
     let times = BoxTimes { setup, teardown: torn.elapsed() };
-    Ok(RunOutcome { facts, stdout, stderr, files, refused, times })
+    Ok(RunOutcome { facts, stdout, stderr, files, opened, refused, times })
 }
 
 /// A pipe whose reading end is the program's standard input: blocking there, and not for us who write.

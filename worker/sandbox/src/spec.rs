@@ -9,6 +9,8 @@ use proto::facts::RunFacts;
 use proto::limits::Limits;
 use serde::{Deserialize, Serialize};
 
+pub use crate::content::{Content, OpenFile};
+
 /// The read-only tree a box starts from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RootSpec {
@@ -34,8 +36,8 @@ pub struct RootBind {
 pub struct BoxFile {
     /// Path below the work directory: relative, no `..`, no empty component. Directories are made.
     pub path: String,
-    /// Its content.
-    pub content: Arc<[u8]>,
+    /// Its content. A file is copied inside the kernel; one that changed meanwhile is an error.
+    pub content: Content,
     /// Whether it gets mode 0755 instead of 0644.
     pub executable: bool,
 }
@@ -60,6 +62,16 @@ pub struct Collect {
     pub path: String,
     /// Most bytes wanted over all files found there; more is an entry in [`RunOutcome::refused`].
     pub max_bytes: u64,
+    /// One file is wanted and no directory, and one with more bytes than this is not read but handed out open, in
+    /// [`RunOutcome::opened`]. `None` reads whatever is there.
+    pub open_above: Option<u64>,
+}
+
+impl Collect {
+    /// What is found there, read whole.
+    pub fn read(path: impl Into<String>, max_bytes: u64) -> Self {
+        Self { path: path.into(), max_bytes, open_above: None }
+    }
 }
 
 /// Which system calls are open. The rules are in `policy/seccomp.toml`.
@@ -184,6 +196,16 @@ pub struct Collected {
     pub bytes: Vec<u8>,
 }
 
+/// A file that was not read but is open. Nothing lives in its box any more, so nobody changes it; all that the box had
+/// in its writable directories stays in memory as long as this is kept.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// Path below the work directory.
+    pub path: Vec<u8>,
+    /// The file.
+    pub file: OpenFile,
+}
+
 /// Where the caller's wait went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BoxTimes {
@@ -204,6 +226,8 @@ pub struct RunOutcome {
     pub stderr: Captured,
     /// Files brought back.
     pub files: Vec<Collected>,
+    /// Files handed out open.
+    pub opened: Vec<Opened>,
     /// What was wanted back but refused, with the reason: a symlink, a FIFO, too large, absent.
     pub refused: Vec<(String, String)>,
     /// Where the time went.

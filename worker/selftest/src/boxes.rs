@@ -206,8 +206,7 @@ impl Case {
         } else {
             Stdin::Bytes(text.as_bytes().into())
         };
-        spec.collect =
-            expect.collect.iter().map(|p| Collect { path: p.clone(), max_bytes: 1 << 20 }).collect();
+        spec.collect = expect.collect.iter().map(|p| Collect::read(p, 1 << 20)).collect();
         spec.profile = expect.profile.profile();
         Ok(spec)
     }

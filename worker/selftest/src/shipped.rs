@@ -176,7 +176,7 @@ fn compile(
         files: std::iter::once(file(&source, text))
             .chain(headers.iter().map(|(name, text)| file(name, text)))
             .collect(),
-        collect: vec![Collect { path: "a.out".into(), max_bytes: limits.file_size.get() }],
+        collect: vec![Collect::read("a.out", limits.file_size.get())],
         ..spec(image, &[], limits)
     };
     let mut outcome = server.run(&compile, &Cancel::new()).map_err(|e| chain(&e))?;

@@ -54,6 +54,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<RunOutcome> {
         stdout,
         stderr,
         files,
+        opened: Vec::new(),
         refused: Vec::new(),
         times,
     })

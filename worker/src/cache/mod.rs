@@ -14,6 +14,7 @@
 mod entry;
 mod store;
 
+use std::io::BufRead as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,7 +24,7 @@ use checker::confirm::{FROM_PERCENT, near};
 use proto::facts::{LimitHit, RunFacts};
 use proto::http::WorkerCounts;
 use proto::id::Digest;
-use sandbox::spec::{PairOutcome, PairSpec, RunOutcome, RunSpec, Stdin};
+use sandbox::spec::{Content, OpenFile, PairOutcome, PairSpec, RunOutcome, RunSpec, Stdin};
 use sha2::{Digest as _, Sha256};
 
 use crate::runner::{PairRunError, RunError, Runner};
@@ -32,6 +33,9 @@ pub use store::Store;
 
 /// Version of the key and of what is kept; another one finds nothing of this.
 const VERSION: &str = "tribunal run 1";
+
+/// Bytes of a file that are hashed at once.
+const PIECE: usize = 256 << 10;
 
 /// What must be true of a run for its outcome to be used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,9 +98,12 @@ impl Runner for CachedRunner {
         // Hashing and reading are work for a thread that may block.
         let store = Arc::clone(&self.store);
         let described = spec.clone();
-        // An output of which only the begin is kept is compared while it is produced, and never again.
+        // An output of which only the begin is kept is compared while it is produced, and never again; one that was
+        // handed out open is as long.
         let flows = spec.overflow.is_some();
-        let whole = move |outcome: &RunOutcome| !(flows && outcome.stdout.truncated);
+        let whole =
+            move |outcome: &RunOutcome| !(flows && outcome.stdout.truncated) && outcome.opened.is_empty();
+        let given: Vec<OpenFile> = spec.files.iter().filter_map(|file| open_file(&file.content)).collect();
         let found = tokio::task::spawn_blocking(move || {
             let key = key_of(&described)?;
             let outcome = store.get(&key).and_then(|bytes| entry::read(&bytes));
@@ -115,7 +122,13 @@ impl Runner for CachedRunner {
             key.filter(|_| keep.allows(&outcome.facts) && outcome.refused.is_empty() && whole(&outcome))
         {
             let (store, kept) = (Arc::clone(&self.store), outcome.clone());
-            let _ = tokio::task::spawn_blocking(move || store.put(&key, &entry::write(&kept))).await;
+            // A file that somebody wrote meanwhile may not have been to the run what it was to its key.
+            let put = move || {
+                if given.iter().all(|file| file.unchanged().is_ok()) {
+                    store.put(&key, &entry::write(&kept));
+                }
+            };
+            let _ = tokio::task::spawn_blocking(put).await;
         }
         Ok((outcome, false))
     }
@@ -131,6 +144,13 @@ impl Runner for CachedRunner {
 
     fn counts(&self) -> WorkerCounts {
         WorkerCounts { runs_recalled: self.recalled.load(Ordering::Relaxed), ..self.inner.counts() }
+    }
+}
+
+fn open_file(content: &Content) -> Option<OpenFile> {
+    match content {
+        Content::Bytes(_) => None,
+        Content::File(file) => Some(file.clone()),
     }
 }
 
@@ -166,7 +186,7 @@ fn key_with(spec: &RunSpec, stdin: &[u8]) -> Option<Digest> {
     for file in &spec.files {
         parts.text(&file.path);
         parts.count(usize::from(file.executable));
-        parts.bytes(&file.content);
+        parts.content(&file.content)?;
     }
     parts.count(usize::from(matches!(spec.stdin, Stdin::Empty)));
     parts.bytes(stdin);
@@ -195,6 +215,27 @@ impl Parts {
     fn bytes(&mut self, bytes: &[u8]) {
         self.count(bytes.len());
         self.0.update(bytes);
+    }
+
+    /// The same wherever they are; `None` when they cannot be read.
+    fn content(&mut self, content: &Content) -> Option<()> {
+        match content {
+            Content::Bytes(bytes) => self.bytes(bytes),
+            Content::File(file) => {
+                self.0.update(file.len().to_le_bytes());
+                let mut from = std::io::BufReader::with_capacity(PIECE, file.reader().ok()?);
+                loop {
+                    let piece = from.fill_buf().ok()?;
+                    if piece.is_empty() {
+                        break;
+                    }
+                    self.0.update(piece);
+                    let length = piece.len();
+                    from.consume(length);
+                }
+            }
+        }
+        Some(())
     }
 
     fn text(&mut self, text: &str) {

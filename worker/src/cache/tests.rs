@@ -56,7 +56,7 @@ fn every_part_of_a_run_is_in_its_key() {
         ("profile", |s| s.profile = sandbox::spec::Profile::Strict),
         ("writable", |s| s.writable = true),
         ("collected", |s| {
-            s.collect.push(sandbox::spec::Collect { path: "x".to_owned(), max_bytes: 1 });
+            s.collect.push(sandbox::spec::Collect::read("x", 1));
         }),
     ];
     let mut seen = vec![key_of(&spec()).unwrap()];
@@ -172,6 +172,51 @@ fn of_a_packages_own_examples_those_far_beyond_the_limit_are_kept_too() {
         !SECOND.allows(&took(2000, &[LimitHit::CpuTime])),
         "nobody who takes part is too slow from memory"
     );
+}
+
+#[tokio::test]
+async fn an_output_handed_out_open_is_not_recalled() {
+    let (_folder, store) = store(1 << 20);
+    let fake = FakeRunner::new(|_| {
+        let mut outcome = ran(Exit::Code(0), "");
+        let file = tempfile::tempfile().unwrap().try_into().unwrap();
+        outcome.opened = vec![sandbox::spec::Opened { path: b"out".to_vec(), file }];
+        Ok(outcome)
+    });
+    let runner = CachedRunner::new(Arc::clone(&fake) as _, store);
+    for _ in 0..2 {
+        let (outcome, cached) = runner.run_or_recall(spec(), SECOND).await.unwrap();
+        assert!(!cached && outcome.opened.len() == 1);
+    }
+}
+
+#[tokio::test]
+async fn a_file_given_open_is_known_by_its_bytes_and_one_that_changes_meanwhile_is_not_kept() {
+    let given = tempfile::NamedTempFile::new().unwrap();
+    let bytes = vec![b'x'; PIECE + 10];
+    std::fs::write(given.path(), &bytes).unwrap();
+    let open = || {
+        let mut spec = spec();
+        spec.files[0].content = Content::File(OpenFile::open(given.path()).unwrap());
+        spec
+    };
+    let mut at_hand = spec();
+    at_hand.files[0].content = bytes.into();
+    assert_eq!(key_of(&open()), key_of(&at_hand));
+
+    let (_folder, store) = store(1 << 20);
+    let path = given.path().to_owned();
+    let changing = FakeRunner::new(move |_| {
+        std::fs::write(&path, "another").unwrap();
+        Ok(ran(Exit::Code(0), "of which?"))
+    });
+    let runner = CachedRunner::new(changing as _, Arc::clone(&store));
+    runner.run_or_recall(open(), SECOND).await.unwrap();
+    let quiet = FakeRunner::new(|_| Ok(ran(Exit::Code(0), "right")));
+    let runner = CachedRunner::new(quiet as _, store);
+    assert!(!runner.run_or_recall(at_hand, SECOND).await.unwrap().1, "of bytes that it may not have had");
+    assert!(!runner.run_or_recall(open(), SECOND).await.unwrap().1);
+    assert!(runner.run_or_recall(open(), SECOND).await.unwrap().1, "nobody changed it");
 }
 
 #[tokio::test]

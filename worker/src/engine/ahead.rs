@@ -13,7 +13,7 @@ use futures::{FutureExt, StreamExt};
 use proto::report::{Judgement, RunRecord, TestReport};
 use proto::units::round_ms;
 
-use super::case::{self, CaseDone};
+use super::case::{self, CaseDone, RunWith};
 use super::compile::Program;
 use super::course::Course;
 use super::interactive::Room;
@@ -113,8 +113,16 @@ impl Engine {
         let (runner, validators) = (&*self.runner, &programs.validators[..]);
         let program = || programs.submission.as_ref().ok_or_else(|| missing("program"));
         match &case.work {
-            Work::Run => case::run_case(runner, plan, case, program()?, validators).await,
-            Work::Answer(answer) => answers::judge(runner, plan, case, answer.as_ref(), validators).await,
+            Work::Run => {
+                let (program, aside) = (program()?, &self.aside);
+                case::run_case(RunWith { runner, plan, case, program, validators, aside }).await
+            }
+            Work::Answer(answer) => {
+                // Nothing is run, and nothing lies beside what was sent.
+                let (program, aside) = (&Program::none(), &self.aside);
+                let on = RunWith { runner, plan, case, program, validators, aside };
+                answers::judge(on, answer.as_ref()).await
+            }
             Work::Static { args } => {
                 let look = plan.statics.as_ref().ok_or_else(|| missing("plan"))?;
                 let validator = programs.statics.as_ref().ok_or_else(|| missing("static validator"))?;

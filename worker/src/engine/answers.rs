@@ -9,16 +9,15 @@ use proto::job::SourceFile;
 use proto::report::{CompileReport, CompileStatus, TestReport};
 use proto::units::round_ms;
 use proto::verdict::Verdict;
+use sandbox::spec::Content;
 
 use super::blocking;
 use super::case::{self, CaseDone, RunWith};
-use super::compile::{Compiled, Program};
+use super::compile::Compiled;
 use super::decide::{self, Word};
-use super::plan::{CasePlan, Plan, Work};
-use super::validator::Output;
+use super::plan::{Plan, Work};
 use super::{Against, Submission};
 use crate::error::JudgeError;
-use crate::runner::Runner;
 
 /// What stands for a language where there is none.
 pub const LANGUAGE: &str = "answers";
@@ -77,13 +76,8 @@ pub(super) fn nothing_to_compile(plan: &Plan) -> Compiled {
 }
 
 /// Decides one case by the answer that was sent for it.
-pub(super) async fn judge(
-    runner: &dyn Runner,
-    plan: &Plan,
-    case: &CasePlan,
-    answer: Option<&Arc<[u8]>>,
-    validators: &[Arc<Program>],
-) -> Result<CaseDone, JudgeError> {
+pub(super) async fn judge(on: RunWith<'_>, answer: Option<&Arc<[u8]>>) -> Result<CaseDone, JudgeError> {
+    let RunWith { plan, case, .. } = on;
     let mut test = TestReport::not_run(&case.name, &case.group, Verdict::SE, None);
     test.sample = case.sample;
     test.output_bytes = answer.map(|bytes| bytes.len() as u64);
@@ -99,12 +93,7 @@ pub(super) async fn judge(
             let why = format!("the answer has {} bytes; at most {most} are judged", bytes.len());
             Word::plain(Verdict::OLE, Some(why.clone()), Some(why))
         }
-        Some(bytes) => {
-            // Nothing was run, and nothing lies beside what was sent.
-            let program = &Program::none();
-            let on = RunWith { runner, plan, case, program, validators };
-            case::check(on, &case.input, Output::Bytes(Arc::clone(bytes)), &[], &[]).await?.word
-        }
+        Some(bytes) => case::check(on, &case.input, Content::Bytes(Arc::clone(bytes)), &[], &[]).await?.word,
     };
     let check = started.elapsed();
     test.check_time_ms = Some(round_ms(check));

@@ -15,14 +15,15 @@ use proto::facts::{Exit, LimitEvent, LimitHit};
 use proto::report::TestReport;
 use proto::units::round_ms;
 use proto::verdict::Verdict;
-use sandbox::spec::{BoxFile, Captured, Overflow as _, RunOutcome, RunSpec, Stdin};
+use sandbox::spec::{BoxFile, Captured, Content, Overflow as _, RunOutcome, RunSpec, Stdin};
 
 use super::compile::Program;
 use super::decide::{self, Word};
 use super::live::{Ended, Live};
+use super::outputs::{Aside, content, unreadable};
 use super::plan::{CasePlan, Check, Data, Plan};
-use super::validator::{self, Answer, Output};
-use super::{blocking, files, passes};
+use super::validator::{self, Answer};
+use super::{blocking, files, outputs, passes};
 use crate::cache::Keep;
 use crate::error::JudgeError;
 use crate::runner::{RunError, Runner, run_or_recall_twice};
@@ -53,6 +54,8 @@ pub(super) struct RunWith<'a> {
     /// The submission.
     pub program: &'a Program,
     pub validators: &'a [Arc<Program>],
+    /// Where outputs too long for our memory lie.
+    pub aside: &'a Aside,
 }
 
 /// One run of the submission on one input, and the word on it.
@@ -72,18 +75,12 @@ pub(super) struct Pass {
 }
 
 /// Runs and decides one case.
-pub(super) async fn run_case(
-    runner: &dyn Runner,
-    plan: &Plan,
-    case: &CasePlan,
-    program: &Program,
-    validators: &[Arc<Program>],
-) -> Result<CaseDone, JudgeError> {
-    let done = passes::run(RunWith { runner, plan, case, program, validators }).await?;
+pub(super) async fn run_case(on: RunWith<'_>) -> Result<CaseDone, JudgeError> {
+    let done = passes::run(on).await?;
     let Pass { mut test, word, run, check, .. } = done;
     test.verdict = word.verdict;
     test.reason = word.reason;
-    test.feedback = decide::with_hint(word.feedback, word.verdict, case.hint.as_deref());
+    test.feedback = decide::with_hint(word.feedback, word.verdict, on.case.hint.as_deref());
     Ok(CaseDone { test, run, check, given: word.given })
 }
 
@@ -116,9 +113,9 @@ pub(super) async fn one_pass(
         }
         None => match blocking(move || live.and_then(|live| live.finish())).await?.transpose()? {
             Some(Ended::Compared(word)) => Answer::of(decide::compared(word)),
-            Some(Ended::Kept(file)) => check(on, input, Output::of(file), &beside, feedback).await?,
+            Some(Ended::Kept(output)) => check(on, input, output, &beside, feedback).await?,
             None => {
-                let output = Output::Bytes(files::output(on.plan, outcome));
+                let output = files::output(on.plan, outcome);
                 check(on, input, output, &beside, feedback).await?
             }
         },
@@ -177,32 +174,6 @@ pub(super) fn stdin_of(input: &Data) -> Result<Stdin, JudgeError> {
     Ok(Stdin::Bytes(bytes.into()))
 }
 
-/// Reads a case's bytes whole. Blocks.
-pub(super) fn load(data: &Data) -> Result<Arc<[u8]>, JudgeError> {
-    match data {
-        Data::Bytes(bytes) => Ok(Arc::clone(bytes)),
-        Data::File(path) => read_whole(path).map_err(|e| unreadable(path, &e)),
-    }
-}
-
-/// A file's bytes, in memory once: reading into a vector first would hold a long answer twice.
-fn read_whole(path: &Path) -> std::io::Result<Arc<[u8]>> {
-    let mut file = std::fs::File::open(path)?;
-    let size = usize::try_from(file.metadata()?.len()).map_err(std::io::Error::other)?;
-    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, size).collect();
-    file.read_exact(Arc::get_mut(&mut bytes).unwrap_or_default())?;
-    if file.read(&mut [0])? > 0 {
-        return Err(std::io::Error::other("it grew while it was read"));
-    }
-    Ok(bytes)
-}
-
-/// Names only the last component: where a worker keeps its packages is nobody's business.
-fn unreadable(path: &Path, error: &std::io::Error) -> JudgeError {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    JudgeError::failed(format!("could not read `{name}` of the package: {error}"))
-}
-
 /// The regular files directly in a case's `.files` folder.
 pub(super) fn read_folder(folder: &Path) -> Result<Vec<BoxFile>, JudgeError> {
     let mut files = Vec::new();
@@ -210,7 +181,7 @@ pub(super) fn read_folder(folder: &Path) -> Result<Vec<BoxFile>, JudgeError> {
         let path = entry.map_err(|e| unreadable(folder, &e))?.path();
         let Some(name) = path.file_name().and_then(|n| n.to_str()).map(str::to_owned) else { continue };
         if path.is_file() {
-            files.push(BoxFile { path: name, content: load(&Data::File(path))?, executable: false });
+            files.push(BoxFile { path: name, content: content(&Data::File(path))?, executable: false });
         }
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -294,44 +265,31 @@ pub(super) fn unstartable(on: RunWith<'_>, error: &RunError, run: Duration) -> R
 pub(super) async fn check(
     on: RunWith<'_>,
     input: &Data,
-    output: Output,
+    output: Content,
     beside: &[BoxFile],
     feedback: &[BoxFile],
 ) -> Result<Answer, JudgeError> {
-    let RunWith { runner, plan, case, validators, .. } = on;
-    let whole = |output| match output {
-        Output::Bytes(bytes) => Ok(bytes),
-        Output::File(_) => Err(JudgeError::hopeless("an output was kept that no validator asks for")),
-    };
-    match &case.check {
-        Check::Nothing => Ok(Answer::of(Word::plain(Verdict::OK, None, None))),
-        Check::Default { answer, flags } => {
-            let (answer, flags, output) = (answer.clone(), flags.clone(), whole(output)?);
-            blocking(move || -> Result<Answer, JudgeError> {
-                let answer = load(&answer)?;
-                Ok(Answer::of(decide::compare(&answer, &output, &flags)))
-            })
-            .await?
-        }
-        Check::Named { answer, name } => {
-            let (answer, name, output) = (answer.clone(), name.clone(), whole(output)?);
-            blocking(move || -> Result<Answer, JudgeError> {
-                Ok(Answer::of(decide::compare_named(&name, &load(&answer)?, &output)))
-            })
-            .await?
-        }
+    let RunWith { runner, plan, case, validators, aside, .. } = on;
+    let (name, flags, answer) = match &case.check {
+        Check::Nothing => return Ok(Answer::of(Word::plain(Verdict::OK, None, None))),
         Check::Custom { answer, args, points } => {
-            let (input, answer) = load_both(input, answer).await?;
+            let (input, answer) = contents(input, answer).await?;
             let asked = validator::Asked { input, answer, output, args, points: *points, beside, feedback };
-            validator::ask_all(runner, &plan.validator, validators, &asked).await
+            return validator::ask_all(runner, &plan.validator, validators, &asked).await;
         }
-    }
+        Check::Default { answer, flags } => (None, &flags[..], answer),
+        Check::Named { answer, name } => (Some(name.as_str()), &[][..], answer),
+    };
+    Ok(match decide::own_checker(name, flags) {
+        Ok(how) => Answer::of(decide::compared(outputs::compare(answer, output, how, aside).await?)),
+        Err(why) => Answer::je(why),
+    })
 }
 
-/// Reads an input and an answer whole.
-pub(super) async fn load_both(input: &Data, answer: &Data) -> Result<(Arc<[u8]>, Arc<[u8]>), JudgeError> {
+/// An input and an answer as a validator is given them.
+pub(super) async fn contents(input: &Data, answer: &Data) -> Result<(Content, Content), JudgeError> {
     let (input, answer) = (input.clone(), answer.clone());
-    blocking(move || -> Result<_, JudgeError> { Ok((load(&input)?, load(&answer)?)) }).await?
+    blocking(move || -> Result<_, JudgeError> { Ok((content(&input)?, content(&answer)?)) }).await?
 }
 
 /// Everything but the word.

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use problem::model::{Problem, Validator};
 use proto::verdict::Verdict;
+use sandbox::spec::Content;
 
-use super::{Engine, blocking, decide, plan, validator};
+use super::decide::Word;
+use super::plan::Data;
+use super::{Engine, decide, outputs, plan, validator};
 use crate::error::{JudgeError, Rejected};
 
 /// Bytes to be judged.
@@ -48,12 +51,11 @@ impl Engine {
             flags.or_else(|| problem.cases.last().map(|c| c.validator_args.clone())).unwrap_or_default();
         if problem.validator == Validator::Default {
             checker::Flags::parse(&flags).map_err(|e| Rejected::Flags(e.to_string()))?;
-            let named = problem.sidecar.checker.clone();
-            let word = blocking(move || match named {
-                Some(name) => decide::compare_named(&name, &question.answer, &question.output),
-                None => decide::compare(&question.answer, &question.output, &flags),
-            })
-            .await?;
+            let (answer, output) = (Data::Bytes(question.answer), Content::Bytes(question.output));
+            let word = match decide::own_checker(problem.sidecar.checker.as_deref(), &flags) {
+                Ok(how) => decide::compared(outputs::compare(&answer, output, how, &self.aside).await?),
+                Err(why) => Word::plain(Verdict::JE, Some(why), None),
+            };
             return Ok(Checked { verdict: word.verdict, reason: word.reason });
         }
         let plan = plan::validator_plan(problem);
@@ -64,7 +66,7 @@ impl Engine {
         };
         let Question { input, answer, output } = question;
         let points = problem.cases.len().checked_sub(1).is_some_and(|last| plan::takes_points(problem, last));
-        let output = validator::Output::Bytes(output);
+        let [input, answer, output] = [input, answer, output].map(Content::Bytes);
         let asked =
             validator::Asked { input, answer, output, args: &flags, points, beside: &[], feedback: &[] };
         let word = validator::ask_all(&*self.runner, &plan, &validators, &asked).await?.word;

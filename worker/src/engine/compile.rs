@@ -3,8 +3,6 @@
 //! Submissions and the package's validators go through the same function. The artifact is collected after
 //! the compile box is dead, so nothing of it lives on but bytes.
 
-use std::sync::Arc;
-
 use language::{Language, OutOfMemory, fill_memory};
 use proto::facts::{Exit, LimitHit};
 use proto::job::SourceFile;
@@ -88,7 +86,7 @@ impl Compiled {
     /// Refuses a program that has no place in the work directory of a run: its author made it so large.
     pub(crate) fn that_fits(self, run: &Limits) -> Self {
         let Compiled::Ready { program, report } = self else { return self };
-        let pages = |file: &BoxFile| (file.content.len() as u64).div_ceil(PAGE) * PAGE;
+        let pages = |file: &BoxFile| file.content.len().div_ceil(PAGE) * PAGE;
         let bytes: u64 = program.files.iter().map(pages).sum();
         // Folders count too, and are at most as many as the slashes in the names.
         let names: usize = program.files.iter().map(|file| 1 + file.path.matches('/').count()).sum();
@@ -180,10 +178,7 @@ async fn compile_with(
         // The language's own is for its programs: a compiler starts an assembler, a linker and more.
         profile: Profile::Default,
         writable: true,
-        collect: artifact
-            .map(|path| Collect { path: path.to_owned(), max_bytes: limits.file_size.get() })
-            .into_iter()
-            .collect(),
+        collect: artifact.map(|path| Collect::read(path, limits.file_size.get())).into_iter().collect(),
     };
     let (outcome, cached) =
         run_or_recall_twice(runner, spec, Keep::Ended).await.map_err(|e| compiler_failed(&e, language))?;
@@ -293,5 +288,5 @@ fn report(status: CompileStatus, log: String) -> CompileReport {
 fn place(files: &mut Vec<BoxFile>, made: Collected) {
     let Ok(path) = String::from_utf8(made.path) else { return };
     files.retain(|f| f.path != path);
-    files.push(BoxFile { path, content: Arc::from(made.bytes), executable: made.executable });
+    files.push(BoxFile { path, content: made.bytes.into(), executable: made.executable });
 }

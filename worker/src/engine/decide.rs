@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use checker::grader::{Asked, Grades};
-use checker::{Feedback, Given, Judged, Scorer};
+use checker::live::Live;
+use checker::{Feedback, Flags, Given, Judged, Scorer};
 use proto::report::Judgement;
 use proto::verdict::Verdict;
 use sandbox::spec::RunOutcome;
@@ -42,27 +43,16 @@ impl From<Judged> for Word {
     }
 }
 
-/// Holds `output` against `answer` with the default validator. Flags that mean nothing are the package's
-/// fault.
-pub(super) fn compare(answer: &[u8], output: &[u8], flags: &[String]) -> Word {
-    match checker::Flags::parse(flags) {
-        Ok(flags) => compared(checker::compare(answer, output, &flags)),
-        Err(e) => {
-            Word::plain(Verdict::JE, Some(format!("the package's validator flags are wrong: {e}")), None)
-        }
+/// The judge's own checker: the one of this name, else the default validator under `flags`. A name that nobody has and
+/// flags that mean nothing are the package's fault.
+pub(super) fn own_checker(name: Option<&str>, flags: &[String]) -> Result<Live, String> {
+    match name {
+        Some(name) => Live::by_name(name)
+            .ok_or_else(|| format!("the package names a checker `{name}`, which is unknown")),
+        None => Flags::parse(flags)
+            .map(Live::Tokens)
+            .map_err(|e| format!("the package's validator flags are wrong: {e}")),
     }
-}
-
-/// Holds `output` against `answer` with the judge's checker of this name.
-pub(super) fn compare_named(name: &str, answer: &[u8], output: &[u8]) -> Word {
-    let Some(named) = checker::simple::by_name(name) else {
-        return Word::plain(
-            Verdict::JE,
-            Some(format!("the package names a checker `{name}`, which is unknown")),
-            None,
-        );
-    };
-    compared((named.compare)(answer, output))
 }
 
 /// The word of a comparison.

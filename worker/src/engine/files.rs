@@ -2,18 +2,18 @@
 //!
 //! The file a program leaves is taken after its box is dead, by the box's own collector: a regular file with
 //! one name, never what a link or a FIFO of that name leads to. No such file is a wrong answer, even when the
-//! right one is empty; output over the limit is OLE like any other.
-
-use std::sync::Arc;
+//! right one is empty; output over the limit is OLE like any other. A long one is not read: it stays in the dead box's
+//! directory, and whoever compares it reads it there.
 
 use checker::Classified;
 use proto::facts::LimitHit;
 use proto::units::Bytes;
 use proto::verdict::Verdict;
-use sandbox::spec::{BoxFile, Collect, RunOutcome, RunSpec, Stdin};
+use sandbox::spec::{BoxFile, Collect, Content, RunOutcome, RunSpec, Stdin};
 
+use super::blocking;
+use super::outputs::{self, IN_MEMORY};
 use super::plan::{Data, Plan};
-use super::{blocking, case};
 use crate::error::JudgeError;
 
 /// What the collector says of a file over its bound; held by a test against the sandbox's own word.
@@ -23,9 +23,9 @@ const TOO_LARGE: &str = "is too large";
 pub(super) async fn place(plan: &Plan, input: &Data, mut spec: RunSpec) -> Result<RunSpec, JudgeError> {
     if let Some(name) = &plan.sidecar.input_file {
         let input = input.clone();
-        let content = blocking(move || case::load(&input)).await??;
+        let content = blocking(move || outputs::content(&input)).await??;
         // What we put there takes of the box's memory and disk, and is not the program's doing.
-        let taken = content.len() as u64;
+        let taken = content.len();
         spec.limits.memory = Bytes(spec.limits.memory.get().saturating_add(taken));
         spec.limits.disk = Bytes(spec.limits.disk.get().saturating_add(taken));
         spec.files.retain(|file| file.path != *name);
@@ -35,7 +35,10 @@ pub(super) async fn place(plan: &Plan, input: &Data, mut spec: RunSpec) -> Resul
     if let Some(name) = &plan.sidecar.output_file {
         // A file that came with the sources is no output of the run.
         spec.files.retain(|file| file.path != *name);
-        spec.collect.push(Collect { path: name.clone(), max_bytes: plan.limits.output.get() });
+        // As much as may be written has its place, whatever else the program has in its directory.
+        let most = plan.limits.output.get();
+        spec.limits.disk = Bytes(spec.limits.disk.get().saturating_add(most));
+        spec.collect.push(Collect { open_above: Some(IN_MEMORY), ..Collect::read(name, most) });
     }
     Ok(spec)
 }
@@ -45,10 +48,10 @@ pub(super) fn look(plan: &Plan, outcome: &RunOutcome, classified: &mut Classifie
     let Some(name) = plan.sidecar.output_file.as_ref().filter(|_| classified.verdict.is_none()) else {
         return;
     };
-    let found = outcome.files.iter().find(|file| file.path == name.as_bytes());
+    let found = left(outcome, name);
     let why = outcome.refused.iter().find(|(path, _)| path == name).map(|(_, why)| why.as_str());
     let limit = plan.limits.output;
-    let written = outcome.facts.output_bytes() + found.map_or(0, |file| file.bytes.len() as u64);
+    let written = outcome.facts.output_bytes() + found.as_ref().map_or(0, Content::len);
     if why == Some(TOO_LARGE) || written > limit.get() {
         let told = format!("more than {limit} of output, `{name}` included");
         decide(classified, Verdict::OLE, told, Some(LimitHit::Output));
@@ -62,10 +65,21 @@ pub(super) fn look(plan: &Plan, outcome: &RunOutcome, classified: &mut Classifie
 }
 
 /// The output to be checked.
-pub(super) fn output(plan: &Plan, outcome: RunOutcome) -> Arc<[u8]> {
-    let Some(name) = &plan.sidecar.output_file else { return outcome.stdout.bytes.into() };
-    let found = outcome.files.into_iter().find(|file| file.path == name.as_bytes());
-    found.map(|file| file.bytes).unwrap_or_default().into()
+pub(super) fn output(plan: &Plan, outcome: RunOutcome) -> Content {
+    match &plan.sidecar.output_file {
+        None => outcome.stdout.bytes.into(),
+        Some(name) => left(&outcome, name).unwrap_or_else(|| Vec::new().into()),
+    }
+}
+
+/// The file of this name that a run left.
+pub(super) fn left(outcome: &RunOutcome, name: &str) -> Option<Content> {
+    let read = outcome.files.iter().find(|file| file.path == name.as_bytes());
+    let open = || outcome.opened.iter().find(|file| file.path == name.as_bytes());
+    match read {
+        Some(file) => Some(file.bytes.as_slice().into()),
+        None => open().map(|open| Content::File(open.file.clone())),
+    }
 }
 
 /// Nothing in these words is of the test data.

@@ -6,7 +6,7 @@
 //! own interpreter holds inputs against it, in a box as well. Whatever they do wrong is a diagnostic that names the
 //! file; only a box that cannot be had is an error of ours.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -21,8 +21,8 @@ use sandbox::spec::{RunOutcome, RunSpec};
 use super::case;
 use super::compile::Program;
 use super::plan::{Data, ValidatorPlan, takes_points, validator_plan};
-use super::validator::{Asked, Output, ask_all};
-use super::{Engine, blocking, decide};
+use super::validator::{Asked, ask_all};
+use super::{Engine, blocking, decide, outputs};
 use crate::cache::Keep;
 use crate::error::JudgeError;
 use crate::runner::{RunError, run_or_recall_twice, run_twice};
@@ -216,7 +216,7 @@ impl Asker<'_> {
         let mut files = program.files.clone();
         files.retain(|own| beside.iter().all(|other| other.path != own.path));
         files.extend(beside);
-        let given: u64 = files.iter().map(|f| f.content.len() as u64).sum();
+        let given: u64 = files.iter().map(|f| f.content.len()).sum();
         let mut limits: Limits = self.plan.limits.clone();
         limits.disk = Bytes(given + DISK_SLACK);
         limits.memory = Bytes(limits.memory.get() + given);
@@ -306,23 +306,18 @@ impl Asker<'_> {
         output: &Path,
         args: &[String],
     ) -> Result<decide::Word, JudgeError> {
-        let paths = [input, answer, output].map(Path::to_owned);
-        let [input, answer, output] = blocking(move || -> Result<_, JudgeError> {
-            let load = |path: &PathBuf| case::load(&Data::File(path.clone()));
-            Ok([load(&paths[0])?, load(&paths[1])?, load(&paths[2])?])
-        })
-        .await??;
+        let [input, answer, output] = [input, answer, output].map(|path| Data::File(path.to_owned()));
+        let output = blocking(move || outputs::content(&output)).await??;
         if self.problem.validator == Validator::Default {
-            let (args, named) = (args.to_vec(), self.problem.sidecar.checker.clone());
-            let compare = move || match named {
-                Some(name) => decide::compare_named(&name, &answer, &output),
-                None => decide::compare(&answer, &output, &args),
-            };
-            return blocking(compare).await;
+            let aside = &self.engine.aside;
+            return Ok(match decide::own_checker(self.problem.sidecar.checker.as_deref(), args) {
+                Ok(how) => decide::compared(outputs::compare(&answer, output, how, aside).await?),
+                Err(why) => decide::Word::plain(Verdict::JE, Some(why), None),
+            });
         }
+        let (input, answer) = case::contents(&input, &answer).await?;
         let points =
             self.problem.cases.len().checked_sub(1).is_some_and(|last| takes_points(self.problem, last));
-        let output = Output::Bytes(output);
         let asked = Asked { input, answer, output, args, points, beside: &[], feedback: &[] };
         Ok(ask_all(&*self.engine.runner, self.plan, self.outputs, &asked).await?.word)
     }

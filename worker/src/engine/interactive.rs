@@ -15,13 +15,17 @@ use proto::facts::{LimitHit, RunFacts};
 use proto::report::{Interaction, Said, Talker, TestReport};
 use proto::units::round_ms;
 use proto::verdict::Verdict;
-use sandbox::spec::{BoxFile, Collect, Line, PairOutcome, PairSpec, PartnerState, RunOutcome, Side, Stdin};
+use sandbox::spec::{
+    BoxFile, Collect, Content, Line, PairOutcome, PairSpec, PartnerState, RunOutcome, Side, Stdin,
+};
 
 use super::case::{self, Pass, RunWith};
 use super::compile::Program;
 use super::decide::Word;
+use super::files;
+use super::outputs::IN_MEMORY;
 use super::plan::{Check, Data};
-use super::validator::{Answer, Asked, Output, Place, ask_all};
+use super::validator::{Answer, Asked, Place, ask_all};
 use crate::error::JudgeError;
 use crate::runner::{PairRunError, RunError, run_pair_twice};
 
@@ -85,18 +89,17 @@ pub(super) async fn one_pass(
     };
     let mut spec = case::spec_of(on, &Data::Bytes(Arc::from(&b""[..]))).await?;
     spec.stdin = Stdin::Empty;
-    let (input, answer) = case::load_both(input, answer).await?;
-    let both = (Arc::clone(&input), Arc::clone(&answer));
-    let nothing = Output::Bytes(Arc::from(&b""[..]));
+    let (input, answer) = case::contents(input, answer).await?;
+    let both = (input.clone(), answer.clone());
+    let nothing = Vec::new().into();
     let asked =
         Asked { input, answer, output: nothing, args, points: *points, beside: &spec.files, feedback };
     let place = Place::of(&on.plan.validator, validator, asked.beside);
     let mut partner = place.spec(&on.plan.validator, validator, &asked);
     let checker = on.validators.get(1);
     if checker.is_some() {
-        partner
-            .collect
-            .push(Collect { path: place.output(), max_bytes: on.plan.validator.limits.output.get() });
+        let most = on.plan.validator.limits.output.get();
+        partner.collect.push(Collect { open_above: Some(IN_MEMORY), ..Collect::read(place.output(), most) });
     }
     let pair = PairSpec {
         program: spec,
@@ -137,18 +140,18 @@ async fn checked(
     mut pass: Pass,
     place: &Place,
     interactor: &RunOutcome,
-    asked: (Arc<[u8]>, Arc<[u8]>),
+    asked: (Content, Content),
     beside: &[BoxFile],
 ) -> Result<Pass, JudgeError> {
     let Check::Custom { args, points, .. } = &on.case.check else { return Ok(pass) };
     let path = place.output();
-    let left = interactor.files.iter().find(|file| file.path == path.as_bytes());
+    let left = files::left(interactor, &path);
     let lost = interactor.refused.iter().find(|(lost, _)| *lost == path);
-    if let (None, Some((_, why))) = (left, lost) {
+    if let (None, Some((_, why))) = (&left, lost) {
         pass.word = Answer::je(format!("the interactor's output file {why}")).word;
         return Ok(pass);
     }
-    let output = Output::Bytes(Arc::from(left.map_or(&b""[..], |file| &file.bytes)));
+    let output = left.unwrap_or_else(|| Vec::new().into());
     let (input, answer) = asked;
     let asked = Asked { input, answer, output, args, points: *points, beside, feedback: &[] };
     let mut plan = on.plan.validator.clone();

@@ -12,7 +12,7 @@ use sandbox::spec::{Collected, RunOutcome, RunSpec, Stdin};
 
 use super::{ANSWERS, Against, Submission, TimeBounds};
 use crate::cache::CachedRunner;
-use crate::testing::{FakeRunner, compiled, engine, is_compile, ran, stdin_of, too_slow};
+use crate::testing::{FakeRunner, bytes_of, compiled, engine, is_compile, ran, stdin_of, too_slow};
 
 use Verdict::{AC, CE, JE, OLE, PA, SK, TLE, WA};
 
@@ -326,13 +326,13 @@ async fn a_time_limit_nobody_named_follows_from_the_accepted_submissions() {
     let runner = || {
         FakeRunner::new(|spec: &RunSpec| {
             let source = spec.files.iter().find(|f| f.path != "a.out").unwrap();
-            let mut outcome = match &*source.content {
+            let mut outcome = match &*bytes_of(&source.content) {
                 _ if is_compile(spec) => compiled(),
                 b"slow" => too_slow(spec),
                 b"bad" => ran(Exit::Code(0), "wrong"),
                 _ => ran(Exit::Code(0), "right"),
             };
-            let ms = if *source.content == *b"bad" { 700 } else { 300 };
+            let ms = if bytes_of(&source.content) == b"bad" { 700 } else { 300 };
             outcome.facts.cpu_time = std::time::Duration::from_millis(ms);
             Ok(outcome)
         })

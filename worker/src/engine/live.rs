@@ -19,14 +19,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use checker::{Comparison, Flags, live};
-use sandbox::spec::{Overflow, RunSpec};
+use sandbox::spec::{Content, Overflow, RunSpec};
 
 use super::case::RunWith;
+use super::outputs::{Aside, IN_MEMORY};
 use super::plan::{Check, Data};
 use crate::error::JudgeError;
 
 /// Bytes of stdout that are kept before a comparison begins meanwhile.
-pub(super) const KEPT: usize = 1 << 20;
+pub(super) const KEPT: usize = IN_MEMORY as usize;
 
 /// Bytes of the output's end that are kept: a runtime that runs out of memory says so last.
 const TAIL: usize = 64 << 10;
@@ -35,6 +36,7 @@ const TAIL: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Live {
     how: How,
+    aside: Aside,
     state: Mutex<State>,
 }
 
@@ -51,7 +53,7 @@ pub(super) enum Ended {
     /// The word on it.
     Compared(Comparison),
     /// All of it, in a file without a name.
-    Kept(File),
+    Kept(Content),
 }
 
 #[derive(Debug, Default)]
@@ -90,7 +92,7 @@ impl Live {
             Check::Custom { .. } => How::Keep,
             Check::Nothing => return None,
         };
-        let live = Arc::new(Self { how, state: Mutex::default() });
+        let live = Arc::new(Self { how, aside: on.aside.clone(), state: Mutex::default() });
         spec.keep_stdout = spec.keep_stdout.min(KEPT.max(on.plan.show));
         spec.overflow = Some(Arc::clone(&live) as _);
         Some(live)
@@ -112,7 +114,7 @@ impl Live {
         };
         let done = match self.how {
             How::Compare(..) => "compare an output",
-            How::Keep => "keep an output for its validator in the folder of temporary files",
+            How::Keep => "keep an output for its validator",
         };
         Some(word.map_err(|e| JudgeError::failed(format!("could not {done}: {e}"))))
     }
@@ -124,28 +126,28 @@ impl Live {
     fn start(&self) -> Running {
         let (to, from) = channel();
         let abandoned = Arc::new(AtomicBool::new(false));
-        let how = self.how.clone();
+        let (how, aside) = (self.how.clone(), self.aside.clone());
         let mut feed = Feed { from, chunk: Vec::new(), at: 0, abandoned: Arc::clone(&abandoned) };
         let work = move || match how {
-            How::Compare(answer, how) => compare(&answer, &how, &mut feed).map(Ended::Compared),
-            How::Keep => keep(&mut feed).map(Ended::Kept),
+            How::Compare(answer, how) => compare(&answer, &how, &mut feed, &aside).map(Ended::Compared),
+            How::Keep => keep(&mut feed, &aside).map(Ended::Kept),
         };
         let word = std::thread::Builder::new().name("output".to_owned()).spawn(work);
         Running { to: Some(to), abandoned, word: Some(word) }
     }
 }
 
-fn compare(answer: &Data, how: &live::Live, feed: &mut Feed) -> io::Result<Comparison> {
+fn compare(answer: &Data, how: &live::Live, feed: &mut Feed, aside: &Aside) -> io::Result<Comparison> {
     match answer {
-        Data::Bytes(bytes) => how.compare(&mut Cursor::new(&bytes[..]), feed, tempfile::tempfile),
-        Data::File(path) => how.compare(&mut File::open(path)?, feed, tempfile::tempfile),
+        Data::Bytes(bytes) => how.compare(&mut Cursor::new(&bytes[..]), feed, || aside.file()),
+        Data::File(path) => how.compare(&mut File::open(path)?, feed, || aside.file()),
     }
 }
 
-fn keep(feed: &mut Feed) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
+fn keep(feed: &mut Feed, aside: &Aside) -> io::Result<Content> {
+    let mut file = aside.file()?;
     io::copy(feed, &mut file)?;
-    Ok(file)
+    file.into_content()
 }
 
 impl Overflow for Live {
@@ -198,8 +200,12 @@ impl Read for Feed {
 mod tests {
     use super::*;
 
+    fn aside() -> Aside {
+        Aside::below(&std::env::temp_dir())
+    }
+
     fn live(answer: Data) -> Live {
-        Live { how: How::Compare(answer, live::Live::Exact), state: Mutex::default() }
+        Live { how: How::Compare(answer, live::Live::Exact), aside: aside(), state: Mutex::default() }
     }
 
     #[test]
@@ -221,21 +227,14 @@ mod tests {
 
     #[test]
     fn an_output_for_a_validator_is_kept_whole_in_a_file_and_a_new_run_forgets() {
-        let live = Live { how: How::Keep, state: Mutex::default() };
+        let live = Live { how: How::Keep, aside: aside(), state: Mutex::default() };
         for text in ["what a broken box left", "one two three"] {
             live.begin();
             text.as_bytes().chunks(4).for_each(|part| live.take(part));
         }
-        let Ended::Kept(mut file) = live.finish().unwrap().unwrap() else { panic!("it was compared") };
-        let mut text = String::new();
-        io::Seek::rewind(&mut file).unwrap();
-        file.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "one two three");
-        assert_eq!(
-            std::os::unix::fs::MetadataExt::nlink(&file.metadata().unwrap()),
-            0,
-            "nothing is left behind"
-        );
+        let Ended::Kept(output) = live.finish().unwrap().unwrap() else { panic!("it was compared") };
+        assert!(matches!(output, Content::File(_)));
+        assert_eq!(crate::testing::bytes_of(&output), b"one two three");
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod grader;
 mod inputs;
 mod interactive;
 mod live;
+mod outputs;
 mod passes;
 mod plan;
 mod statics;
@@ -55,6 +56,7 @@ pub use answers::LANGUAGE as ANSWERS;
 pub use check::{Checked, Question};
 pub use examples::example_submission;
 pub use inputs::{is_specification_reader, specification_main};
+pub use outputs::Aside;
 pub use timing::TimeBounds;
 
 /// One submission, as it came.
@@ -129,6 +131,7 @@ pub struct Engine {
     graders: Validators,
     inferred: timing::Inferred,
     own: OnceCell<Arc<Own>>,
+    aside: Aside,
 }
 
 impl std::fmt::Debug for Engine {
@@ -138,8 +141,9 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// An engine whose cases run in order, one at a time, under [`Limits::default_maxima`].
-    pub fn new(runner: Arc<dyn Runner>, toolchains: Arc<Toolchains>) -> Self {
+    /// An engine whose cases run in order, one at a time, under [`Limits::default_maxima`]. Outputs too long for its
+    /// memory lie in `aside`.
+    pub fn new(runner: Arc<dyn Runner>, toolchains: Arc<Toolchains>, aside: Aside) -> Self {
         Self {
             runner,
             toolchains,
@@ -151,6 +155,7 @@ impl Engine {
             graders: Validators::default(),
             inferred: timing::Inferred::default(),
             own: OnceCell::new(),
+            aside,
         }
     }
 

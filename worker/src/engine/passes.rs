@@ -4,11 +4,9 @@
 //! Limits are those of each pass. The submission's work directory is fresh in each, the validator's feedback directory
 //! goes on without `nextpass.in`. What is reported of times and memory is the largest over all passes.
 
-use std::sync::Arc;
-
 use proto::report::{PassRecord, TestReport};
 use proto::verdict::Verdict;
-use sandbox::spec::BoxFile;
+use sandbox::spec::{BoxFile, Content};
 
 use super::case::{self, Pass, RunWith};
 use super::decide::Word;
@@ -34,7 +32,7 @@ pub(super) async fn run(on: RunWith<'_>) -> Result<Pass, JudgeError> {
         if most == 1 {
             return Ok(pass);
         }
-        let next = take_next(&mut pass.feedback);
+        let next = take_next(&mut pass.feedback)?;
         if let Some(lost) = pass.lost.take().filter(|_| pass.spoken) {
             blame(&mut pass, format!("its feedback directory cannot be kept for the next pass: {lost}"));
         }
@@ -57,7 +55,7 @@ pub(super) async fn run(on: RunWith<'_>) -> Result<Pass, JudgeError> {
         let mut all = merge(earlier.take(), pass);
         kept = std::mem::take(&mut all.feedback);
         match next.filter(|_| goes_on) {
-            Some(next) => input = Data::Bytes(next),
+            Some(next) => input = next,
             None => return Ok(all),
         }
         earlier = Some(all);
@@ -65,9 +63,12 @@ pub(super) async fn run(on: RunWith<'_>) -> Result<Pass, JudgeError> {
     Err(JudgeError::hopeless("a case without a pass"))
 }
 
-fn take_next(feedback: &mut Vec<BoxFile>) -> Option<Arc<[u8]>> {
-    let at = feedback.iter().position(|file| file.path == NEXT)?;
-    Some(feedback.swap_remove(at).content)
+fn take_next(feedback: &mut Vec<BoxFile>) -> Result<Option<Data>, JudgeError> {
+    let Some(at) = feedback.iter().position(|file| file.path == NEXT) else { return Ok(None) };
+    match feedback.swap_remove(at).content {
+        Content::Bytes(next) => Ok(Some(Data::Bytes(next))),
+        Content::File(_) => Err(JudgeError::hopeless("a feedback directory was not read")),
+    }
 }
 
 fn blame(pass: &mut Pass, what: String) {

@@ -5,7 +5,6 @@
 //! it needs of its own lies in a hidden folder, so that a look at every file of the submission does not
 //! meet it. Its faults are `JE`.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use checker::Given;
@@ -92,11 +91,7 @@ fn spec_of(
     let mut files = submission.files.clone();
     files.extend(place.program_files(validator));
     // A box makes folders only on the way to files.
-    files.push(BoxFile {
-        path: format!("{feedback}/.keep"),
-        content: Arc::from(&b""[..]),
-        executable: false,
-    });
+    files.push(BoxFile { path: format!("{feedback}/.keep"), content: Vec::new().into(), executable: false });
 
     let memory = plan.validator.limits.memory;
     let command = validator.argv_under(memory);
@@ -107,7 +102,7 @@ fn spec_of(
     argv.push(format!("{feedback}/"));
     argv.extend(args.iter().cloned());
 
-    let given: u64 = files.iter().map(|file| file.content.len() as u64).sum();
+    let given: u64 = files.iter().map(|file| file.content.len()).sum();
     let mut limits = plan.validator.limits.clone();
     limits.disk = Bytes(given + limits.output.get() + DISK_SLACK);
     // What we put there counts as the box's memory and is not the validator's doing.
@@ -124,6 +119,6 @@ fn spec_of(
         limits,
         profile: validator.profile,
         writable: true,
-        collect: vec![Collect { path: feedback, max_bytes: plan.validator.limits.output.get() }],
+        collect: vec![Collect::read(feedback, plan.validator.limits.output.get())],
     }
 }

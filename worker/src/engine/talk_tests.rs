@@ -14,7 +14,7 @@ use super::{Against, Engine, Question, Submission};
 use crate::error::{JudgeError, Rejected};
 use crate::runner::{PairRunError, RunError, Runner};
 use crate::testing::{
-    FakeRunner, compiled, engine, engine_with, is_compile, problem, ran, stdin_of, with_own_heap,
+    FakeRunner, bytes_of, compiled, engine, engine_with, is_compile, problem, ran, stdin_of, with_own_heap,
 };
 
 fn submission() -> Submission {
@@ -88,7 +88,7 @@ fn an_interactor_over_testlib_is_read_by_its_own_statuses_and_its_checker_has_th
                 let names = ["_judge/input.in", "_judge/output.out", "_judge/answer.ans"];
                 assert_eq!(spec.argv[spec.argv.len() - 3..], names);
                 let output = spec.files.iter().find(|file| file.path == names[1]).unwrap();
-                assert_eq!(&output.content[..], b"said");
+                assert_eq!(bytes_of(&output.content), b"said");
                 Ok(ran(Exit::Code(checker), ""))
             },
             move |spec| {
@@ -272,7 +272,7 @@ fn the_next_pass_reads_what_the_validator_wrote_and_the_rest_of_the_feedback_sta
     let of_submission: Vec<String> = runs.iter().filter(|s| s.collect.is_empty()).map(stdin_of).collect();
     assert_eq!(of_submission, ["secret input", "second"]);
     let last = runs.last().unwrap();
-    let file = |path: &str| last.files.iter().find(|f| f.path == path).map(|f| f.content.to_vec());
+    let file = |path: &str| last.files.iter().find(|f| f.path == path).map(|f| bytes_of(&f.content));
     assert_eq!(file("_judge/feedback/log/a"), Some(b"kept".to_vec()));
     assert_eq!(file("_judge/feedback/nextpass.in"), None);
     assert_eq!(file("_judge/input.in"), Some(b"second".to_vec()));

@@ -15,8 +15,8 @@ use super::{Against, Progress, Submission};
 use crate::error::{JudgeError, Rejected};
 use crate::runner::RunError;
 use crate::testing::{
-    Counts, FakeRunner, compiled, engine, engine_with, is_compile, problem, ran, stdin_of, too_slow,
-    with_own_heap,
+    Counts, FakeRunner, bytes_of, compiled, engine, engine_with, is_compile, problem, ran, stdin_of,
+    too_slow, with_own_heap,
 };
 
 use Verdict::{AC, CE, ILE, JE, MLE, OK, RTE, SK, TLE, WA};
@@ -235,7 +235,8 @@ async fn a_validator_is_never_asked_about_a_run_that_did_not_end_clean() {
 async fn a_validator_gets_input_answer_and_output_and_its_messages_come_back() {
     let (_folder, problem) = problem(&[("x", "the answer")], Some("int main() {}"));
     let runner = with_validator(|spec| {
-        let file = |name: &str| spec.files.iter().find(|f| f.path == name).unwrap().content.to_vec();
+        let file =
+            |name: &str| spec.files.iter().find(|f| f.path == name).map(|f| bytes_of(&f.content)).unwrap();
         assert_eq!(file("_judge/input.in"), b"x");
         assert_eq!(file("_judge/answer.ans"), b"the answer");
         assert_eq!(stdin_of(spec), "right\n");

@@ -5,8 +5,6 @@
 //! wrong is `JE`; a box that broke under it is our failure.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
@@ -15,7 +13,7 @@ use problem::model::{self, Constants, Protocol};
 use proto::id::Digest;
 use proto::units::Bytes;
 use proto::verdict::Verdict;
-use sandbox::spec::{BoxFile, Collect, Collected, RunOutcome, RunSpec, Stdin};
+use sandbox::spec::{BoxFile, Collect, Collected, Content, RunOutcome, RunSpec, Stdin};
 use tokio::sync::OnceCell;
 
 use super::blocking;
@@ -176,36 +174,13 @@ pub(super) fn read_files(
         .collect()
 }
 
-/// What a program wrote.
-#[derive(Debug, Clone)]
-pub(super) enum Output {
-    /// All of it, in memory.
-    Bytes(Arc<[u8]>),
-    /// All of it, in a regular file, which the box copies inside the kernel.
-    File(Arc<OwnedFd>),
-}
-
-impl Output {
-    /// What `file` holds.
-    pub(super) fn of(file: File) -> Self {
-        Output::File(Arc::new(OwnedFd::from(file)))
-    }
-
-    fn stdin(&self) -> Stdin {
-        match self {
-            Output::Bytes(bytes) => Stdin::Bytes(Arc::clone(bytes)),
-            Output::File(file) => Stdin::Fd(Arc::clone(file)),
-        }
-    }
-}
-
 /// What a validator is asked.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
-    pub input: Arc<[u8]>,
-    pub answer: Arc<[u8]>,
+    pub input: Content,
+    pub answer: Content,
     /// Empty where it talks with the submission.
-    pub output: Output,
+    pub output: Content,
     pub args: &'a [String],
     /// Whether the case can have points.
     pub points: bool,
@@ -326,9 +301,9 @@ impl Place {
     /// `validator input answer feedback_dir/ args < output`, in the same order for every version of the format;
     /// `checker input output answer args` in the way of testlib.
     pub(super) fn spec(&self, plan: &ValidatorPlan, program: &Program, asked: &Asked<'_>) -> RunSpec {
-        let given = |name: &str, content: &Arc<[u8]>| BoxFile {
+        let given = |name: &str, content: &Content| BoxFile {
             path: format!("{}/{name}", self.judge),
-            content: Arc::clone(content),
+            content: content.clone(),
             executable: false,
         };
         let mut files: Vec<BoxFile> = if plan.beside_submission { asked.beside.to_vec() } else { Vec::new() };
@@ -336,17 +311,19 @@ impl Place {
         files.push(given("input.in", &asked.input));
         files.push(given("answer.ans", &asked.answer));
         // A box makes folders only on the way to files.
-        files.push(given(&format!("{FEEDBACK}/.keep"), &Arc::from(&b""[..])));
+        files.push(given(&format!("{FEEDBACK}/.keep"), &Vec::new().into()));
         let named = |name: &str| format!("{}/{name}", self.judge);
         let (input, answer) = (named("input.in"), named("answer.ans"));
         let (order, stdin) = match (plan.protocol, &asked.output) {
             (Protocol::Format, output) => ([input, answer, named(&format!("{FEEDBACK}/"))], output.stdin()),
-            (Protocol::Testlib, Output::Bytes(output)) => {
+            (Protocol::Testlib, output @ Content::Bytes(_)) => {
                 files.push(given(OUTPUT, output));
                 ([input, named(OUTPUT), answer], Stdin::Empty)
             }
             // A checker opens what it is named; this name is of the sealed copy, which it may seek in like in a file.
-            (Protocol::Testlib, output) => ([input, STDIN.to_owned(), answer], output.stdin()),
+            (Protocol::Testlib, output @ Content::File(_)) => {
+                ([input, STDIN.to_owned(), answer], output.stdin())
+            }
         };
         files.extend(asked.feedback.iter().map(|file| {
             let path = format!("{}/{FEEDBACK}/{}", self.judge, file.path);
@@ -358,7 +335,7 @@ impl Place {
         argv.extend(order);
         argv.extend(asked.args.iter().cloned());
 
-        let given_bytes: u64 = files.iter().map(|f| f.content.len() as u64).sum();
+        let given_bytes: u64 = files.iter().map(|f| f.content.len()).sum();
         let mut limits = plan.limits.clone();
         limits.disk = Bytes(given_bytes + plan.limits.output.get() + DISK_SLACK);
         // What we put there counts as the box's memory and is not the validator's doing.
@@ -375,7 +352,7 @@ impl Place {
             limits,
             profile: program.profile,
             writable: true,
-            collect: vec![Collect { path: self.feedback(), max_bytes: plan.limits.output.get() }],
+            collect: vec![Collect::read(self.feedback(), plan.limits.output.get())],
         }
     }
 
@@ -420,7 +397,7 @@ impl Place {
         let word = decide::read_validator(name, plan, &folder, points, outcome);
         let below = |file: &Collected| {
             let path = std::str::from_utf8(&file.path).ok()?.strip_prefix(&folder)?.strip_prefix('/')?;
-            let content = Arc::from(file.bytes.as_slice());
+            let content = file.bytes.as_slice().into();
             (path != ".keep").then(|| BoxFile { path: path.to_owned(), content, executable: file.executable })
         };
         let lost = outcome.refused.first().map(|(path, why)| format!("`{path}`: {why}"));
@@ -434,7 +411,7 @@ mod tests {
     use crate::testing;
 
     fn file(path: &str) -> BoxFile {
-        BoxFile { path: path.to_owned(), content: Arc::from(path.as_bytes()), executable: false }
+        BoxFile { path: path.to_owned(), content: path.as_bytes().into(), executable: false }
     }
 
     fn program(argv: &[&str], files: &[&str]) -> Program {
@@ -451,11 +428,11 @@ mod tests {
     fn spec(beside_submission: bool, program: &Program, beside: &[BoxFile]) -> RunSpec {
         let (_folder, problem) = testing::problem(&[("1", "2")], Some("int main() {}"));
         let plan = ValidatorPlan { beside_submission, ..super::super::plan::validator_plan(&problem) };
-        let nothing: Arc<[u8]> = Arc::from(&b""[..]);
+        let nothing: Content = Vec::new().into();
         let asked = Asked {
-            input: Arc::clone(&nothing),
-            answer: Arc::clone(&nothing),
-            output: Output::Bytes(nothing),
+            input: nothing.clone(),
+            answer: nothing.clone(),
+            output: nothing,
             args: &["flag".to_owned()],
             points: false,
             beside,

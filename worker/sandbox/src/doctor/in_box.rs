@@ -1,6 +1,5 @@
 //! What programs in a box see and may do.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use proto::facts::{Exit, RunFacts};
@@ -139,7 +138,7 @@ fn status(text: &str) -> Vec<Probe> {
 /// Whether a program that makes such a call does not get through: `present` means that it was ended.
 fn foreign(name: &str, server: &BoxServer, root: &RootSpec, program: &[u8]) -> Probe {
     let mut spec = spec(root, vec!["/w/probe".to_owned()]);
-    spec.files.push(BoxFile { path: "probe".to_owned(), content: Arc::from(program), executable: true });
+    spec.files.push(BoxFile { path: "probe".to_owned(), content: program.into(), executable: true });
     match server.run(&spec, &Cancel::new()) {
         Ok(outcome) => row(name, was_ended(&outcome.facts), how(&outcome.facts)),
         // A kernel without that table does not know the format.

@@ -1,3 +1,4 @@
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -5,10 +6,11 @@ use proto::facts::{Exit, LimitHit};
 use proto::job::SourceFile;
 use proto::report::Judgement;
 use proto::verdict::Verdict;
-use sandbox::spec::{Collected, RunOutcome, RunSpec, Stdin};
+use sandbox::spec::{Collected, Content, Opened, RunOutcome, RunSpec, Stdin};
 
+use super::IN_MEMORY;
 use crate::engine::{Against, Submission};
-use crate::testing::{FakeRunner, compiled, engine, is_compile, problem, ran};
+use crate::testing::{FakeRunner, bytes_of, compiled, engine, is_compile, problem, ran};
 
 use Verdict::{AC, JE, OLE, WA};
 
@@ -45,12 +47,71 @@ fn wrote(bytes: &[u8]) -> RunOutcome {
     outcome
 }
 
+fn left_open(bytes: &[u8]) -> RunOutcome {
+    let mut outcome = ran(Exit::Code(0), "");
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    outcome.opened = vec![Opened { path: b"sum.out".to_vec(), file: file.try_into().unwrap() }];
+    outcome
+}
+
+#[tokio::test]
+async fn a_long_file_is_judged_where_it_lies_and_has_its_place() {
+    let right = "one two three\n".repeat(100_000);
+    let wrong = right.replacen("three", "other", 1);
+    let cut = right[..right.len() - 20].to_owned();
+    let longer = format!("{right}one");
+    for (output, verdict) in [(&right, AC), (&wrong, WA), (&cut, WA), (&longer, WA), (&String::new(), WA)] {
+        let (_folder, problem) = package(|at| std::fs::write(at.join("data/secret/0.ans"), &right).unwrap());
+        let output = output.clone();
+        let judgement = judged(problem, move |spec| {
+            let [wanted] = &spec.collect[..] else { panic!("one file") };
+            assert_eq!((wanted.open_above, wanted.max_bytes), (Some(IN_MEMORY), 8 << 20));
+            assert!(spec.limits.disk.get() >= (64 << 20) + wanted.max_bytes, "it has its place");
+            left_open(output.as_bytes())
+        })
+        .await;
+        assert_eq!(judgement.verdict, verdict, "{:?}", judgement.tests[0].reason);
+    }
+}
+
+#[tokio::test]
+async fn a_validator_is_given_a_long_file_and_a_long_input_without_our_memory() {
+    let long = "7 and more\n".repeat(200_000);
+    let (_folder, problem) = package(|at| {
+        std::fs::create_dir(at.join("output_validator")).unwrap();
+        std::fs::write(at.join("output_validator/check.cpp"), "int main() {}").unwrap();
+        for name in ["in", "ans"] {
+            std::fs::write(at.join(format!("data/secret/0.{name}")), &long).unwrap();
+        }
+    });
+    let judgement = judged(problem, move |spec| {
+        let file = |name: &str| spec.files.iter().find(|file| file.path == name).map(|file| &file.content);
+        let given = |name: &str| {
+            let content = file(name).unwrap();
+            assert!(matches!(content, Content::File(_)), "{name} is in our memory");
+            assert!(bytes_of(content) == long.as_bytes(), "{name}");
+        };
+        if file("_judge/answer.ans").is_none() {
+            given("sum.in");
+            return left_open(long.as_bytes());
+        }
+        given("_judge/input.in");
+        given("_judge/answer.ans");
+        assert!(matches!(spec.stdin, Stdin::Fd(_)), "the output is in our memory");
+        assert!(spec.limits.memory.get() > 2 * long.len() as u64, "what we put there is not the validator's");
+        ran(Exit::Code(42), "")
+    })
+    .await;
+    assert_eq!(judgement.verdict, AC, "{:?}", judgement.tests[0].reason);
+}
+
 #[tokio::test]
 async fn the_input_is_a_file_and_a_file_is_the_output() {
     let (_folder, problem) = package(|_| {});
     let judgement = judged(problem, |spec| {
         let input = spec.files.iter().find(|file| file.path == "sum.in").unwrap();
-        assert_eq!((&*input.content, spec.writable), (&b"7"[..], true));
+        assert_eq!((&bytes_of(&input.content)[..], spec.writable), (&b"7"[..], true));
         assert!(matches!(spec.stdin, Stdin::Empty));
         assert!(spec.files.iter().all(|file| file.path != "sum.out"), "a source is no output");
         wrote(b"8\n")
@@ -104,6 +165,7 @@ async fn a_file_over_the_output_limit_is_ole_and_stdout_counts_with_it() {
         .await,
     );
     over(judged(problem.clone(), |_| wrote(&vec![b'8'; (1 << 20) + 1])).await);
+    over(judged(problem.clone(), |_| left_open(&vec![b'8'; (1 << 20) + 1])).await);
     over(
         judged(problem, |_| {
             let mut outcome = wrote(&vec![b' '; 1 << 20]);
@@ -139,7 +201,7 @@ async fn a_testlib_checker_gets_the_output_as_a_file_and_is_read_by_its_own_stat
             let names = ["_judge/input.in", "_judge/output.out", "_judge/answer.ans"];
             assert_eq!(spec.argv[spec.argv.len() - 3..], names);
             assert!(matches!(spec.stdin, Stdin::Empty));
-            let file = |name: &str| spec.files.iter().find(|f| f.path == name).map(|f| f.content.to_vec());
+            let file = |name: &str| spec.files.iter().find(|f| f.path == name).map(|f| bytes_of(&f.content));
             assert_eq!(names.map(|n| file(n).unwrap()), [&b"7"[..], b"8", b"8"]);
             let mut outcome = ran(Exit::Code(status), "");
             outcome.stderr.bytes = said.into();

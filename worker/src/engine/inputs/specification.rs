@@ -114,7 +114,11 @@ pub(super) fn run_spec(own: &Own, specification: &Arc<[u8]>, stdin: Stdin, limit
         root: RootSpec { lower: vec![own.tree.path().to_owned()], binds: Vec::new() },
         argv: own.tree.command().to_vec(),
         env: Vec::new(),
-        files: vec![BoxFile { path: FILE.to_owned(), content: Arc::clone(specification), executable: false }],
+        files: vec![BoxFile {
+            path: FILE.to_owned(),
+            content: Arc::clone(specification).into(),
+            executable: false,
+        }],
         stdin,
         keep_stdout: ANSWER_MAX,
         overflow: None,
@@ -155,5 +159,5 @@ pub(super) fn heard(outcome: &RunOutcome, limits: &Limits) -> Result<Said, Judge
 pub(crate) fn played(spec: &RunSpec) -> Option<(i32, String)> {
     let asked = spec.argv.last().is_some_and(|word| word.ends_with(NAME));
     let file = spec.files.iter().find(|file| asked && file.path == FILE)?;
-    Some(answer(&file.content, crate::testing::stdin_of(spec).as_bytes()))
+    Some(answer(&crate::testing::bytes_of(&file.content), crate::testing::stdin_of(spec).as_bytes()))
 }

@@ -1,0 +1,126 @@
+use std::io::Write as _;
+
+use super::*;
+
+/// What no memory of ours has to hold, and a little more than one window of a comparison.
+const LONG: usize = 3 * IN_MEMORY as usize;
+
+fn text(bytes: usize) -> Vec<u8> {
+    (0..).flat_map(|n: u32| format!("{n} text\n").into_bytes()).take(bytes).collect()
+}
+
+fn opened(bytes: &[u8]) -> OpenFile {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    file.try_into().unwrap()
+}
+
+fn aside() -> (tempfile::TempDir, Aside) {
+    let data = tempfile::tempdir().unwrap();
+    let aside = Aside::below(data.path());
+    (data, aside)
+}
+
+async fn accepted(answer: &Data, output: Content, how: Live) -> bool {
+    let (_data, aside) = aside();
+    compare(answer, output, how, &aside).await.unwrap().accepted
+}
+
+#[tokio::test]
+async fn a_long_output_in_a_file_gets_the_word_of_its_bytes() {
+    let right = text(LONG);
+    let mut wrong = right.clone();
+    wrong[LONG - 3] = b'#';
+    let mut turned: Vec<&[u8]> = right.split_inclusive(|b| *b == b'\n').collect();
+    turned.reverse();
+    let turned = turned.concat();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("1.ans");
+    std::fs::write(&path, &right).unwrap();
+    for answer in [Data::File(path), Data::Bytes(right.as_slice().into())] {
+        for (output, how, is_right) in [
+            (&right, Live::Exact, true),
+            (&wrong, Live::Exact, false),
+            (&wrong, Live::by_name("default").unwrap(), false),
+            (&turned, Live::Lines, false),
+            (&turned, Live::Unordered, true),
+            (&wrong, Live::Unordered, false),
+        ] {
+            let file = opened(output);
+            assert_eq!(
+                accepted(&answer, Content::File(file.clone()), how.clone()).await,
+                is_right,
+                "{how:?}"
+            );
+            assert_eq!(accepted(&answer, Content::File(file), how.clone()).await, is_right, "a second time");
+            assert_eq!(accepted(&answer, output.as_slice().into(), how).await, is_right);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_output_that_becomes_shorter_is_our_failure_and_never_accepted() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text(LONG)).unwrap();
+    let output = OpenFile::open(file.path()).unwrap();
+    file.as_file().set_len(LONG as u64 / 2).unwrap();
+    let answer = Data::Bytes(text(LONG / 2).into());
+    let (_data, aside) = aside();
+    let word = compare(&answer, Content::File(output.clone()), Live::Exact, &aside).await;
+    assert!(matches!(word, Err(JudgeError::Failed { retry: true, .. })), "{word:?}");
+    assert!(output.unchanged().is_err());
+}
+
+#[tokio::test]
+async fn an_empty_file_is_an_empty_output() {
+    let answer = Data::Bytes(text(LONG).into());
+    assert!(!accepted(&answer, Content::File(opened(b"")), Live::Exact).await);
+    assert!(accepted(&Data::Bytes(b"".as_slice().into()), Content::File(opened(b"")), Live::Exact).await);
+}
+
+#[test]
+fn short_bytes_are_at_hand_and_long_ones_in_their_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("1.in");
+    for (length, at_hand) in [(0, true), (IN_MEMORY, true), (IN_MEMORY + 1, false)] {
+        std::fs::write(&path, text(length as usize)).unwrap();
+        let content = content(&Data::File(path.clone())).unwrap();
+        assert_eq!((content.len(), matches!(content, Content::Bytes(_))), (length, at_hand));
+        assert_eq!(crate::testing::bytes_of(&content), text(length as usize));
+    }
+    let JudgeError::Failed { cause, retry: true } = content(&Data::File(folder.path().into())).unwrap_err()
+    else {
+        panic!("a folder is no file");
+    };
+    assert!(cause.contains("no regular file"), "{cause}");
+}
+
+#[test]
+fn files_of_ours_lie_in_a_folder_of_the_data_directory_that_is_nobody_elses_and_leave_nothing() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (data, aside) = aside();
+    let mut file = aside.file().unwrap();
+    let folder = data.path().join(FOLDER);
+    assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    file.write_all(b"text").unwrap();
+    let inside = |at: &Path| std::fs::read_dir(at).unwrap().count();
+    assert_eq!(inside(&folder), 0, "it has no name");
+    assert_eq!(crate::testing::bytes_of(&file.into_content().unwrap()), b"text");
+}
+
+#[test]
+fn a_folder_that_cannot_be_had_is_named_with_the_systems_words() {
+    let data = tempfile::NamedTempFile::new().unwrap();
+    let error = Aside::below(data.path()).file().unwrap_err().to_string();
+    let named = data.path().join(FOLDER);
+    assert!(error.contains(named.to_str().unwrap()) && error.contains("os error 20"), "{error}");
+}
+
+#[test]
+fn a_comparison_nobody_waits_for_reads_no_more() {
+    let waiting = Waiting::default();
+    let mut endless = WhileWaitedFor { from: io::repeat(b'x'), waited_for: Arc::clone(&waiting.0) };
+    assert!(endless.read(&mut [0]).is_ok());
+    drop(waiting);
+    assert!(endless.read(&mut [0]).is_err());
+}
