@@ -149,7 +149,7 @@ pub struct TestReport {
     /// Score as a decimal string, for scored problems.
     pub score: Option<String>,
     /// Most that the case can give, for scored problems where it is bounded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub max_score: Option<String>,
     /// What its validator gave; the score can be made again from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -313,7 +313,7 @@ pub struct Judgement {
     /// Score as a decimal string, for scored problems.
     pub score: Option<String>,
     /// Most that could be had, where it is bounded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub max_score: Option<String>,
     /// Why, when no test tells: the cause of SE or JE, for judges.
     #[serde(default)]

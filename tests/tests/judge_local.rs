@@ -1,7 +1,10 @@
 //! Does `tribunal judge` give every example submission the verdict of its folder?
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 use tests::corpus::{Example, examples, problems_folder};
 use tests::process::{finish, json, share_images, tribunal};
@@ -51,6 +54,79 @@ fn expect_turns_another_verdict_into_exit_1() {
         assert_eq!(output.status.code(), Some(status), "{expected}");
         assert_eq!(json(&output)["verdict"], "AC");
     }
+}
+
+/// Asks it to end by `signal` amid its work on aplusb.zip. It ends so, and leaves no folder behind.
+fn stopped_amid(mut command: Command, signal: Signal, ignored: Option<Signal>) {
+    let temporary = tempfile::tempdir().unwrap();
+    command.env("TMPDIR", temporary.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let left = || -> Vec<PathBuf> {
+        std::fs::read_dir(temporary.path()).unwrap().flatten().map(|e| e.path()).collect()
+    };
+    let begun = Instant::now();
+    // The package is unpacked and its program sleeps.
+    while !left().iter().any(|folder| folder.join("aplusb/problem.yaml").is_file()) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{command:?} has not begun");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    if let Some(ignored) = ignored {
+        kill(pid, ignored).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(child.try_wait().unwrap(), None, "{command:?} {ignored}");
+    }
+    kill(pid, signal).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(128 + signal as i32), "{command:?}");
+    assert_eq!(left(), Vec::<PathBuf>::new(), "{command:?} {signal}");
+}
+
+#[test]
+fn a_command_that_is_stopped_leaves_nothing_it_unpacked() {
+    let data = tempfile::tempdir().unwrap();
+    share_images(data.path());
+    let slow = examples().into_iter().find(|e| e.path.ends_with("idle_limit_exceeded/sleep.py")).unwrap();
+    let zip = data.path().join("aplusb.zip");
+    std::fs::write(&zip, problem::pack_zip(&slow.package).unwrap()).unwrap();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let mut command = tribunal(data.path());
+        command.arg("judge").arg(&zip).arg(slow.on_disk());
+        stopped_amid(command, signal, None);
+    }
+    let mut verify = tribunal(data.path());
+    verify.arg("verify").arg(&zip);
+    // As under `nohup`: what it was started to ignore does not end it.
+    let mut deaf = Command::new("sh");
+    deaf.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(verify.get_program()).args(verify.get_args());
+    deaf.envs(verify.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    stopped_amid(verify, Signal::SIGTERM, None);
+    stopped_amid(deaf, Signal::SIGTERM, Some(Signal::SIGHUP));
+}
+
+#[test]
+fn the_checker_reads_a_named_pipe_once() {
+    let data = tempfile::tempdir().unwrap();
+    let [input, answer, pipe] = ["input", "answer", "pipe"].map(|name| data.path().join(name));
+    std::fs::write(&input, "").unwrap();
+    std::fs::write(&answer, "3\n").unwrap();
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut command = tribunal(data.path());
+    command.args(["check", "--json", "--input"]).arg(&input).arg("--answer").arg(&answer);
+    let mut child = command.arg("--output").arg(&pipe).stdout(Stdio::piped()).spawn().unwrap();
+    // Opening waits for the reader; dropping is the end of the file.
+    std::fs::write(&pipe, "4\n").unwrap();
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if begun.elapsed() > Duration::from_secs(30) {
+            child.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(status.code(), Some(1));
 }
 
 #[test]

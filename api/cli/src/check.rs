@@ -1,7 +1,7 @@
 //! `tribunal check`: only the checker, on files at hand.
 
 use std::fs::File;
-use std::io::Cursor;
+use std::io::{Cursor, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,8 +12,9 @@ use worker::engine::{Checked, Question};
 use worker::{JudgeError, Rejected};
 
 use crate::args::CheckArgs;
-use crate::context::{Settings, open_problem, runtime, scratch};
-use crate::output::{Failure, print_json, print_line};
+use crate::context::{Settings, open_problem, scratch};
+use crate::output::{Failure, plain, print_json, print_line};
+use crate::stop;
 
 pub(crate) fn main(args: &CheckArgs, settings: &Settings) -> Result<u8, Failure> {
     let flags: Option<Vec<String>> =
@@ -27,30 +28,33 @@ pub(crate) fn main(args: &CheckArgs, settings: &Settings) -> Result<u8, Failure>
                 Some(name) => by_name(name, args)?,
             };
             let verdict = if compared.accepted { Verdict::AC } else { Verdict::WA };
-            Ok(Checked { verdict, reason: compared.difference.map(|d| d.to_string()) })
+            Ok(Checked { verdict, reason: compared.difference.map(|d| d.to_string()), score: None })
         }
         Some(path) => {
             let (input, answer, output) = (read(&args.input)?, read(&args.answer)?, read(&args.output)?);
-            let scratch = scratch()?;
-            let loaded = open_problem(path, scratch.path())?;
-            let boxes = Settings::boxes(0)?;
-            let engine = settings.engine(boxes, &settings.store()?);
             let question = Question { input, answer, output };
-            runtime()?.block_on(engine.check(&loaded.problem, flags, question))
+            let boxes = Settings::boxes(0);
+            stop::unless_stopped(async {
+                let scratch = scratch()?;
+                let loaded = open_problem(path, scratch.path())?;
+                let engine = settings.engine(boxes?, &settings.store()?);
+                Ok(engine.check(&loaded.problem, flags, question).await)
+            })?
         }
     };
-    let (verdict, reason) = match checked {
-        Ok(checked) => (checked.verdict, checked.reason),
+    let Checked { verdict, reason, score } = match checked {
+        Ok(checked) => checked,
         Err(JudgeError::Rejected(why @ (Rejected::Flags(_) | Rejected::NothingToCheck(_)))) => {
             return Err(Failure::usage(why));
         }
-        Err(other) => (Verdict::SE, Some(other.to_string())),
+        Err(other) => Checked { verdict: Verdict::SE, reason: Some(other.to_string()), score: None },
     };
     if args.json {
-        print_json(&json!({ "verdict": verdict, "reason": reason, "score": null }))?;
+        print_json(&json!({ "verdict": verdict, "reason": reason, "score": score }))?;
     } else {
         let why = reason.map(|r| format!(": {r}")).unwrap_or_default();
-        print_line(&format!("{verdict} ({}){why}", verdict.title()))?;
+        let worth = score.map(|score| format!(", score {score}")).unwrap_or_default();
+        print_line(&plain(&format!("{verdict} ({}){worth}{why}", verdict.title())))?;
     }
     Ok(match verdict {
         Verdict::AC => 0,
@@ -68,8 +72,9 @@ fn by_default(args: &CheckArgs, flags: &[String]) -> Result<Comparison, Failure>
     if plain(&answer) && plain(&output) {
         return compare_streams(&mut answer, &mut output, &flags).map_err(Failure::usage);
     }
-    // A pipe cannot be read twice, and the place of a difference asks for that.
-    let (answer, output) = (read(&args.answer)?, read(&args.output)?);
+    // A pipe cannot be read twice, and the place of a difference asks for that. Nor can a named one be opened twice: its
+    // writer is gone by then.
+    let (answer, output) = (whole(&args.answer, answer)?, whole(&args.output, output)?);
     compare_streams(&mut Cursor::new(answer), &mut Cursor::new(output), &flags).map_err(Failure::usage)
 }
 
@@ -79,6 +84,12 @@ fn by_name(name: &str, args: &CheckArgs) -> Result<Comparison, Failure> {
         Failure::usage(format!("--checker: `{name}` is unknown; one of {} is needed", known.join(", ")))
     })?;
     Ok((named.compare)(&read(&args.answer)?, &read(&args.output)?))
+}
+
+fn whole(path: &Path, mut file: File) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|e| unreadable(path, &e))?;
+    Ok(bytes)
 }
 
 fn unreadable(file: &Path, error: &std::io::Error) -> Failure {

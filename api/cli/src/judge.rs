@@ -5,21 +5,34 @@ mod again;
 use std::sync::Arc;
 
 use checker::policy::Policy;
+use proto::job::SourceFile;
 use proto::report::Judgement;
 use proto::verdict::Verdict;
+use sandbox::BoxServer;
 use worker::engine::ANSWERS;
 use worker::{Against, JudgeError, Submission};
 
 use crate::args::JudgeArgs;
-use crate::context::{Settings, open_problem, runtime, scratch, tell_host_image};
+use crate::context::{Settings, open_problem, scratch, tell_host_image};
 use crate::output::{Failure, note, print_json, print_line};
-use crate::{report, sources};
+use crate::{report, sources, stop};
 
 pub(crate) fn main(args: &JudgeArgs, settings: &Settings) -> Result<u8, Failure> {
     if let Some(from) = &args.from {
         return again::main(args, from, settings);
     }
     let files = sources::load(&args.sources)?;
+    // Before any thread; a machine without boxes is told only after a package that cannot be used.
+    let boxes = Settings::boxes(0);
+    stop::unless_stopped(judge(args, settings, files, boxes))
+}
+
+async fn judge(
+    args: &JudgeArgs,
+    settings: &Settings,
+    files: Vec<SourceFile>,
+    boxes: Result<BoxServer, Failure>,
+) -> Result<u8, Failure> {
     let scratch = scratch()?;
     let loaded = open_problem(&args.problem, scratch.path())?;
     let language = if loaded.problem.submit_answer {
@@ -27,7 +40,7 @@ pub(crate) fn main(args: &JudgeArgs, settings: &Settings) -> Result<u8, Failure>
     } else {
         Some(sources::language_of(args.language.as_deref(), &files)?)
     };
-    let boxes = Settings::boxes(0)?;
+    let boxes = boxes?;
     let store = settings.store()?;
     if let Some(language) = language {
         tell_host_image(&store, language);
@@ -39,8 +52,7 @@ pub(crate) fn main(args: &JudgeArgs, settings: &Settings) -> Result<u8, Failure>
     let against = Against::Problem(Arc::new(loaded.problem));
     let engine =
         settings.without_cache(args.no_cache).engine(boxes, &store).with_parallel_cases(args.jobs as usize);
-    let judged = runtime()?.block_on(engine.judge_under(policy, &submission, &against, &mut |_| {}));
-    let judgement = match judged {
+    let judgement = match engine.judge_under(policy, &submission, &against, &mut |_| {}).await {
         Ok(judgement) => judgement,
         Err(JudgeError::Rejected(why)) => return Err(Failure::usage(why)),
         Err(JudgeError::Failed { cause, .. } | JudgeError::NoRoom { cause, .. }) => {

@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// Ours. Exit 3.
     Ours(String),
+    /// Asked to end by the signal of this number. Exit 128 and the number, as shells have it.
+    Stopped(i32),
 }
 
 impl Failure {
@@ -33,6 +35,7 @@ impl Failure {
         match self {
             Failure::Usage(_) => 2,
             Failure::Ours(_) => 3,
+            Failure::Stopped(number) => u8::try_from(128 + number).unwrap_or(u8::MAX),
         }
     }
 }
@@ -41,6 +44,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Usage(text) | Failure::Ours(text) => f.write_str(text),
+            Failure::Stopped(number) => write!(f, "stopped by signal {number}; nothing was decided"),
         }
     }
 }

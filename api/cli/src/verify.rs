@@ -13,16 +13,17 @@ use problem::model::{ExampleSubmission, Problem};
 use problem::{Diagnostic, Severity};
 use proto::limits::Limits;
 use proto::verdict::Verdict;
+use sandbox::BoxServer;
 use worker::JudgeError;
 use worker::boxes::BoxRunner;
 use worker::engine::Engine;
 
 use crate::args::{Format, VerifyArgs};
-use crate::context::{Settings, default_slots, runtime, scratch, tell_host_image};
+use crate::context::{Settings, default_slots, scratch, tell_host_image};
 use crate::output::{Failure, note, print_json, print_line};
 use crate::verify_one::{self, Verified};
 use crate::verify_study::{self, Study};
-use crate::{verify_json, verify_junit, verify_text};
+use crate::{stop, verify_json, verify_junit, verify_text};
 
 /// All that came of one package.
 pub(crate) struct Verification {
@@ -57,9 +58,19 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
     if !args.problem.exists() {
         return Err(Failure::usage(format!("there is no package at {}", args.problem.display())));
     }
+    // Before any thread; a machine without boxes is told only after a package that cannot be used.
+    let boxes = Settings::boxes(0);
+    stop::unless_stopped(verify(args, settings, boxes))
+}
+
+async fn verify(
+    args: &VerifyArgs,
+    settings: &Settings,
+    boxes: Result<BoxServer, Failure>,
+) -> Result<u8, Failure> {
     let scratch = scratch()?;
     let verification = match problem::open(&args.problem, scratch.path()) {
-        Ok(loaded) => run(loaded, args, settings)?,
+        Ok(loaded) => run(loaded, args, settings, boxes).await?,
         Err(refused) => Verification {
             package: refused.package,
             time_limit_ms: None,
@@ -77,10 +88,15 @@ pub(crate) fn main(args: &VerifyArgs, settings: &Settings) -> Result<u8, Failure
     Ok(verification.status())
 }
 
-fn run(loaded: problem::Loaded, args: &VerifyArgs, settings: &Settings) -> Result<Verification, Failure> {
+async fn run(
+    loaded: problem::Loaded,
+    args: &VerifyArgs,
+    settings: &Settings,
+    boxes: Result<BoxServer, Failure>,
+) -> Result<Verification, Failure> {
     let examples = chosen(&loaded.problem, &args.only)?;
     let jobs = args.jobs.unwrap_or_else(default_slots) as usize;
-    let boxes = Settings::boxes(0)?;
+    let boxes = boxes?;
     let store = settings.store()?;
     for language in language::all().iter().filter(|language| language.variant_of.is_none()) {
         let uses = |s: &ExampleSubmission| s.program.files.iter().any(|(name, _)| language.is_source(name));
@@ -92,18 +108,15 @@ fn run(loaded: problem::Loaded, args: &VerifyArgs, settings: &Settings) -> Resul
     let engine = settings.without_cache(args.no_cache).engine_over(runner, &store).with_parallel_cases(jobs);
     let problem = Arc::new(loaded.problem);
     let bar = bar();
-    let (validated, submissions, limit) = runtime()?.block_on(async {
-        let validated = engine.validate(&problem, jobs, |done, total| {
-            if done == 1 {
-                bar.inc_length(total as u64);
-            }
-            bar.inc(1);
-        });
-        let (validated, submissions) =
-            futures::join!(validated, judge_all(&engine, &problem, &examples, jobs, &bar));
-        let limit = time_limit(&engine, &problem, &submissions).await;
-        (validated, submissions, limit)
+    let validated = engine.validate(&problem, jobs, |done, total| {
+        if done == 1 {
+            bar.inc_length(total as u64);
+        }
+        bar.inc(1);
     });
+    let (validated, submissions) =
+        futures::join!(validated, judge_all(&engine, &problem, &examples, jobs, &bar));
+    let limit = time_limit(&engine, &problem, &submissions).await;
     bar.finish_and_clear();
     let mut diagnostics = loaded.diagnostics;
     diagnostics.extend(validated.map_err(|e| match e {
@@ -115,6 +128,7 @@ fn run(loaded: problem::Loaded, args: &VerifyArgs, settings: &Settings) -> Resul
         let message = format!("no time limit can be inferred: {why}");
         diagnostics.push(Diagnostic { severity: Severity::Error, path, line: None, message });
     }
+    diagnostics.extend(verify_study::nobody_passes(&problem));
     let limit = limit.unwrap_or(Limits::run_defaults().cpu_time);
     let study = verify_study::study(&problem, limit, &submissions);
     diagnostics.extend(study.warnings.iter().cloned());

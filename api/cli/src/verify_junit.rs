@@ -53,14 +53,14 @@ fn submission(s: &Verified) -> Case<'_> {
     let why = s.reason.clone().unwrap_or_default();
     Case {
         name: &s.path,
-        seconds: s.tests.iter().filter_map(|t| t.cpu_time_ms).sum::<f64>() / 1e3,
+        seconds: total(s.tests.iter().filter_map(|t| t.cpu_time_ms)) / 1e3,
         failed: (!s.ok).then_some((if ours { "error" } else { "failure" }, why)),
     }
 }
 
 fn counts(element: &mut BytesStart<'_>, cases: &[&Case<'_>]) {
     let of = |kind: &str| cases.iter().filter(|c| c.failed.as_ref().is_some_and(|f| f.0 == kind)).count();
-    let seconds: f64 = cases.iter().map(|c| c.seconds).sum();
+    let seconds = total(cases.iter().map(|c| c.seconds));
     element.push_attribute(("tests", cases.len().to_string().as_str()));
     element.push_attribute(("failures", of("failure").to_string().as_str()));
     element.push_attribute(("errors", of("error").to_string().as_str()));
@@ -93,6 +93,11 @@ fn suite(xml: &mut Xml, name: &str, cases: &[Case<'_>]) -> io::Result<()> {
     xml.write_event(Event::End(BytesEnd::new("testsuite")))
 }
 
+/// The sum, and zero of nothing: the one of floating-point numbers begins with minus zero.
+fn total(times: impl Iterator<Item = f64>) -> f64 {
+    times.fold(0.0, |all, one| all + one)
+}
+
 /// What XML 1.0 can hold: programs say other things, too, and no escape makes them legal.
 fn text(said: &str) -> String {
     let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
@@ -106,6 +111,20 @@ mod tests {
 
     use super::*;
     use crate::verify_study::{Study, tests::judged};
+
+    #[test]
+    fn a_package_without_submissions_takes_no_time_and_not_less() {
+        let document = document(&Verification {
+            package: "p".to_owned(),
+            time_limit_ms: None,
+            diagnostics: Vec::new(),
+            submissions: Vec::new(),
+            study: Study::default(),
+            only: Vec::new(),
+        });
+        let document = document.unwrap();
+        assert!(document.contains("tests=\"0\"") && !document.contains("-0"), "{document}");
+    }
 
     #[test]
     fn the_document_is_well_formed_whatever_programs_say_and_counts_what_failed() {

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use problem::model::Problem;
+use problem::model::{ExampleSubmission, Problem};
 use problem::timing::TimeRule;
 use problem::{Diagnostic, Severity};
+use proto::verdict::Verdict;
 
 use crate::verify_one::Verified;
 
@@ -53,6 +54,21 @@ impl Study {
     pub(crate) fn unfailed(&self) -> impl Iterator<Item = &str> + Clone {
         self.cases.iter().filter(|case| case.kills.is_empty()).map(|case| case.name.as_str())
     }
+}
+
+/// What is wrong with a package whose submissions all have to fail somewhere: nothing shows that anybody can pass. One
+/// whose submissions expect nothing of themselves, such as an imported one, is not held to it.
+pub(crate) fn nobody_passes(problem: &Problem) -> Option<Diagnostic> {
+    let expects = |s: &ExampleSubmission| !s.expected.permitted.is_empty() || !s.expected.required.is_empty();
+    let passes = |s: &ExampleSubmission| s.rules.iter().any(|rule| rule.permitted == [Verdict::AC]);
+    let submissions = &problem.submissions;
+    (submissions.iter().any(expects) && !submissions.iter().any(passes)).then(|| Diagnostic {
+        severity: Severity::Error,
+        path: "submissions".to_owned(),
+        line: None,
+        message: "no submission has to be accepted; at least one under submissions/accepted is needed"
+            .to_owned(),
+    })
 }
 
 /// Studies what came of the submissions of `problem` under a time limit of `limit`.
@@ -186,7 +202,7 @@ fn warning(path: &str, message: String) -> Diagnostic {
 #[cfg(test)]
 pub(crate) mod tests {
     use proto::report::TestReport;
-    use proto::verdict::Verdict::{self, AC, TLE, WA};
+    use proto::verdict::Verdict::{AC, TLE, WA};
 
     use super::*;
     use crate::verify_one::TooSlow;
@@ -240,6 +256,24 @@ pub(crate) mod tests {
         }
         let problem = problem::read_dir(folder.path()).unwrap().problem;
         (folder, problem)
+    }
+
+    #[test]
+    fn a_package_in_which_nobody_passes_is_told() {
+        let told = |submissions: &[&str]| {
+            let (folder, _) = three_cases();
+            for path in submissions {
+                let path = folder.path().join("submissions").join(path);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, "# @EXPECTED_RESULTS@: CORRECT\n").unwrap();
+            }
+            nobody_passes(&problem::read_dir(folder.path()).unwrap().problem).map(|d| d.severity)
+        };
+        assert_eq!(told(&["wrong_answer/a.py", "time_limit_exceeded/b.py"]), Some(Severity::Error));
+        assert_eq!(told(&["wrong_answer/a.py", "accepted/b.py"]), None);
+        assert_eq!(told(&["wrong_answer/a.py", "tagged/b.py"]), None);
+        assert_eq!(told(&["partially_accepted/a.py"]), None);
+        assert_eq!(told(&[]), None, "the reader warns of that");
     }
 
     fn words(study: &Study) -> Vec<String> {

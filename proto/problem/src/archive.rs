@@ -194,8 +194,13 @@ fn write_file(
     Ok(written)
 }
 
+/// What a Mac packs beside a folder: its own notes on the files, and on the folder's window.
+const NOT_PACKED_ON_PURPOSE: [&str; 2] = ["__MACOSX", ".DS_Store"];
+
 fn package_folder(target: &Path) -> PathBuf {
-    let entries: Vec<_> = fs::read_dir(target).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    let entries = fs::read_dir(target).into_iter().flatten().flatten();
+    let meant = |entry: &fs::DirEntry| NOT_PACKED_ON_PURPOSE.iter().all(|name| entry.file_name() != *name);
+    let entries: Vec<_> = entries.filter(meant).map(|e| e.path()).collect();
     match entries.as_slice() {
         [only] if only.join("problem.yaml").is_file() => only.clone(),
         _ => target.to_owned(),
@@ -310,5 +315,21 @@ mod tests {
             std::os::unix::fs::PermissionsExt::mode(&fs::metadata(at.join(p)).unwrap().permissions())
         };
         assert_eq!((mode("x.sh") & 0o777, mode("problem.yaml") & 0o777), (0o755, 0o644));
+    }
+
+    #[test]
+    fn what_a_mac_packs_beside_a_folder_does_not_hide_the_package() {
+        let dir = tempfile::tempdir().unwrap();
+        let packed = [
+            ("p/problem.yaml", &b""[..], 0o644),
+            ("__MACOSX/._p", b"x", 0o644),
+            ("__MACOSX/p/._problem.yaml", b"x", 0o644),
+            (".DS_Store", b"x", 0o644),
+        ];
+        assert_eq!(unpack(&zip_of(&packed), dir.path()).unwrap(), dir.path().join("p"));
+        // Any other neighbour is somebody's, and then no folder is the one.
+        let dir = tempfile::tempdir().unwrap();
+        let two = [("p/problem.yaml", &b""[..], 0o644), ("q/problem.yaml", b"", 0o644)];
+        assert_eq!(unpack(&zip_of(&two), dir.path()).unwrap(), dir.path());
     }
 }

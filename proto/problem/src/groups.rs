@@ -214,6 +214,9 @@ pub(crate) fn grader(
         }
     }
     if let Some((flags, line)) = fields.words("grader_flags", findings) {
+        // The key is inherited whole: a group with flags of its own has none of those above it.
+        let Grader { verdict, score, ignore_sample, accept_if_any_accepted, .. } = Grader::default();
+        *grader = Grader { verdict, score, ignore_sample, accept_if_any_accepted, ..grader.clone() };
         let known = if grader.custom { &[][..] } else { &flags[..] };
         for flag in known {
             if !obey(flag, grader) {

@@ -86,6 +86,13 @@ pub struct Program {
     pub has_build: bool,
 }
 
+impl Program {
+    /// Whether a `run` of its own starts it, be it there or made by `build` only.
+    pub fn has_run(&self) -> bool {
+        self.files.iter().any(|(name, _)| name == "run")
+    }
+}
+
 /// What decides output against answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Validator {

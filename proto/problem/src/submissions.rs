@@ -49,7 +49,17 @@ pub(crate) fn read(tree: &Tree, manifest: &Manifest, findings: &mut Findings) ->
     {
         overrides(fields, manifest, &mut all, findings);
     }
+    // A folder for partial points expects no verdicts, and still something.
+    for example in all.iter().filter(|e| e.verdict.is_none() && e.rules.iter().all(expects_nothing)) {
+        let message = "nothing is expected of it; the name of a known folder, submissions.yaml from 2025-09 on, or \
+                       @EXPECTED_RESULTS@ in the source says what";
+        findings.warning(&example.program.path, None, message);
+    }
     all
+}
+
+fn expects_nothing(rule: &Rule) -> bool {
+    rule.permitted.is_empty() && rule.required.is_empty() && rule.score.is_none() && rule.message.is_none()
 }
 
 fn by_folder(folder: &str, program: Program, findings: &mut Findings) -> ExampleSubmission {
@@ -76,9 +86,6 @@ fn by_folder(folder: &str, program: Program, findings: &mut Findings) -> Example
         }
         return example;
     }
-    let message =
-        "the folder's name expects nothing; a known folder or @EXPECTED_RESULTS@ in the source does";
-    findings.warning(&program.path, None, message);
     let expected = Expectation { permitted: Vec::new(), required: Vec::new() };
     example(program, expected, None)
 }

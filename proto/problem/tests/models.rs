@@ -108,6 +108,8 @@ fn legacy_groups_nest_and_inherit_their_grader() {
     }
     let deep = grader(3);
     assert_eq!((deep.score, deep.accept_if_any_accepted), (GraderScore::Avg, true));
+    assert_eq!(deep.verdict, GraderVerdict::WorstError, "flags of its own take the place of all above");
+    assert!(!grader(1).ignore_sample);
     assert!(deep.stop_on_reject);
 }
 

@@ -275,6 +275,29 @@ fn cases_are_ordered_by_bytes_within_each_component() {
 }
 
 #[test]
+fn a_submission_of_which_nothing_is_expected_is_told_and_no_other() {
+    let dir = package(&[
+        ("data/secret/1.in", ""),
+        ("data/secret/1.ans", ""),
+        ("submissions/mine/glob.py", ""),
+        ("submissions/mine/message.py", ""),
+        ("submissions/mine/tag.py", "# @EXPECTED_RESULTS@: CORRECT\n"),
+        ("submissions/mine/nothing.py", ""),
+        ("submissions/partially_accepted/points.py", ""),
+        (
+            "submissions/submissions.yaml",
+            "mine/gl*.py: {permitted: [WA]}\nmine/message.py: {message: no}\nmine/nothing.py: {model_solution: false}\n",
+        ),
+    ]);
+    let loaded = read_dir(dir.path()).unwrap_or_else(|e| panic!("{e}"));
+    let told: Vec<_> = loaded.diagnostics.iter().map(|d| (d.path.as_str(), d.message.as_str())).collect();
+    assert!(
+        matches!(told[..], [("submissions/mine/nothing.py", message)] if message.starts_with("nothing is expected")),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn submissions_yaml_replaces_by_folder_and_adds_by_glob() {
     let dir = package(&[
         ("data/secret/1.in", ""),
@@ -290,8 +313,7 @@ fn submissions_yaml_replaces_by_folder_and_adds_by_glob() {
     let loaded = read_dir(dir.path()).unwrap_or_else(|e| panic!("{e}"));
     let warned: Vec<_> = loaded.diagnostics.iter().map(|d| (d.path.as_str(), d.line, d.severity)).collect();
     let yaml = "submissions/submissions.yaml";
-    let warnings = [("submissions/own/z.py", None, Severity::Warning), (yaml, Some(7), Severity::Warning)];
-    assert_eq!(warned, warnings);
+    assert_eq!(warned, [(yaml, Some(7), Severity::Warning)], "what submissions.yaml expects is expected");
     let view: Vec<_> = loaded
         .problem
         .submissions

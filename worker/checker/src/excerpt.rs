@@ -10,6 +10,13 @@ pub(crate) fn quote(bytes: &[u8]) -> String {
     quote_head(bytes, bytes.len())
 }
 
+/// The same of the first bytes of something longer, whose length nobody knows yet.
+pub(crate) fn quote_cut(bytes: &[u8]) -> String {
+    let shown = quote(&bytes[..bytes.len().min(QUOTED)]);
+    let more = if bytes.len() > QUOTED { "…" } else { "" };
+    format!("{}{more}\" ({} bytes or more)", shown.strip_suffix('"').unwrap_or(&shown), bytes.len())
+}
+
 /// The same of `total` bytes that begin with `bytes`; of more than [`QUOTED`], these many are enough.
 pub(crate) fn quote_head(bytes: &[u8], total: usize) -> String {
     let mut out = String::from("\"");
@@ -38,7 +45,7 @@ pub(crate) fn quote_head(bytes: &[u8], total: usize) -> String {
 
 /// At most `max` bytes of a program's message as text: invalid UTF-8 replaced, control characters other
 /// than line feed and tab dropped, trailing white space cut. `None` when nothing is left.
-pub(crate) fn message(bytes: &[u8], max: usize) -> Option<String> {
+pub fn message(bytes: &[u8], max: usize) -> Option<String> {
     let text: String = String::from_utf8_lossy(&bytes[..bytes.len().min(max)])
         .chars()
         .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
@@ -59,6 +66,12 @@ mod tests {
         assert_eq!(quote(b"a\x00\"\\\n\xff"), r#""a\x00\"\\\n\xff""#);
         let long = quote(&[b'a'; 300]);
         assert!(long.ends_with("…\" (300 bytes)") && long.len() < 100);
+    }
+
+    #[test]
+    fn a_quotation_of_a_part_says_so() {
+        assert!(quote_cut(&[b'a'; 300]).ends_with("aa…\" (300 bytes or more)"));
+        assert_eq!(quote_cut(b"ab\""), "\"ab\\\"\" (3 bytes or more)");
     }
 
     #[test]

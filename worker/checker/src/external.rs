@@ -38,6 +38,8 @@ pub struct Feedback {
     pub score: Option<String>,
     /// Content of `score_multiplier.txt`.
     pub multiplier: Option<String>,
+    /// What of the directory may have held a score and could not be read, and why.
+    pub lost: Option<String>,
 }
 
 impl Feedback {
@@ -50,11 +52,35 @@ impl Feedback {
                 TEAM_MESSAGE => feedback.team = message(bytes, FEEDBACK_MAX),
                 SCORE => feedback.score = Some(number_text(bytes)),
                 MULTIPLIER => feedback.multiplier = Some(number_text(bytes)),
+                _ if lies_in(name, SCORE) => feedback.lost = Some(format!("{SCORE} is a directory")),
+                _ if lies_in(name, MULTIPLIER) => {
+                    feedback.lost = Some(format!("{MULTIPLIER} is a directory"))
+                }
                 _ => {}
             }
         }
         feedback
     }
+
+    /// The same, of a directory from which these could not be brought back, by name relative to it (empty for the
+    /// directory itself) and why. A score that nobody can read is not the same as none, which gives everything.
+    #[must_use]
+    pub fn without<'a>(mut self, refused: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let could_hold_score = |name: &str| {
+            name.is_empty() || [SCORE, MULTIPLIER].into_iter().any(|file| name == file || lies_in(name, file))
+        };
+        let lost = refused.into_iter().find(|(name, _)| could_hold_score(name));
+        if let Some((name, why)) = lost {
+            let name = if name.is_empty() { "the feedback directory" } else { name };
+            self.lost = Some(format!("{name} {why}"));
+        }
+        self
+    }
+}
+
+/// Whether `name` is of something in a directory `folder`.
+fn lies_in(name: &str, folder: &str) -> bool {
+    name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The text of a file that holds one number; whatever else it holds makes it no number.
@@ -64,7 +90,10 @@ fn number_text(bytes: &[u8]) -> String {
 }
 
 /// The score in a validator's feedback.
-fn given(score: Option<&str>, multiplier: Option<&str>) -> Result<Given, String> {
+fn given(score: Option<&str>, multiplier: Option<&str>, lost: Option<String>) -> Result<Given, String> {
+    if let Some(lost) = lost {
+        return Err(format!("{lost}; a score is read from a regular file of one name"));
+    }
     let number = |file: &str, text: &str| {
         let shown: String = text.chars().take(60).collect();
         let parsed = if text.len() <= NUMBER_MAX { Score::parse(text) } else { None };
@@ -94,8 +123,8 @@ pub struct Judged {
 /// Reads one validator run. `name` says which, for messages, such as `output validator v.py`; `stderr` is quoted when it failed.
 pub fn interpret(name: &str, facts: &RunFacts, limits: &Limits, feedback: Feedback, stderr: &[u8]) -> Judged {
     let ran = classify(facts, limits);
-    let Feedback { judge, team, score, multiplier } = feedback;
-    let given = given(score.as_deref(), multiplier.as_deref());
+    let Feedback { judge, team, score, multiplier, lost } = feedback;
+    let given = given(score.as_deref(), multiplier.as_deref(), lost);
     let fault = match (ran.verdict, facts.exit) {
         // Exit 42 and 43 are RTE to `classify`; anything else there is a limit or a violation.
         (Some(Verdict::RTE), Some(Exit::Code(42))) => {
@@ -192,6 +221,33 @@ mod tests {
         let long = vec![b'x'; 1 << 20];
         let feedback = Feedback::read([(JUDGE_MESSAGE, &long[..]), ("other.txt", b"1")]);
         assert!(feedback.judge.unwrap().len() < FEEDBACK_MAX + 50 && feedback.team.is_none());
+    }
+
+    #[test]
+    fn a_score_that_cannot_be_read_is_not_a_score_that_was_not_given() {
+        let given =
+            |feedback| interpret("v", &facts(Exit::Code(42)), &Limits::run_defaults(), feedback, b"").given;
+        for (name, why) in [
+            (SCORE, "is a symbolic link"),
+            (MULTIPLIER, "has several names (hard links)"),
+            (SCORE, "is too large"),
+            ("score.txt/x", "too many files"),
+            ("", "does not exist"),
+        ] {
+            let got = given(Feedback::read([]).without([("judgemessage.txt", "is too large"), (name, why)]));
+            let told = got.expect_err(name);
+            assert!(
+                told.contains(why) && told.contains(if name.is_empty() { "directory" } else { name }),
+                "{told}"
+            );
+        }
+        assert!(given(Feedback::read([("score.txt/x", &b"1"[..])])).is_err());
+        assert!(given(Feedback::read([("score_multiplier.txt/x/y", &b"1"[..])])).is_err());
+        // What else was lost holds no score.
+        for name in ["judgemessage.txt", "a/score.txt", "score.txt.bak"] {
+            let feedback = Feedback::read([(name, &b"1"[..])]).without([(name, "is a symbolic link")]);
+            assert_eq!(given(feedback), Ok(Given::Nothing), "{name}");
+        }
     }
 
     #[test]

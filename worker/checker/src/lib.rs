@@ -29,6 +29,7 @@ pub mod testlib;
 
 pub use classify::{Classified, classify};
 pub use default_validator::{Comparison, Difference, Flags, compare, compare_expected, compare_streams};
+pub use excerpt::message;
 pub use external::{Feedback, Judged, interpret};
 pub use fold::{Folded, fold};
 pub use scoring::{Decided, Given, Scored, Scorer};

@@ -4,6 +4,8 @@
 //! again. Where that does not follow (a run was killed at a limit that is now higher, a case was skipped
 //! that now counts), nobody can tell without a run, and nothing is guessed.
 
+use std::collections::HashSet;
+
 use problem::model::Problem;
 use proto::facts::{LimitHit, RunFacts};
 use proto::limits::Limits;
@@ -51,13 +53,17 @@ pub fn re_verdict(
 ) -> Result<Reverdict, Asked> {
     let before = stored.limits.as_ref().unwrap_or(limits);
     let scorer = problem.and_then(Scorer::new);
-    let places: Vec<Option<usize>> =
-        stored.tests.iter().map(|test| problem.and_then(|problem| place_of(problem, &test.name))).collect();
     let mut judgement = stored.clone();
+    let new = problem.map(|problem| with_cases_of(problem, &mut judgement.tests)).unwrap_or_default();
+    let places: Vec<Option<usize>> = judgement
+        .tests
+        .iter()
+        .map(|test| problem.and_then(|problem| place_of(problem, &test.name)))
+        .collect();
     let (mut changes, mut needs_run, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for (at, test) in judgement.tests.iter_mut().enumerate() {
         let from = test.verdict;
-        let known = decide(test, before, limits);
+        let known = !new.contains(&test.name) && decide(test, before, limits);
         if let (Some(scorer), Some(place), true) = (&scorer, places[at], known && test.verdict != Verdict::SK)
         {
             let given = given_of(test);
@@ -98,6 +104,38 @@ pub fn re_verdict(
     judgement.policy = Some(policy.to_string());
     judgement.limits = Some(limits.clone());
     Ok(Reverdict { judgement: Some(judgement), changes, needs_run })
+}
+
+/// Makes the tests those of the problem's cases today: what it has no more goes, what it has got since comes in its
+/// place, not run. Gives the names of these.
+fn with_cases_of(problem: &Problem, tests: &mut Vec<TestReport>) -> HashSet<String> {
+    tests.retain(|test| place_of(problem, &test.name).is_some());
+    let had: HashSet<String> = tests.iter().map(|test| test.name.clone()).collect();
+    let of_case = |at: usize| (problem.cases[at].name.clone(), problem.cases[at].group.clone());
+    let of_static = |at: usize| {
+        let group = problem.groups[at].name.clone();
+        (format!("{group}/static_validation"), group)
+    };
+    let statics = problem.static_groups().map(of_static);
+    let all = statics.chain((0..problem.cases.len()).map(of_case));
+    let mut new = HashSet::new();
+    for (name, group) in all.filter(|(name, _)| !had.contains(name)) {
+        let place = place_of(problem, &name);
+        // Before the first case that comes after it; a static validation before its group's first.
+        let after = |test: &TestReport| match place {
+            Some(at) if at < problem.cases.len() => {
+                place_of(problem, &test.name).is_some_and(|other| other > at && other < problem.cases.len())
+            }
+            _ => test.group == group,
+        };
+        let to = tests.iter().position(after).unwrap_or(tests.len());
+        let why = "the judgement is from before this case".to_owned();
+        let mut test = TestReport::not_run(&name, &group, Verdict::SK, Some(why));
+        test.sample = place.and_then(|at| problem.cases.get(at)).is_some_and(|case| case.sample);
+        tests.insert(to, test);
+        new.insert(name);
+    }
+    new
 }
 
 /// Whether the whole hangs on what was not run. Where the first failure decides, nothing after it matters.

@@ -326,10 +326,9 @@ fn show(stream: &Captured, max: usize) -> (Option<String>, Option<String>, Optio
 
 /// The reason of a run-time error, with what the program said of it.
 pub(super) fn with_stderr(verdict: Verdict, reason: Option<String>, stderr: &Captured) -> Option<String> {
-    let said = String::from_utf8_lossy(&stderr.bytes[..stderr.bytes.len().min(QUOTED_STDERR)]);
-    let said = said.trim();
-    if verdict != Verdict::RTE || said.is_empty() {
-        return reason;
+    let said = checker::message(&stderr.bytes, QUOTED_STDERR).filter(|_| verdict == Verdict::RTE);
+    match said {
+        Some(said) => Some(format!("{}; stderr: {}", reason.unwrap_or_default(), said.trim_start())),
+        None => reason,
     }
-    Some(format!("{}; stderr: {said}", reason.unwrap_or_default()))
 }

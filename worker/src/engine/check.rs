@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use checker::Scorer;
 use problem::model::{Problem, Validator};
+use proto::report::TestReport;
 use proto::verdict::Verdict;
 use sandbox::spec::Content;
 
@@ -29,10 +31,12 @@ pub struct Checked {
     pub verdict: Verdict,
     /// Why, for judges.
     pub reason: Option<String>,
+    /// What the output is worth as that of the problem's last case, where that has points.
+    pub score: Option<String>,
 }
 
 impl Engine {
-    /// Asks the problem's validator. Without `flags` it gets those of the problem's last case, which are
+    /// Asks the problem's validator, and makes of what it says what judging would. Without `flags` it gets those of the problem's last case, which are
     /// those of its secret data.
     ///
     /// # Errors
@@ -56,20 +60,30 @@ impl Engine {
                 Ok(how) => decide::compared(outputs::compare(&answer, output, how, &self.aside).await?),
                 Err(why) => Word::plain(Verdict::JE, Some(why), None),
             };
-            return Ok(Checked { verdict: word.verdict, reason: word.reason });
+            return Ok(valued(problem, word));
         }
         let plan = plan::validator_plan(problem);
         let ready = self.validators.prepare(&*self.runner, &self.toolchains, &plan).await?;
         let validators = match ready {
             Ok(validators) => validators,
-            Err(why) => return Ok(Checked { verdict: Verdict::JE, reason: Some(why) }),
+            Err(why) => return Ok(valued(problem, Word::plain(Verdict::JE, Some(why), None))),
         };
         let Question { input, answer, output } = question;
         let points = problem.cases.len().checked_sub(1).is_some_and(|last| plan::takes_points(problem, last));
         let [input, answer, output] = [input, answer, output].map(Content::Bytes);
         let asked =
             validator::Asked { input, answer, output, args: &flags, points, beside: &[], feedback: &[] };
-        let word = validator::ask_all(&*self.runner, &plan, &validators, &asked).await?.word;
-        Ok(Checked { verdict: word.verdict, reason: word.reason })
+        Ok(valued(problem, validator::ask_all(&*self.runner, &plan, &validators, &asked).await?.word))
     }
+}
+
+/// The word with its score, or as the judge error that a score which may not be makes it.
+fn valued(problem: &Problem, word: Word) -> Checked {
+    let (scorer, last) = (Scorer::new(problem), problem.cases.len().checked_sub(1));
+    let Word { verdict, reason, given, .. } = word;
+    let Some((scorer, last)) = scorer.zip(last) else { return Checked { verdict, reason, score: None } };
+    let case = &problem.cases[last];
+    let mut test = TestReport::not_run(&case.name, &case.group, verdict, reason);
+    scorer.score(last, &mut test, given);
+    Checked { verdict: test.verdict, reason: test.reason, score: test.score }
 }

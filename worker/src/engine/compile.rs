@@ -146,15 +146,25 @@ pub(crate) async fn build(
     files: Vec<BoxFile>,
     limits: &Limits,
 ) -> Result<Compiled, JudgeError> {
-    let program = Program {
+    let program = started_by_run(toolchain, files);
+    compile_with(runner, program, vec!["./build".to_owned()], Some("."), limits, &toolchain.language).await
+}
+
+/// A package's program that its own `run` starts and that needs no `build`.
+pub(crate) fn as_it_is(toolchain: &Toolchain, files: Vec<BoxFile>) -> Compiled {
+    let program = started_by_run(toolchain, files);
+    Compiled::Ready { program, report: report(CompileStatus::Skipped, String::new()) }
+}
+
+fn started_by_run(toolchain: &Toolchain, files: Vec<BoxFile>) -> Program {
+    Program {
         argv: vec!["./run".to_owned()],
         env: toolchain.env(),
         root: toolchain.root(),
         profile: Profile::Default,
         out_of_memory: None,
         files,
-    };
-    compile_with(runner, program, vec!["./build".to_owned()], Some("."), limits, &toolchain.language).await
+    }
 }
 
 async fn compile_with(

@@ -81,11 +81,13 @@ pub(super) fn read_validator(
 
 /// Reads what any program that speaks like an output validator said; `name` says which.
 pub(super) fn read_program(name: &str, plan: &ValidatorPlan, folder: &str, outcome: &RunOutcome) -> Word {
-    let files = outcome.files.iter().filter_map(|file| {
-        let path = std::str::from_utf8(&file.path).ok()?;
-        Some((path.strip_prefix(folder)?.trim_start_matches('/'), file.bytes.as_slice()))
-    });
-    let feedback = Feedback::read(files);
+    let below = |path| Some(str::strip_prefix(path, folder)?.trim_start_matches('/'));
+    let files = outcome
+        .files
+        .iter()
+        .filter_map(|file| Some((below(std::str::from_utf8(&file.path).ok()?)?, file.bytes.as_slice())));
+    let refused = outcome.refused.iter().filter_map(|(path, why)| Some((below(path)?, why.as_str())));
+    let feedback = Feedback::read(files).without(refused);
     checker::interpret(name, &outcome.facts, &plan.limits, feedback, &outcome.stderr.bytes).into()
 }
 

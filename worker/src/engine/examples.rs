@@ -6,7 +6,7 @@ use std::sync::Arc;
 use problem::model::{ExampleSubmission, Problem};
 use proto::job::SourceFile;
 
-use super::{ANSWERS, Against, Submission};
+use super::{ANSWERS, Against, Submission, plan};
 use crate::error::{JudgeError, Rejected};
 use crate::toolchains::Toolchain;
 
@@ -39,6 +39,29 @@ pub(super) fn starting_at(
     let language =
         toolchain.language.starting_at(wanted, &names).map_err(|e| Rejected::Entry(e.to_string()))?;
     Ok(Toolchain { language: Arc::new(language), ..toolchain })
+}
+
+/// The toolchain starting where the program as it was sent starts, where only what the package includes leaves that
+/// open: an included file is a driver only under the name that the language has for one.
+pub(super) fn starting_as_sent(
+    toolchain: Toolchain,
+    submission: &Submission,
+    against: &Against,
+) -> Toolchain {
+    let Against::Problem(problem) = against else { return toolchain };
+    let sent: Vec<String> = submission.files.iter().map(|file| file.name.clone()).collect();
+    let included = plan::includes(problem, &toolchain).into_iter().map(|(name, _)| name);
+    let mut all = sent.clone();
+    all.extend(included.filter(|name| !sent.contains(name)));
+    let language = &toolchain.language;
+    let started = match (language.entry_of(&all), language.entry_of(&sent)) {
+        (Err(_), Ok(entry)) => language.starting_at(&entry, &all).ok(),
+        _ => None,
+    };
+    match started {
+        Some(language) => Toolchain { language: Arc::new(language), ..toolchain },
+        None => toolchain,
+    }
 }
 
 /// The language the package names, else the only one that the names of the files fit.

@@ -7,10 +7,11 @@ use problem::Problem;
 use proto::facts::Exit;
 use proto::job::SourceFile;
 use proto::report::{CompileStatus, Judgement};
+use proto::units::Bytes;
 use proto::verdict::Verdict;
 use sandbox::spec::{Collected, RunOutcome, RunSpec, Stdin};
 
-use super::{ANSWERS, Against, Submission, TimeBounds};
+use super::{ANSWERS, Against, Question, Submission, TimeBounds};
 use crate::cache::CachedRunner;
 use crate::testing::{FakeRunner, bytes_of, compiled, engine, is_compile, ran, stdin_of, too_slow};
 
@@ -91,6 +92,146 @@ async fn a_file_that_answers_nothing_is_noted() {
     let judgement =
         judge(&FakeRunner::new(|_| panic!("no run")), problem, &submission(ANSWERS, &files)).await;
     assert_eq!((judgement.verdict, &judgement.notes[..]), (AC, &["files_without_case".to_owned()][..]));
+}
+
+#[tokio::test]
+async fn a_score_that_cannot_be_brought_back_is_a_judge_error_and_never_all_points() {
+    for (kind, lost, verdict) in [
+        ("scoring", "_judge/feedback/score.txt", JE),
+        ("scoring", "_judge/feedback", JE),
+        ("scoring", "_judge/feedback/judgemessage.txt", AC),
+        ("pass-fail", "_judge/feedback/score.txt", AC),
+    ] {
+        let manifest = format!(
+            "problem_format_version: 2025-09\nname: L\nuuid: u\ntype: {kind}\nlimits: {{time_limit: 1}}\n"
+        );
+        let files = [
+            ("output_validator/v.cpp", "int main() {}"),
+            ("data/secret/1.in", "in"),
+            ("data/secret/1.ans", "ans"),
+        ];
+        let (_folder, problem) = package(&manifest, &files);
+        let runner = FakeRunner::new(move |spec| {
+            let is_validator = spec.collect.iter().any(|c| c.path == "_judge/feedback");
+            let mut outcome = ran(Exit::Code(if is_validator { 42 } else { 0 }), "");
+            outcome.refused = vec![(lost.to_owned(), "is a symbolic link".to_owned())];
+            Ok(if is_compile(spec) { compiled() } else { outcome })
+        });
+        let judgement = judge(&runner, problem, &submission("cpp", &[("a.cpp", "")])).await;
+        assert_eq!(judgement.verdict, verdict, "{kind} {lost}");
+        if verdict == JE {
+            let reason = judgement.tests[0].reason.as_deref().unwrap();
+            assert!(reason.contains("is a symbolic link"), "{reason}");
+            assert_eq!(judgement.score, None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_validator_with_nothing_but_a_run_script_is_started_by_it() {
+    let manifest = "problem_format_version: 2025-09\nname: R\nuuid: u\nlimits: {time_limit: 1}\n";
+    let files = [
+        ("output_validator/run", "#!/bin/sh\nexit 42\n"),
+        ("output_validator/data.txt", ""),
+        ("data/secret/1.in", ""),
+        ("data/secret/1.ans", ""),
+    ];
+    let (_folder, problem) = package(manifest, &files);
+    let runner = FakeRunner::new(|spec| {
+        let is_validator = spec.collect.iter().any(|c| c.path == "_judge/feedback");
+        Ok(ran(Exit::Code(if is_validator { 42 } else { 0 }), ""))
+    });
+    let judgement = judge(&runner, problem, &submission("python3", &[("a.py", "")])).await;
+    assert_eq!(judgement.verdict, AC, "{:?}", judgement.reason);
+    let last = runner.commands().pop().unwrap();
+    assert_eq!(last[..2], ["/w/_judge/program/run", "_judge/input.in"]);
+}
+
+#[tokio::test]
+async fn the_cap_on_output_is_over_each_written_file_too() {
+    for (limits, mib) in [("output: 1", 1), ("output: 100", 100), ("memory: 64", 8)] {
+        let manifest = format!(
+            "problem_format_version: 2025-09\nname: W\nuuid: u\nallow_file_writing: true\nlimits: {{time_limit: 1, {limits}}}\n"
+        );
+        let (_folder, problem) = package(&manifest, &[("data/secret/1.in", ""), ("data/secret/1.ans", "")]);
+        let runner = FakeRunner::new(|_| Ok(ran(Exit::Code(0), "")));
+        judge(&runner, problem, &submission("python3", &[("a.py", "")])).await;
+        let of_run = runner.runs.lock().unwrap().pop().unwrap();
+        assert_eq!(
+            (of_run.limits.output, of_run.limits.file_size),
+            (Bytes::mib(mib), Bytes::mib(mib)),
+            "{limits}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn asking_only_the_validator_tells_what_the_output_is_worth() {
+    let scoring =
+        "problem_format_version: 2025-09\nname: L\nuuid: u\ntype: scoring\nlimits: {time_limit: 1}\n";
+    let pass_fail = scoring.replace("scoring", "pass-fail");
+    for (manifest, status, wrote, verdict, score) in [
+        (scoring, 42, Some(("score.txt", "7.50")), AC, Some("7.5")),
+        (scoring, 42, Some(("score_multiplier.txt", "0.25")), AC, Some("12.5")),
+        (scoring, 42, None, AC, Some("50")),
+        (scoring, 43, None, WA, Some("0")),
+        (scoring, 43, Some(("score.txt", "1")), JE, None),
+        (scoring, 42, Some(("score.txt", "51")), JE, None),
+        (scoring, 1, None, JE, None),
+        (&pass_fail, 42, Some(("score.txt", "7")), AC, None),
+    ] {
+        let files = [
+            ("output_validator/v.cpp", "int main() {}"),
+            ("data/secret/1.in", ""),
+            ("data/secret/1.ans", ""),
+            ("data/secret/2.in", ""),
+            ("data/secret/2.ans", ""),
+        ];
+        let (_folder, problem) = package(manifest, &files);
+        let runner = FakeRunner::new(move |spec| {
+            let mut outcome = ran(Exit::Code(status), "");
+            outcome.files = wrote
+                .iter()
+                .map(|(name, text)| Collected {
+                    path: format!("_judge/feedback/{name}").into_bytes(),
+                    executable: false,
+                    bytes: text.as_bytes().to_vec(),
+                })
+                .collect();
+            Ok(if is_compile(spec) { compiled() } else { outcome })
+        });
+        let nothing: Arc<[u8]> = Arc::from(&b""[..]);
+        let question =
+            Question { input: Arc::clone(&nothing), answer: Arc::clone(&nothing), output: nothing };
+        let checked = engine(runner as _).check(&problem, None, question).await.unwrap();
+        assert_eq!((checked.verdict, checked.score.as_deref()), (verdict, score), "{status} {wrote:?}");
+        assert_eq!(checked.reason.is_some(), verdict == JE, "{:?}", checked.reason);
+    }
+}
+
+#[tokio::test]
+async fn an_included_file_is_where_a_program_starts_only_under_the_name_for_that() {
+    let manifest = "problem_format_version: 2025-09\nname: I\nuuid: u\nlimits: {time_limit: 1}\n";
+    for (included, sent, starts) in [
+        ("include/python3/helper.py", &["sent.py"][..], Some("sent.py")),
+        ("include/default/helper.py", &["sent.py", "__main__.py"], Some("__main__.py")),
+        ("include/python3/__main__.py", &["sent.py"], Some("__main__.py")),
+        ("include/python3/sent.py", &["sent.py"], Some("sent.py")),
+        ("include/python3/helper.py", &["one.py", "two.py"], None),
+    ] {
+        let (_folder, problem) =
+            package(manifest, &[(included, ""), ("data/secret/1.in", ""), ("data/secret/1.ans", "")]);
+        let runner = FakeRunner::new(|_| Ok(ran(Exit::Code(0), "")));
+        let sent: Vec<_> = sent.iter().map(|name| (*name, "")).collect();
+        let judgement = judge(&runner, problem, &submission("python3", &sent)).await;
+        assert_eq!(judgement.verdict, if starts.is_some() { AC } else { CE }, "{included} {sent:?}");
+        let ran = runner.commands().pop();
+        assert_eq!(
+            ran.as_ref().and_then(|argv| argv.last()).map(String::as_str),
+            starts,
+            "{included} {sent:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -242,6 +242,7 @@ impl Engine {
             }
             (toolchain, _) => toolchain,
         };
+        let toolchain = toolchain.map(|toolchain| examples::starting_as_sent(toolchain, submission, against));
         let mut plan = Plan::new(submission, against, toolchain.as_ref(), &self.maxima, policy)?;
         // Only now: what is refused is refused before anything runs.
         if let Against::Problem(problem) = against

@@ -293,8 +293,8 @@ pub(super) fn run_limits(problem: &Problem) -> Limits {
     limits.wall_time = Limits::wall_for(limits.cpu_time);
     limits.memory = problem.limits.memory;
     limits.output = problem.limits.output;
-    // The package's cap on output is over written files too.
-    limits.file_size = problem.limits.output.max(limits.file_size);
+    // The package's cap on output is over written files too, each for itself.
+    limits.file_size = problem.limits.output;
     limits
 }
 
@@ -398,7 +398,7 @@ pub(super) fn takes_points(problem: &Problem, case: usize) -> bool {
 }
 
 /// The included files of the language, else those for every language.
-fn includes(problem: &Problem, toolchain: &Toolchain) -> Vec<(String, PathBuf)> {
+pub(super) fn includes(problem: &Problem, toolchain: &Toolchain) -> Vec<(String, PathBuf)> {
     let codes = &toolchain.language.package_codes;
     let own = codes.iter().find_map(|code| problem.includes.get(code));
     own.or_else(|| problem.includes.get("default")).map(|p| p.files.clone()).unwrap_or_default()

@@ -285,6 +285,8 @@ fn a_next_pass_that_may_not_be_is_a_judge_error() {
         (&[(43, NEXT)][..], JE, "rejected the output"),
         (&[(42, NEXT), (42, NEXT)], JE, "`limits.validation_passes` is 2"),
         (&[(1, NEXT)], JE, "exit status 1"),
+        (&[(42, &[("nextpass.in/a", "more")])], JE, "`nextpass.in` is a directory"),
+        (&[(42, &[("old/nextpass.in", "more"), ("nextpass.in.bak", "")])], AC, ""),
         (&[(42, NEXT), (43, &[])], WA, ""),
     ] {
         let (runner, asked) = passing(passes);

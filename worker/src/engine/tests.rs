@@ -445,6 +445,18 @@ async fn a_heap_gets_the_limit_and_the_words_of_a_case_are_left_as_they_are() {
 }
 
 #[tokio::test]
+async fn what_a_program_said_of_its_failure_is_quoted_without_what_steers_a_terminal() {
+    let (_folder, problem) = problem(&[("x", "right")], None);
+    let runner = FakeRunner::new(|spec| {
+        let mut outcome = ran(Exit::Code(3), "");
+        outcome.stderr.bytes = b"\n \x1b[31mno\0 \xff\r\n".to_vec();
+        Ok(if is_compile(spec) { compiled() } else { outcome })
+    });
+    let judgement = judge_with(&runner, problem, &submission(true)).await.unwrap();
+    assert_eq!(judgement.tests[0].reason.as_deref(), Some("exit status 3; stderr: [31mno \u{fffd}"));
+}
+
+#[tokio::test]
 async fn a_heap_that_is_full_is_mle_and_a_slow_language_has_more_time() {
     let (_folder, problem) = problem(&[("x", "right")], None);
     let against = Against::Problem(Arc::new(problem));

@@ -112,6 +112,8 @@ async fn compile_one(
     .await??;
     let compiled = if program.has_build {
         compile::build(runner, &toolchain, files, limits).await?
+    } else if program.has_run() {
+        compile::as_it_is(&toolchain, files)
     } else {
         compile::compile(runner, &toolchain, files, limits).await?
     };
@@ -130,10 +132,10 @@ fn did_not_compile(log: &str) -> String {
 }
 
 /// The id of the language a program of the package is in: the code the package names, else the one its
-/// files' extensions agree on. A `build` script finds compilers in the image of C++.
+/// files' extensions agree on. `build` and `run` scripts find compilers in the image of C++.
 fn language_of(toolchains: &Toolchains, program: &model::Program) -> Result<String, String> {
     let known = toolchains.languages();
-    if program.has_build {
+    if program.has_build || program.has_run() {
         return Ok("cpp".to_owned());
     }
     if let Some(code) = &program.language {

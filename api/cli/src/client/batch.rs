@@ -53,6 +53,7 @@ fn at_line(first: usize, trouble: Trouble) -> Failure {
     match Failure::from(trouble) {
         Failure::Usage(text) => Failure::Usage(format!("of the documents from line {first} on: {text}")),
         Failure::Ours(text) => Failure::Ours(format!("of the documents from line {first} on: {text}")),
+        stopped @ Failure::Stopped(_) => stopped,
     }
 }
 

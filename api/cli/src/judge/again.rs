@@ -5,25 +5,34 @@ use std::sync::Arc;
 
 use checker::reverdict::{Change, Reverdict};
 use proto::report::Judgement;
+use sandbox::BoxServer;
 use serde_json::{Value, json};
 use worker::JudgeError;
 
 use super::{policy, status};
 use crate::args::JudgeArgs;
-use crate::context::{Settings, open_problem, runtime, scratch};
+use crate::context::{Settings, open_problem, scratch};
 use crate::output::{Failure, print_json, print_line};
-use crate::report;
+use crate::{report, stop};
 
 pub(super) fn main(args: &JudgeArgs, from: &Path, settings: &Settings) -> Result<u8, Failure> {
     let stored = read(from)?;
+    let boxes = Settings::boxes(0);
+    stop::unless_stopped(again(args, &stored, settings, boxes))
+}
+
+async fn again(
+    args: &JudgeArgs,
+    stored: &Judgement,
+    settings: &Settings,
+    boxes: Result<BoxServer, Failure>,
+) -> Result<u8, Failure> {
     let scratch = scratch()?;
     let loaded = open_problem(&args.problem, scratch.path())?;
-    let boxes = Settings::boxes(0)?;
     let store = settings.store()?;
-    let engine = settings.engine(boxes, &store);
+    let engine = settings.engine(boxes?, &store);
     let problem = Arc::new(loaded.problem);
-    let made = runtime()?.block_on(engine.re_verdict(&stored, &problem, policy(args)));
-    let again = match made {
+    let again = match engine.re_verdict(stored, &problem, policy(args)).await {
         Ok(again) => again,
         Err(JudgeError::Rejected(why)) => return Err(Failure::usage(why)),
         Err(JudgeError::Failed { cause, .. } | JudgeError::NoRoom { cause, .. }) => {

@@ -10,7 +10,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use super::DifferenceKind::{Missing, Number, Space, Token, Trailing};
 use super::quick::{self, boundary, equal_prefix};
 use super::{Comparison, Difference, DifferenceKind, Flags, is_number, is_space, near};
-use crate::excerpt::quote;
+use crate::excerpt::{quote, quote_cut};
 
 /// Bytes of each window. A token that does not fit into one is compared as text, even under a tolerance:
 /// a number of a quarter of a million digits says nothing that a shorter one could not.
@@ -142,6 +142,15 @@ struct Found {
     output_at: u64,
     expected: Vec<u8>,
     got: Vec<u8>,
+    /// Whether the token went on beyond what is given of it.
+    cut: Cut,
+}
+
+/// Of both sides, whether more than a window holds is there.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cut {
+    expected: bool,
+    got: bool,
 }
 
 /// Compares two streams from their starts.
@@ -183,14 +192,16 @@ pub(super) fn compare_live<A: Read + Seek, O: Read>(
 fn told<A: Read + Seek>(found: Found, at: Place, answer: &mut A) -> io::Result<Comparison> {
     let Place { line, column } = at;
     let answer_line = position(answer, found.answer_at)?.line;
-    let side = |bytes: &[u8]| (found.kind == Space || !bytes.is_empty()).then(|| quote(bytes));
+    let side = |bytes: &[u8], cut: bool| {
+        (found.kind == Space || !bytes.is_empty()).then(|| if cut { quote_cut(bytes) } else { quote(bytes) })
+    };
     let difference = Difference {
         kind: found.kind,
         line,
         column,
         answer_line,
-        expected: side(&found.expected),
-        got: side(&found.got),
+        expected: side(&found.expected, found.cut.expected),
+        got: side(&found.got, found.cut.got),
     };
     Ok(Comparison { accepted: false, difference: Some(difference) })
 }
@@ -317,9 +328,12 @@ impl<A: Read, O: Read> Walk<'_, '_, A, O> {
             let len = a_len.min(o_len);
             let (x, y) = (&a[..len], &o[..len]);
             let alike = x == y || (!self.flags.case_sensitive && x.eq_ignore_ascii_case(y));
-            if !alike || (len == 0 && a_len != o_len) {
+            // One of them ends here and the other goes on: told where it begins, like of short ones.
+            let longer = (a_whole && o_len > a_len) || (o_whole && a_len > o_len);
+            if !alike || longer {
                 let (expected, got) = (a.to_vec(), o.to_vec());
-                return Ok(Step::Differs(self.found(Token, expected, got)));
+                let cut = Cut { expected: !a_whole, got: !o_whole };
+                return Ok(Step::Differs(Found { cut, ..self.found(Token, expected, got) }));
             }
             self.answer.start += len;
             self.output.start += len;
@@ -359,7 +373,8 @@ impl<A: Read, O: Read> Walk<'_, '_, A, O> {
     }
 
     fn found(&self, kind: DifferenceKind, expected: Vec<u8>, got: Vec<u8>) -> Found {
-        Found { kind, answer_at: self.answer.at(), output_at: self.output.at(), expected, got }
+        let (answer_at, output_at) = (self.answer.at(), self.output.at());
+        Found { kind, answer_at, output_at, expected, got, cut: Cut::default() }
     }
 }
 

@@ -133,6 +133,32 @@ fn tokens_and_white_space_longer_than_the_window_are_compared_to_their_end() {
 }
 
 #[test]
+fn a_token_longer_than_the_window_is_told_from_its_start_and_as_a_part() {
+    let long = "3".repeat(40);
+    for (answer, output, told) in [
+        (
+            "1 3",
+            format!("1 {long}"),
+            "line 1, column 3: expected \"3\", got \"3333333333333333\" (16 bytes or more)",
+        ),
+        (
+            &format!("1 {long}"),
+            "1 3".to_owned(),
+            "line 1, column 3: expected \"3333333333333333\" (16 bytes or more), got \"3\"",
+        ),
+        (
+            &format!("1 {long}"),
+            "1".to_owned(),
+            "line 1, column 2: expected \"3333333333333333\" (16 bytes or more), got end of output",
+        ),
+        (&long, format!("{long}3"), "line 1, column 33: expected \"33333333\", got \"333333333\""),
+    ] {
+        let got = through(16, answer.as_bytes(), output.as_bytes(), &flags(""));
+        assert_eq!(got.difference.unwrap().to_string(), told);
+    }
+}
+
+#[test]
 fn positions_beyond_the_common_start_are_those_of_the_whole_output() {
     let mut answer = b"12345678\n".repeat(5000);
     let mut output = answer.clone();

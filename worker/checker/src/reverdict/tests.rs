@@ -134,3 +134,37 @@ fn a_compile_error_stays_one() {
     let got = again(&stored, &limits(1), Policy::Worst);
     assert_eq!((words(&got).0, got.changes.len()), (Some(CE), 0));
 }
+
+#[test]
+fn cases_that_came_later_need_a_run_and_those_that_went_do_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    put("problem.yaml", "problem_format_version: 2025-09\nname: T\nuuid: u\nlimits: {time_limit: 1}\n");
+    let problem = |cases: &[u32]| {
+        let _ = std::fs::remove_dir_all(folder.path().join("data"));
+        for case in cases {
+            put(&format!("data/secret/{case}.in"), "");
+            put(&format!("data/secret/{case}.ans"), "");
+        }
+        problem::read_dir(folder.path()).unwrap().problem
+    };
+    let again = |stored: &Judgement, problem: &Problem| {
+        re_verdict(stored, Some(problem), &limits(1000), Policy::Icpc, &Grades::new()).unwrap()
+    };
+    let right = judged(&[(AC, Some(facts(1))), (AC, Some(facts(1)))]);
+    let same = again(&right, &problem(&[0, 1]));
+    assert_eq!((words(&same), same.changes.len()), ((Some(AC), vec![AC, AC]), 0));
+    let more = again(&right, &problem(&[0, 1, 2]));
+    assert_eq!((words(&more).0, &more.needs_run[..]), (None, &["secret/2".to_owned()][..]));
+
+    let wrong = judged(&[(AC, Some(facts(1))), (WA, Some(facts(1))), (SK, None)]);
+    let first = again(&wrong, &problem(&[1, 2, 3]));
+    assert_eq!(words(&first), (Some(WA), vec![WA, SK, SK]), "the first failure still decides");
+    let gone = again(&wrong, &problem(&[0]));
+    assert_eq!(words(&gone), (Some(AC), vec![AC]));
+    assert_eq!(gone.changes, [Change { test: None, from: WA, to: AC }]);
+}

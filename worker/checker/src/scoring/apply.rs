@@ -16,7 +16,9 @@ impl Scorer<'_> {
         });
         match decided {
             Ok((score, given)) => {
-                test.score = score.map(|s| s.to_string());
+                // What broke under a case has not said what it is worth.
+                let said = !matches!(test.verdict, Verdict::JE | Verdict::SE);
+                test.score = score.filter(|_| said).map(|s| s.to_string());
                 test.max_score = self.max_of(case).map(|s| s.to_string());
                 test.given = match given {
                     Given::Nothing => None,

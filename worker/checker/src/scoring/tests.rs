@@ -247,6 +247,9 @@ fn legacy_graders_combine_verdicts_and_scores_at_any_depth() {
         ("grader_flags: ignore_sample\n", "grader_flags: min first_error\n", [AC, TLE, SK, AC, WA], "TLE 0"),
         ("grader_flags: ignore_sample always_accept\n", "", [AC, TLE, SK, WA, WA], "AC 0"),
         ("grader_flags: ignore_sample\n", "grader_flags: sum accept_if_any_accepted\n", [AC, WA, SK, AC, AC], "AC 5"),
+        // `a` and `b/x` have flags of their own, so one case that passes does not make them pass.
+        ("grader_flags: ignore_sample\n", "grader_flags: first_error accept_if_any_accepted\n", [AC, AC, WA, AC, WA], "PA 2.5"),
+        ("grader_flags: ignore_sample\n", "grader_flags: first_error accept_if_any_accepted\n", [AC, AC, AC, WA, WA], "AC 10"),
         ("grader_flags: ignore_sample\nrange: 0 20\n", "range: 0 20\n", [AC; 5], "PA 15"),
         ("grader_flags: ignore_sample\nrange: 0 15\n", "range: 0 15\n", [AC; 5], "AC 15"),
         ("grader_flags: ignore_sample\n", "range: 0 14\n", [AC; 5], "JE -"),
