@@ -153,7 +153,7 @@ fn a_token_longer_than_the_window_is_told_from_its_start_and_as_a_part() {
         ),
         (&long, format!("{long}3"), "line 1, column 33: expected \"33333333\", got \"333333333\""),
     ] {
-        let got = through(16, answer.as_bytes(), output.as_bytes(), &flags(""));
+        let got = compare_in_windows(answer.as_bytes(), output.as_bytes(), &flags(""), 16);
         assert_eq!(got.difference.unwrap().to_string(), told);
     }
 }
