@@ -253,7 +253,8 @@ mod tests {
             });
             for round in 0..50 {
                 let most = 20_000 * round;
-                let (files, refused) = collect(&fd, &want("grows", most), &Limits::run_defaults());
+                let Found { files, refused, .. } =
+                    collect(&fd, &want("grows", most), &Limits::run_defaults());
                 let read = files.first().map(|file| file.bytes.len() as u64);
                 assert!(read.is_none_or(|read| read <= most), "{read:?} of {most}");
                 assert!(read.is_some() || refused[0].1 == "is too large", "{refused:?}");
