@@ -286,7 +286,13 @@ fn gradescope(manifest: Manifest, mut tree: Tree) -> Result<Bundle, BundleError>
             bundle.notes.push(format!("{script} has the line ends of Windows; they are turned"));
         }
     }
-    if tree.files.contains_key(SETUP) {
+    if let Some(setup) = tree.text(SETUP) {
+        if !bundle.installed && setup.lines().any(installs) {
+            bundle.notes.push(format!(
+                "{SETUP} installs packages, which a box cannot: name an image that has them, and say so \
+                 (`image` and `installed = true` in {MANIFEST})"
+            ));
+        }
         bundle.setup = Some(format!("/autograder/source/{SETUP}"));
     }
     let run = tree.files.get(RUN).cloned();
@@ -296,6 +302,12 @@ fn gradescope(manifest: Manifest, mut tree: Tree) -> Result<Bundle, BundleError>
     bundle.work_dir = bundle.work_dir.or_else(|| Some("/autograder".to_owned()));
     bundle.metadata = Some("/autograder/submission_metadata.json".to_owned());
     bundle.with_places(vec!["/autograder".to_owned()])
+}
+
+/// Whether a line of `setup.sh` looks as if it asked a package manager. A guess, for a note: running it tells.
+fn installs(line: &str) -> bool {
+    let line = line.trim_start();
+    !line.starts_with('#') && line.split_whitespace().any(|word| matches!(word, "install" | "add"))
 }
 
 /// Sets the executable bit, and turns line ends that would end up in the interpreter's name. Returns whether
@@ -432,6 +444,18 @@ mod tests {
             wrapped.notes[0].contains("`hw1`")
                 && wrapped.files.files.contains_key("autograder/run_autograder")
         );
+    }
+
+    #[test]
+    fn who_brings_a_setup_that_installs_is_told_before_anybody_is_graded() {
+        let told = |setup: &str, toml: &str| {
+            let files = [("run_autograder", "#!/bin/sh\n"), ("setup.sh", setup), ("harness.toml", toml)];
+            read(&files).unwrap().notes.iter().any(|note| note.contains("`image` and `installed = true`"))
+        };
+        assert!(told("#!/bin/bash\napt-get install -y python3\n", ""));
+        assert!(told("pip3 install -r x\n", "image = \"python3\"\n"));
+        assert!(!told("apt-get install -y python3\n", "installed = true\n"));
+        assert!(!told("#!/bin/sh\n# apt-get install gcc\ncp -r source/data .\n", ""));
     }
 
     #[test]

@@ -155,12 +155,12 @@ mod tests {
         let follow = Follow { path: "lines".into(), max_bytes: 1 << 30, to: heard.clone() };
         let mut following = Following::new(&follow);
         let file = dir.path().join("w/lines");
-        let all: String = (0..20_000).map(|n| format!("{n}\n")).collect();
+        let all = (0..20_000).map(|n| n.to_string()).collect::<Vec<_>>().join("\n");
         std::thread::scope(|threads| {
             let writing = threads.spawn(|| {
                 all.as_bytes().chunks(97).for_each(|piece| {
                     append(&file, std::str::from_utf8(piece).unwrap());
-                })
+                });
             });
             while !writing.is_finished() {
                 following.look(&stage);
