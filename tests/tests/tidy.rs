@@ -48,7 +48,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
         ],
     ),
     // libFuzzer's targets: what is fuzzed, and nothing else.
-    ("fuzz", &["images", "sandbox"]),
+    ("fuzz", &["checker", "course", "images", "import", "problem", "proto", "sandbox"]),
 ];
 
 /// What a crate may not even be linked with, by way of any other: where `DIRECTION` allows each step, the whole way may

@@ -19,6 +19,8 @@ pub mod decimal;
 mod diagnostic;
 mod expect;
 pub mod flags;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod globs;
 mod grading;
 mod groups;

@@ -162,6 +162,10 @@ impl Walk<'_> {
         if text == ".git" || self.full {
             return;
         }
+        if text.contains('\\') {
+            let message = "the name has a backslash, which no archive of a package may have; rename it";
+            return self.findings.error(&rel, None, message);
+        }
         let real = match disk.canonicalize() {
             Ok(real) if real.starts_with(&self.root) => real,
             Ok(_) => {
@@ -222,6 +226,13 @@ mod tests {
         build(dir.path());
         let mut findings = Findings::default();
         (Tree::list(dir.path(), &mut findings), findings, dir)
+    }
+
+    #[test]
+    fn a_name_that_no_archive_may_have_is_refused_in_a_folder_too() {
+        let (tree, findings, _dir) = listed(|d| fs::write(d.join("data/a\\b"), "").unwrap());
+        assert_eq!((findings.list.len(), findings.list[0].path.as_str()), (1, "data/a\\b"));
+        assert_eq!(tree.files.len(), 1);
     }
 
     #[test]

@@ -39,6 +39,11 @@ const TESTS: &[Test] = &[
         talk::talks_eight_at_once_and_cancelled_ones_leave_nothing,
     ),
     (
+        "a_last_word_to_a_content_partner_that_left_harms_nobody",
+        false,
+        talk::a_last_word_to_a_content_partner_that_left_harms_nobody,
+    ),
+    (
         "forty_kills_leave_nothing_and_spoil_no_result",
         false,
         crash::forty_kills_leave_nothing_and_spoil_no_result,

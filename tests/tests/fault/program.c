@@ -64,6 +64,18 @@ static int answer(void) {
   return 0;
 }
 
+/* Writes so many bytes once nobody talks to it any more, which is when its partner is gone. */
+static int last_word(size_t bytes) {
+  static char block[4096];
+  while (read(0, block, sizeof block) > 0) {
+  }
+  usleep(50000);
+  for (size_t sent = 0; sent < bytes; sent += sizeof block) {
+    if (write(1, block, sizeof block) < 0) return 6;
+  }
+  return 0;
+}
+
 int main(int count, char **words) {
   const char *part = count > 1 ? words[1] : "";
   if (!strcmp(part, "tree")) return tree();
@@ -71,6 +83,8 @@ int main(int count, char **words) {
   if (!strcmp(part, "hog") && count > 2) return hog(strtoul(words[2], NULL, 10));
   if (!strcmp(part, "ask") && count > 2) return ask(atoi(words[2]));
   if (!strcmp(part, "answer")) return answer();
+  if (!strcmp(part, "last_word") && count > 2) return last_word(strtoul(words[2], NULL, 10));
+  if (!strcmp(part, "leave") && count > 2) return atoi(words[2]);
   if (!strcmp(part, "stay")) stay();
   return 0;
 }

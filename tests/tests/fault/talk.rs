@@ -1,9 +1,9 @@
-//! Pairs of programs that talk with each other: eight at once, and given up in the middle.
+//! Pairs of programs that talk with each other: eight at once, given up in the middle, and one that has the last word.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use proto::facts::Exit;
+use proto::facts::{Exit, LimitHit};
 use sandbox::spec::{PairOutcome, PairSpec, Side};
 use sandbox::{BoxServer, Cancel, PairError, SandboxError, ServerConfig};
 
@@ -86,5 +86,34 @@ pub(crate) fn talks_eight_at_once_and_cancelled_ones_leave_nothing(lab: &Lab) ->
     host::until(|| Ok(Census::take(&run_dir)?.same(&before)))?;
     let after = Census::take(&run_dir)?;
     ensure!(after.same(&before), "something is left: before {before:?}, after {after:?}");
+    Ok(())
+}
+
+pub(crate) fn a_last_word_to_a_content_partner_that_left_harms_nobody(lab: &Lab) -> Result<()> {
+    let run_dir = lab.dir.join("last-word");
+    let server = BoxServer::spawn(ServerConfig { run_dir: Some(run_dir), ..ServerConfig::default() })?;
+    // Less than a pipe holds, more than all buffers on the way hold, and more than it may say.
+    for bytes in [1_usize, 1 << 20, 1 << 30] {
+        let spec = pair(lab, &["last_word", &bytes.to_string()], &["leave", "42"]);
+        let outcome = server.run_pair(&spec, &Cancel::new())?;
+        let facts = &outcome.program.facts;
+        ensure!(outcome.first == Side::Partner, "{outcome:?}");
+        let limit = spec.program.limits.output.get();
+        if bytes as u64 > limit {
+            let hit: Vec<LimitHit> = facts.limit_events.iter().map(|event| event.limit).collect();
+            ensure!(hit == [LimitHit::Output] && facts.stdout_bytes > limit, "{facts:?}");
+        } else {
+            ensure!(facts.exit == Some(Exit::Code(0)) && facts.limit_events.is_empty(), "{facts:?}");
+            ensure!(facts.stdout_bytes >= bytes as u64, "{facts:?}");
+        }
+    }
+    // Not content, it takes the program with it.
+    let spec = pair(lab, &["last_word", "1"], &["leave", "43"]);
+    let outcome = server.run_pair(&spec, &Cancel::new())?;
+    let facts = &outcome.program.facts;
+    ensure!(
+        outcome.first == Side::Partner && facts.exit.is_none() && facts.limit_events.is_empty(),
+        "{outcome:?}"
+    );
     Ok(())
 }

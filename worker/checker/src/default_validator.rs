@@ -13,6 +13,8 @@ pub use problem::flags::{FlagError, Flags, Tolerance};
 
 mod near;
 mod quick;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod reference;
 mod stream;
 
 pub(crate) use quick::equal_prefix;
@@ -103,12 +105,19 @@ pub fn compare_as_it_comes(
     stream::compare_live(answer, output, flags, stream::WINDOW)
 }
 
+/// Compares through windows of so many bytes, so that a test meets their boundaries.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn compare_in_windows(answer: &[u8], output: &[u8], flags: &Flags, window: usize) -> Comparison {
+    stream::compare(&mut Cursor::new(answer), &mut Cursor::new(output), flags, window)
+        .expect("memory can be read")
+}
+
 /// Compares as the default validator without flags does: how tests given in a request are decided.
 pub fn compare_expected(expected: &[u8], output: &[u8]) -> Comparison {
     compare(expected, output, &Flags::default())
 }
 
-const fn is_space(b: u8) -> bool {
+pub(crate) const fn is_space(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')
 }
 

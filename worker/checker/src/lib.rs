@@ -15,6 +15,8 @@ pub mod default_validator;
 mod excerpt;
 pub mod external;
 pub mod fold;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod grader;
 pub mod interaction;
 pub mod live;

@@ -160,6 +160,13 @@ impl Outlet {
         self.flush()
     }
 
+    /// Nobody reads any more: what waits and what still comes goes nowhere.
+    pub(crate) fn discard(&mut self) {
+        self.to = None;
+        self.backlog.clear();
+        self.sent = 0;
+    }
+
     /// How many bytes the pipe took. A reader that is gone takes everything.
     fn write(&mut self, what: Pending) -> io::Result<usize> {
         let bytes = match what {
@@ -245,6 +252,22 @@ mod tests {
             assert_eq!(outlet.take_from(&mut source, CHUNK, CHUNK).unwrap(), 60_000);
             assert!(!outlet.is_full());
         }
+    }
+
+    #[test]
+    fn what_is_discarded_makes_nobody_wait() {
+        let (mut from, mut source, mut outlet, to, _) = way(false);
+        for _ in 0..3 {
+            from.write_all(&[0; 60_000]).unwrap();
+            outlet.take_from(&mut source, CHUNK, CHUNK).unwrap();
+        }
+        assert!(outlet.is_full());
+        // The other end stays open, as it does while something of a dead program's box still holds it.
+        outlet.discard();
+        from.write_all(&[0; 60_000]).unwrap();
+        assert_eq!(outlet.take_from(&mut source, CHUNK, CHUNK).unwrap(), 60_000);
+        assert!(!outlet.is_full() && !outlet.has_unread());
+        drop(to);
     }
 
     #[test]

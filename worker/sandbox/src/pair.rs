@@ -5,8 +5,9 @@
 //!          <--stdin--- | outlet, pump | <--stdout-
 //! ```
 //! Because every end is seen here before the other side can feel it, "it crashed, and so the partner was not content"
-//! and "the partner was not content, and so it got SIGPIPE" are two different orders. Used by the worker for
-//! interactive problems; nothing here knows what a verdict is.
+//! and "the partner was not content, and so it was ended" are two different orders. A program whose partner left
+//! content may say more: it is read, counted and thrown away. Used by the worker for interactive problems; nothing here
+//! knows what a verdict is.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -169,11 +170,14 @@ impl Talk<'_> {
             matches!(facts.exit, Some(Exit::Code(code)) if accepts(code)) && facts.limit_events.is_empty();
         self.facts[1] = Some(facts);
         self.first.get_or_insert(Side::Partner);
-        // What it said last is read before its end; from now on whoever talks to it gets SIGPIPE.
+        // What it said last is read before its end. What the program still says goes nowhere, and does not end it:
+        // whether a last word comes before or after a partner that did not wait for it is chance.
         if let Some(outlet) = self.partner.out().outlet() {
             outlet.end().map_err(SandboxError::host("write to a program")).map_err(of(Side::Program))?;
         }
-        self.program.out().hang_up();
+        if let Some(outlet) = self.program.out().outlet() {
+            outlet.discard();
+        }
         if !content && !self.program.is_over() {
             let end = self.program.dismiss();
             self.facts[0] = Some(self.program.settle(end).map_err(of(Side::Program))?);

@@ -61,11 +61,6 @@ impl Pump {
         self.outlet.as_mut().map_or(Ok(()), Outlet::flush)
     }
 
-    /// Reads no more: whoever still writes gets SIGPIPE.
-    pub(crate) fn hang_up(&mut self) {
-        self.file = None;
-    }
-
     /// Bytes seen so far.
     pub(crate) fn count(&self) -> u64 {
         self.count

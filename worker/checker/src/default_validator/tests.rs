@@ -1,7 +1,8 @@
-//! A table after the specification, and a slow reference that is right by inspection.
+//! A table after the specification, and what the slow reference says.
 
 use proptest::prelude::*;
 
+use super::reference::Rules;
 use super::*;
 
 fn flags(line: &str) -> Flags {
@@ -103,11 +104,6 @@ fn hostile_output_is_quoted_short_and_printable() {
     assert!(text.len() < 200 && text.chars().all(|c| !c.is_control()), "{text}");
 }
 
-/// Compares through windows of `window` bytes.
-fn through(window: usize, answer: &[u8], output: &[u8], flags: &Flags) -> Comparison {
-    stream::compare(&mut Cursor::new(answer), &mut Cursor::new(output), flags, window).unwrap()
-}
-
 #[test]
 fn tokens_and_white_space_longer_than_the_window_are_compared_to_their_end() {
     let long = |c: &str, n: usize, end: &str| format!("1 {}{end} 2\n", c.repeat(n)).into_bytes();
@@ -121,18 +117,18 @@ fn tokens_and_white_space_longer_than_the_window_are_compared_to_their_end() {
             (long("a", n - 1, ""), "", false),
             (long("a", n - 1, "b"), "", false),
         ] {
-            let got = through(16, &answer, &output, &flags(line));
+            let got = compare_in_windows(&answer, &output, &flags(line), 16);
             assert_eq!(got.accepted, accepted, "{n} {line}: {got:?}");
         }
         let (spaced, wider) = (long(" ", n, ""), long(" ", n + 1, ""));
         let sensitive = flags("space_change_sensitive");
-        assert!(through(16, &spaced, &wider, &flags("")).accepted);
-        assert!(through(16, &spaced, &spaced, &sensitive).accepted);
-        assert!(!through(16, &spaced, &wider, &sensitive).accepted, "{n}");
-        assert!(!through(16, &wider, &spaced, &sensitive).accepted, "{n}");
+        assert!(compare_in_windows(&spaced, &wider, &flags(""), 16).accepted);
+        assert!(compare_in_windows(&spaced, &spaced, &sensitive, 16).accepted);
+        assert!(!compare_in_windows(&spaced, &wider, &sensitive, 16).accepted, "{n}");
+        assert!(!compare_in_windows(&wider, &spaced, &sensitive, 16).accepted, "{n}");
         let blank = vec![b' '; n];
-        assert!(!through(16, &blank, &blank[1..], &sensitive).accepted, "{n}");
-        assert!(through(16, &blank, b"", &flags("")).accepted);
+        assert!(!compare_in_windows(&blank, &blank[1..], &sensitive, 16).accepted, "{n}");
+        assert!(compare_in_windows(&blank, b"", &flags(""), 16).accepted);
     }
 }
 
@@ -170,64 +166,6 @@ fn positions_beyond_the_common_start_are_those_of_the_whole_output() {
     output.extend_from_slice(b"x z\n");
     let got = compare(&answer, &output, &Flags::default()).difference.unwrap();
     assert_eq!((got.line, got.column, got.answer_line), (5001, 3, 5001));
-}
-
-/// Right by inspection: splits into vectors, compares numbers as scaled integers.
-mod reference {
-    use super::super::{Flags, is_space};
-
-    fn tokens(bytes: &[u8]) -> Vec<&[u8]> {
-        bytes.split(|b| is_space(*b)).filter(|t| !t.is_empty()).collect()
-    }
-
-    fn spaces(bytes: &[u8]) -> Vec<&[u8]> {
-        bytes.split(|b| !is_space(*b)).filter(|t| !t.is_empty()).collect()
-    }
-
-    /// `sign? digits (. digits)?` times 10^6, which is exact for what the test generates.
-    pub(super) fn scaled(token: &[u8]) -> Option<i128> {
-        let text = std::str::from_utf8(token).ok()?;
-        let (sign, text) = match text.strip_prefix('-') {
-            Some(rest) => (-1, rest),
-            None => (1, text.strip_prefix('+').unwrap_or(text)),
-        };
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
-        if (whole.is_empty() && fraction.is_empty())
-            || !digits(whole)
-            || !digits(fraction)
-            || fraction.len() > 6
-        {
-            return None;
-        }
-        let number = format!("{whole}{fraction:0<6}");
-        Some(sign * number.parse::<i128>().ok()?)
-    }
-
-    pub(super) fn accepts(
-        answer: &[u8],
-        output: &[u8],
-        flags: &Flags,
-        eps_millionths: Option<(i128, i128)>,
-    ) -> bool {
-        let (a, o) = (tokens(answer), tokens(output));
-        let same = |x: &[u8], y: &[u8]| {
-            if let (Some((absolute, relative)), Some(x)) = (eps_millionths, scaled(x)) {
-                return scaled(y).is_some_and(|y| {
-                    let error = (x - y).abs();
-                    error <= absolute || error * 1_000_000 <= relative * x.abs()
-                });
-            }
-            if flags.case_sensitive { x == y } else { x.eq_ignore_ascii_case(y) }
-        };
-        let space_ok = !flags.space_change_sensitive
-            || (spaces(answer) == spaces(output) && starts_with_space(answer) == starts_with_space(output));
-        space_ok && a.len() == o.len() && a.iter().zip(&o).all(|(x, y)| same(x, y))
-    }
-
-    fn starts_with_space(bytes: &[u8]) -> bool {
-        bytes.first().is_some_and(|b| is_space(*b))
-    }
 }
 
 fn token() -> impl Strategy<Value = String> {
@@ -277,21 +215,18 @@ proptest! {
         if cut == 0 {
             other.pop();
         }
-        let mut words = Vec::new();
-        if case_sensitive { words.push("case_sensitive".to_owned()); }
-        if space_change_sensitive { words.push("space_change_sensitive".to_owned()); }
-        if let Some((absolute, relative)) = eps {
-            words.extend(["float_absolute_tolerance".to_owned(), format!("{absolute}e-6")]);
-            words.extend(["float_relative_tolerance".to_owned(), format!("{relative}e-6")]);
-        }
+        let eps = eps.map(|(absolute, relative)| (format!("{absolute}e-6"), format!("{relative}e-6")));
+        let (absolute, relative) = eps.as_ref().map(|(a, r)| (a.as_str(), r.as_str())).unzip();
+        let rules = Rules { case_sensitive, space_change_sensitive, absolute, relative };
+        let words = rules.words();
         let flags = Flags::parse(&words).unwrap();
         let (answer, output) = (joined(&base, false), joined(&other, lead));
         let got = compare(&answer, &output, &flags);
-        let want = reference::accepts(&answer, &output, &flags, eps);
+        let want = reference::accepts(&answer, &output, &rules).unwrap();
         prop_assert_eq!(got.accepted, want, "{:?} {:?} {:?}", answer, output, words);
         // Windows that hold two tokens or three, so that every boundary is met somewhere.
         for window in [16, 23] {
-            let small = through(window, &answer, &output, &flags);
+            let small = compare_in_windows(&answer, &output, &flags, window);
             prop_assert_eq!(small.accepted, want, "window {}: {:?} {:?} {:?}", window, answer, output, words);
             let place = |c: &Comparison| c.difference.as_ref().map(|d| (d.kind, d.line, d.column, d.answer_line));
             prop_assert_eq!(place(&small), place(&got), "window {}: {:?} {:?} {:?}", window, answer, output, words);
