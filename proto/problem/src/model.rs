@@ -84,6 +84,8 @@ pub struct Program {
     pub language: Option<String>,
     /// Whether it is a directory with a `build` script.
     pub has_build: bool,
+    /// Whether it is a directory with a `run` program of its own, which is what starts.
+    pub has_run: bool,
 }
 
 /// What decides output against answer.
