@@ -333,6 +333,7 @@ impl Engine {
             files.retain(|f| f.path != file.path);
             files.push(file);
         }
+        let toolchain = &examples::starting_at_own(toolchain, submission, &files);
         let _place = self.floor.shared().await;
         let compiled = compile::compile(&*self.runner, toolchain, files, &plan.compile_limits).await?;
         Ok(compiled.that_fits(&plan.limits))
