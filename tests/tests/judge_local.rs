@@ -69,7 +69,7 @@ fn stopped_amid(mut command: Command, signal: Signal, ignored: Option<Signal>) {
     let unpacks =
         |folder: &PathBuf| std::fs::read_dir(folder).is_ok_and(|mut within| within.next().is_some());
     while !left().iter().any(unpacks) {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{command:?} has not begun");
+        assert!(begun.elapsed() < Duration::from_mins(1), "{command:?} has not begun");
         std::thread::sleep(Duration::from_millis(20));
     }
     std::thread::sleep(Duration::from_millis(500));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use checker::policy::Policy;
 use problem::model::{ExampleSubmission, Problem};
-use problem::rules::{Rule, Seen};
+use problem::rules::{Rule, Scores, Seen};
 use problem::score::Score;
 use proto::report::{CompileStatus, Judgement, TestReport};
 use proto::verdict::Verdict;
@@ -164,14 +164,12 @@ fn unexpected(judgement: &Judgement, rules: &[Rule]) -> Option<String> {
     if matches!(judgement.verdict, Verdict::JE | Verdict::SE) && !refused {
         return Some(judgement.reason.clone().unwrap_or_else(|| judgement.verdict.title().to_owned()));
     }
-    let score = |group: Option<&str>| {
-        let text = match group {
-            None => judgement.score.as_deref(),
-            Some(name) => judgement.groups.iter().find(|g| g.name == name)?.score.as_deref(),
-        };
-        text.and_then(Score::parse)
+    let score = |text: &Option<String>| text.as_deref().and_then(Score::parse);
+    let scores = Scores {
+        whole: score(&judgement.score),
+        groups: judgement.groups.iter().map(|g| (g.name.as_str(), score(&g.score))).collect(),
     };
-    rules.iter().find_map(|rule| rule.broken_by(&seen, score))
+    rules.iter().find_map(|rule| rule.broken_by(&seen, &scores))
 }
 
 #[cfg(test)]

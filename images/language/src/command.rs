@@ -47,8 +47,8 @@ impl Language {
         extension(name).is_some_and(|ext| self.extensions.iter().any(|known| known.eq_ignore_ascii_case(ext)))
     }
 
-    /// The file to start: the only source, else the one called as `entry` says, else the only one outside
-    /// of folders. A language without an entry name compiles all its sources together; there it is the
+    /// The file to start: the only source, else the one called as `entry` says, else `main` with an extension of the
+    /// language, as texts of the package format name it, else the only one outside of folders. A language without an entry name compiles all its sources together; there it is the
     /// first.
     ///
     /// # Errors
@@ -56,7 +56,9 @@ impl Language {
     pub fn entry_of(&self, sources: &[String]) -> Result<String, EntryError> {
         let candidates = self.sources(sources);
         let outside: Vec<&str> = candidates.iter().copied().filter(|name| !name.contains('/')).collect();
-        let named = self.entry.as_deref().and_then(|entry| candidates.iter().find(|name| **name == entry));
+        let called = |wanted: &str| candidates.iter().find(|name| **name == wanted);
+        let main = || self.extensions.iter().find_map(|extension| called(&format!("main.{extension}")));
+        let named = self.entry.as_deref().and_then(|entry| called(entry).or_else(main));
         match (&candidates[..], named, &outside[..]) {
             ([], ..) => Err(EntryError::NoSource { extension: self.extensions[0].clone() }),
             ([only], ..) | (_, None, [only]) => Ok((*only).to_owned()),

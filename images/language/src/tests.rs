@@ -141,6 +141,8 @@ fn the_entry_file_is_the_only_one_or_the_named_one() {
     assert_eq!(entry(&["a.py"]).unwrap(), "a.py");
     assert_eq!(entry(&["a.py", "__main__.py"]).unwrap(), "__main__.py");
     assert_eq!(entry(&["sol.py", "lib/a.py", "lib/b.py"]).unwrap(), "sol.py");
+    assert_eq!(entry(&["a.py", "main.py"]).unwrap(), "main.py");
+    assert_eq!(entry(&["main.py", "__main__.py"]).unwrap(), "__main__.py");
     assert_eq!(
         entry(&["a.py", "b.py"]),
         Err(EntryError::Ambiguous { count: 2, wanted: "__main__.py".to_owned() })

@@ -142,9 +142,7 @@ mod tests {
             let error = unpack(&packed(&entries), CAPS).unwrap_err();
             assert!(error.contains(why), "{why}: {error}");
         }
-        for bytes in
-            [&b"no gzip"[..], &gzip(b"no tar, but long enough to be taken for a header").as_slice()[..]]
-        {
+        for bytes in [&b"no gzip"[..], gzip(b"no tar, but long enough to be taken for a header").as_slice()] {
             assert!(unpack(bytes, CAPS).unwrap_err().contains("not a tar.gz archive"));
         }
         // Nothing but zeros, an archive that was cut off, and an entry that tells of much.

@@ -60,7 +60,8 @@ impl Constants {
     }
 }
 
-/// Takes `constants` out of the manifest.
+/// Takes `constants` out of the manifest. A value may stand in a mapping as `value`, with others of its spellings
+/// (a number in TeX, a word) under `variants`, or beside it as the tool bapctools has them; `{{name.spelling}}` is one.
 pub(crate) fn read(top: &mut Fields<'_>, findings: &mut Findings) -> Constants {
     let mut all = BTreeMap::new();
     let Some(fields) = top.mapping("constants", findings) else { return Constants::default() };
@@ -90,12 +91,22 @@ pub(crate) fn read(top: &mut Fields<'_>, findings: &mut Findings) -> Constants {
             put(key.name, &node.value, node.line);
             continue;
         };
+        if !entries.iter().any(|(part, _)| part.name == "value") {
+            let message = format!("`constants.{shown}` has no `value`, which `{{{{{shown}}}}}` stands for");
+            findings.error(FILE, Some(node.line), message);
+            continue;
+        }
         for (part, node) in entries {
             match (part.name.as_str(), &node.value) {
-                ("value", value) => put(key.name.clone(), value, node.line),
                 ("variants", Value::Map(variants)) => {
                     for (variant, node) in variants {
                         put(format!("{}.{}", key.name, variant.name), &node.value, node.line);
+                    }
+                }
+                (name, value) if is_name(name) => {
+                    put(format!("{}.{name}", key.name), value, node.line);
+                    if name == "value" {
+                        put(key.name.clone(), value, node.line);
                     }
                 }
                 _ => put(String::new(), &Value::Null, part.line),
@@ -122,6 +133,36 @@ fn scalar(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spellings_of_a_value_stand_beside_it_or_under_variants() {
+        let read = |text: &str| {
+            let mut findings = Findings::default();
+            let mut top = crate::yaml::read(FILE, text, &mut findings).unwrap();
+            let constants = read(&mut top, &mut findings);
+            (constants, findings.list.first().map(|d| (d.line, d.message.clone())))
+        };
+        let beside = "constants:\n  n:\n    value: 5\n    TEX: \"10^{1}\"\n    word: five\n  m: 1.50\n";
+        let under = "constants:\n  n: {value: 5, variants: {TEX: '10^{1}', word: five}}\n  m: 1.50\n";
+        for text in [beside, under] {
+            let (constants, found) = read(text);
+            assert_eq!(found, None);
+            let text = b"{{n}} {{n.value}} {{n.TEX}} {{n.word}} {{n.tex}} {{m}}";
+            let put = String::from_utf8(constants.apply(text).into_owned()).unwrap();
+            assert_eq!(put, "5 5 10^{1} five {{n.tex}} 1.50", "{text:?}");
+        }
+        for (text, line, words) in [
+            ("constants:\n  n: {TEX: x}\n", 2, "`constants.n` has no `value`, which `{{n}}` stands for"),
+            ("constants:\n  n:\n    value: 5\n    a-b: x\n", 4, "`constants.n` is not"),
+            ("constants:\n  n:\n    value: 5\n    TEX: [x]\n", 4, "`constants.n` is not"),
+        ] {
+            let (line_found, message) = read(text).1.unwrap();
+            assert!(
+                line_found == Some(line) && message.starts_with(words),
+                "{text}: {line_found:?} {message}"
+            );
+        }
+    }
 
     #[test]
     fn defined_tags_are_replaced_once_and_others_stay() {

@@ -1,7 +1,7 @@
 //! Test cases: what lies under `data/`, in judging order.
 //!
 //! A case is a file `X.in` with its answer `X.ans`. Samples come first, then `secret`; within them, names
-//! are compared component by component in byte order.
+//! are compared component by component in byte order. What lies beside and means nothing is told by `stray`.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,9 @@ use crate::groups;
 use crate::manifest::Manifest;
 use crate::model::{Case, FormatVersion, Grader, Group, Probe, Validator};
 use crate::probes;
-use crate::programs::{Others, usable};
+use crate::programs::{NAMES, Others, usable};
 use crate::settings::Folders;
+use crate::stray;
 use crate::tree::Tree;
 
 /// Most cases judged in one problem.
@@ -34,7 +35,7 @@ pub(crate) fn read(
     others: &Others,
     findings: &mut Findings,
 ) -> Data {
-    let mut folders = Folders::new(tree, manifest, others, *validator == Validator::Default);
+    let mut folders = Folders::new(tree, manifest, others, *validator == Validator::Default, findings);
     let names = names(tree, findings);
     if names.is_empty() && !findings.failed() {
         findings.error(
@@ -55,7 +56,7 @@ pub(crate) fn read(
     groups_without_cases(&mut folders, findings);
     let mut probes = probes::read(&mut folders, findings);
     probes.extend(probes::samples(&folders, &cases));
-    stray_files(&folders, findings);
+    stray::tell(&folders, findings);
     // In order of names, so that groups that only the static validator looks at stand where they belong.
     let mut drafts = std::mem::take(&mut folders.groups);
     drafts.sort_by(|a, b| a.name.split('/').cmp(b.name.split('/')));
@@ -93,9 +94,7 @@ pub(crate) fn names_in(tree: &Tree, top: &str, findings: &mut Findings) -> Vec<S
         }
         let name = format!("{top}/{stem}");
         if !name.split('/').all(usable) {
-            let message =
-                "ignored: a name has letters, digits, `_`, `.` and `-` and starts with none of the last two";
-            findings.warning(&format!("data/{top}/{rel}"), None, message);
+            findings.warning(&format!("data/{top}/{rel}"), None, format!("ignored: {NAMES}"));
             continue;
         }
         if tree.has_folder(&format!("data/{name}")) {
@@ -163,59 +162,5 @@ fn groups_without_cases(folders: &mut Folders<'_>, findings: &mut Findings) {
         if !tree.under(&path).any(|(rel, _)| rel.ends_with(".in")) && !checked(folders) {
             findings.error(&path, None, "the group has no test case, and no static validation either");
         }
-    }
-}
-
-/// Files that look like test data and are none.
-fn stray_files(folders: &Folders<'_>, findings: &mut Findings) {
-    let (right, wrong) = folders.file_names();
-    let (tree, version) = (folders.tree, folders.manifest.version);
-    for (rel, _) in tree.under("data") {
-        let path = format!("data/{rel}");
-        let top = rel.split('/').next().unwrap_or_default();
-        if (rel == wrong || rel.ends_with(&format!("/{wrong}"))) && version != FormatVersion::Draft2023_07 {
-            findings.error(&path, None, format!("this format version calls the file `{right}`"));
-        } else if version == FormatVersion::V2025_09 && is_no_group(rel, right) {
-            let message = "test groups are data/sample, data/secret and the folders directly in data/secret";
-            findings.error(&path, None, message);
-        } else if let Some(stem) = path.strip_suffix(".ans")
-            && matches!(top, "sample" | "secret")
-            && !tree.files.contains_key(&format!("{stem}.in"))
-        {
-            findings.warning(&path, None, format!("ignored: there is no {stem}.in for this answer"));
-        } else if rel.ends_with(".in")
-            && !matches!(
-                top,
-                "sample" | "secret" | "invalid_input" | "invalid_output" | "valid_output" | "invalid_answers"
-            )
-        {
-            findings.warning(&path, None, "ignored: test cases lie in data/sample and data/secret");
-        }
-    }
-    if version == FormatVersion::V2025_09 {
-        mixed_groups(folders, findings);
-    }
-}
-
-/// Whether `rel`, below `data/`, is a settings file in a folder that 2025-09 knows no group in.
-fn is_no_group(rel: &str, file: &str) -> bool {
-    let Some(folder) = rel.strip_suffix(file) else { return false };
-    match folder.split('/').collect::<Vec<_>>()[..] {
-        [""] => true,
-        ["sample", ""] | ["secret", _] | ["secret", _, ""] | [] => false,
-        [top, ..] => matches!(top, "sample" | "secret"),
-    }
-}
-
-/// In 2025-09 `secret` has either cases or groups. Folders without any settings are let through beside
-/// cases, as an earlier text of the format did.
-fn mixed_groups(folders: &Folders<'_>, findings: &mut Findings) {
-    let secret = || folders.tree.under("data/secret");
-    if !secret().any(|(rel, _)| rel.split_once('/').is_some_and(|(_, rest)| rest == "test_group.yaml")) {
-        return;
-    }
-    for (rel, _) in secret().filter(|(rel, _)| rel.ends_with(".in") && !rel.contains('/')) {
-        let message = "data/secret has groups, so every case must lie in one of its folders";
-        findings.error(&format!("data/secret/{rel}"), None, message);
     }
 }

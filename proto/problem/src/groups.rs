@@ -297,7 +297,7 @@ fn range(words: &[String]) -> Option<Range> {
 pub(crate) fn build(drafts: &[Draft], folders: &Folders<'_>, findings: &mut Findings) -> Vec<Group> {
     let places: BTreeMap<String, usize> =
         drafts.iter().enumerate().map(|(i, draft)| (draft.name.clone(), i)).collect();
-    let legacy = folders.legacy();
+    let legacy = folders.graders();
     let mut groups = Vec::with_capacity(drafts.len());
     for draft in drafts {
         let secret = draft.name == "secret";

@@ -26,6 +26,7 @@ mod grading;
 mod groups;
 mod limits;
 mod manifest;
+mod metadata;
 pub mod model;
 mod probes;
 mod programs;
@@ -34,6 +35,7 @@ pub mod score;
 mod settings;
 pub mod sidecar;
 mod statement;
+mod stray;
 mod submissions;
 pub mod timing;
 pub mod tree;
@@ -46,6 +48,7 @@ use archive::Unpacking;
 pub use archive::{MAX_ZIP_BYTES, bytes_on_disk, enclosed, pack_zip, unpack_zip};
 pub use diagnostic::{Diagnostic, Findings, PackageError, Severity};
 pub use model::Problem;
+pub use programs::CODES as LANGUAGE_CODES;
 pub use tree::{MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
 
 use proto::id::Digest;
@@ -192,7 +195,10 @@ fn read_tree(tree: &Tree, name: String, findings: &mut Findings) -> Option<Probl
     if let Some(unit) = sidecar.score_unit {
         groups::in_units(&mut data.groups, unit);
     }
-    let submissions = submissions::read(tree, &manifest, findings);
+    let names = data.cases.iter().map(|case| &case.name).chain(data.groups.iter().map(|group| &group.name));
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    let submissions = submissions::read(tree, &manifest, &names, findings);
+    statement::languages(tree, manifest.named_in.as_deref(), manifest.version, findings);
     let statement = statement::read(tree, findings).map(|text| manifest.constants.apply_text(text));
     let digest = match tree.digest() {
         Ok(digest) => digest,

@@ -18,6 +18,8 @@ const MAX_SECONDS: f64 = 100_000.0;
 const MIN_SECONDS: f64 = 0.001;
 /// Most passes a package can ask for.
 const MAX_PASSES: u32 = 1000;
+/// Passes of a multi-pass problem that names none.
+pub(crate) const PASSES: u32 = 2;
 /// Most MiB a package can ask for (1 TiB).
 const MAX_MIB: u32 = 1 << 20;
 
@@ -40,7 +42,7 @@ fn defaults(version: FormatVersion) -> ProblemLimits {
         validation_time: Duration::from_mins(1),
         validation_memory: Bytes::mib(2048),
         validation_output: Bytes::mib(8),
-        validation_passes: 2,
+        validation_passes: PASSES,
         time_rule: match version {
             FormatVersion::Legacy => TimeRule::legacy(),
             FormatVersion::Draft2023_07 | FormatVersion::V2025_09 => TimeRule::v2025(),

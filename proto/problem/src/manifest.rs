@@ -3,6 +3,7 @@
 use crate::constants::{self, Constants};
 use crate::diagnostic::Findings;
 use crate::limits;
+use crate::metadata;
 use crate::model::{FormatVersion, ProblemLimits};
 use crate::tree::Tree;
 use crate::yaml::{self, Fields, Value};
@@ -15,14 +16,14 @@ const KNOWN: &str = "`problem_format_version`, `type`, `name`, `uuid`, `version`
 const KNOWN_LEGACY: &str = "`problem_format_version`, `type`, `name`, `uuid`, `author`, `source`, `source_url`, \
                             `license`, `rights_owner`, `limits`, `validation`, `validator_flags`, `keywords`, \
                             `grading`, `languages`";
-const LICENSES: [&str; 7] =
-    ["unknown", "public domain", "cc0", "cc by", "cc by-sa", "educational", "permission"];
 
 /// What `problem.yaml` says.
 #[derive(Debug)]
 pub(crate) struct Manifest {
     pub(crate) version: FormatVersion,
     pub(crate) title: Option<String>,
+    /// Languages that `name` is given in; `None` for a single text.
+    pub(crate) named_in: Option<Vec<String>>,
     pub(crate) uuid: Option<String>,
     pub(crate) limits: ProblemLimits,
     pub(crate) kind: Kind,
@@ -76,8 +77,10 @@ pub(crate) fn read(tree: &Tree, findings: &mut Findings) -> Option<Manifest> {
             return None;
         }
     };
+    let named_in = top.keys_of("name");
     let mut manifest = Manifest {
         version,
+        named_in,
         title: title(&mut top, findings),
         uuid: top.text("uuid", findings).map(|(t, _)| t),
         limits: limits::read(&mut top, version, FILE, findings),
@@ -88,12 +91,16 @@ pub(crate) fn read(tree: &Tree, findings: &mut Findings) -> Option<Manifest> {
         allow_file_writing: true,
         constants: Constants::default(),
     };
-    license(&mut top, findings);
+    metadata::read(&mut top, version, findings);
     match version {
         FormatVersion::Legacy => legacy(&mut manifest, tree, top, findings),
         FormatVersion::Draft2023_07 | FormatVersion::V2025_09 => {
             v2025(&mut manifest, tree, top, findings);
         }
+    }
+    if manifest.limits.validation_passes != limits::PASSES && !manifest.kind.multi_pass {
+        let message = "`limits.validation_passes` has no effect in a problem that is not `multi-pass`";
+        findings.warning(FILE, None, message);
     }
     if manifest.limits.cpu_time.is_none() && !manifest.kind.submit_answer && !findings.failed() {
         let message = "no time limit is given (`limits.time_limit`); each judge infers its own from how long \
@@ -104,6 +111,20 @@ pub(crate) fn read(tree: &Tree, findings: &mut Findings) -> Option<Manifest> {
 }
 
 fn legacy(manifest: &mut Manifest, tree: &Tree, mut top: Fields<'_>, findings: &mut Findings) {
+    validation(manifest, &mut top, findings);
+    if let Some(flags) = top.words("validator_flags", findings) {
+        manifest.validator_flags = flags;
+    }
+    if manifest.limits.cpu_time.is_none() {
+        manifest.limits.cpu_time = limits::from_other_files(tree, findings);
+    }
+    grading(manifest, &mut top, findings);
+    top.ignore(&["author", "source_url"]);
+    top.finish(false, KNOWN_LEGACY, findings);
+}
+
+/// `validation` of legacy: whether the validator is the package's own, and what it does.
+fn validation(manifest: &mut Manifest, top: &mut Fields<'_>, findings: &mut Findings) {
     if let Some((words, line)) = top.words("validation", findings) {
         match words.first().map(String::as_str) {
             Some("default") if words.len() == 1 => {}
@@ -142,12 +163,10 @@ fn legacy(manifest: &mut Manifest, tree: &Tree, mut top: Fields<'_>, findings: &
             }
         }
     }
-    if let Some(flags) = top.words("validator_flags", findings) {
-        manifest.validator_flags = flags;
-    }
-    if manifest.limits.cpu_time.is_none() {
-        manifest.limits.cpu_time = limits::from_other_files(tree, findings);
-    }
+}
+
+/// `grading` of legacy: whether more points are better.
+fn grading(manifest: &mut Manifest, top: &mut Fields<'_>, findings: &mut Findings) {
     if let Some(mut grading) = top.mapping("grading", findings) {
         match grading.text("objective", findings) {
             None => {}
@@ -162,8 +181,6 @@ fn legacy(manifest: &mut Manifest, tree: &Tree, mut top: Fields<'_>, findings: &
         grading.ignore(&["show_test_data_groups"]);
         grading.finish(false, "`objective`, `show_test_data_groups`", findings);
     }
-    top.ignore(&["author", "source", "source_url", "rights_owner", "keywords", "version", "credits"]);
-    top.finish(false, KNOWN_LEGACY, findings);
 }
 
 fn v2025(manifest: &mut Manifest, tree: &Tree, mut top: Fields<'_>, findings: &mut Findings) {
@@ -193,7 +210,6 @@ fn v2025(manifest: &mut Manifest, tree: &Tree, mut top: Fields<'_>, findings: &m
     if kind.submit_answer && (kind.interactive || kind.multi_pass) {
         findings.error(FILE, None, "`type: submit-answer` cannot be `interactive` or `multi-pass`");
     }
-    top.ignore(&["version", "credits", "source", "rights_owner", "keywords"]);
     if draft {
         if let Some(flags) = top.words("validator_flags", findings) {
             findings.warning(FILE, Some(flags.1), "`validator_flags` is an older name; `output_validator_args` in test_group.yaml is the newer one");
@@ -202,7 +218,15 @@ fn v2025(manifest: &mut Manifest, tree: &Tree, mut top: Fields<'_>, findings: &m
         if manifest.limits.cpu_time.is_none() {
             manifest.limits.cpu_time = limits::from_other_files(tree, findings);
         }
-        top.ignore(&["author", "source_url", "validation", "grading"]);
+        for key in ["validation", "grading"] {
+            if let Some(line) = top.line_of(key) {
+                let message = format!("`{key}` is of legacy; it is obeyed, as the drafts began with it");
+                findings.warning(FILE, Some(line), message);
+            }
+        }
+        validation(manifest, &mut top, findings);
+        grading(manifest, &mut top, findings);
+        top.ignore(&["author", "source_url"]);
     }
     top.finish(!draft, KNOWN, findings);
 }
@@ -281,6 +305,9 @@ fn kind(top: &mut Fields<'_>, version: FormatVersion, findings: &mut Findings) -
     if words.is_empty() {
         findings.error(FILE, Some(line), "`type` names nothing; `pass-fail` or `scoring` is needed");
     }
+    if let Some(twice) = words.iter().enumerate().find(|(i, word)| words[..*i].contains(word)) {
+        findings.warning(FILE, Some(line), format!("`type` names `{}` twice", twice.1));
+    }
     if pass_fail && kind.scoring {
         findings.error(FILE, Some(line), "`type` is both `pass-fail` and `scoring`; only one is possible");
     }
@@ -300,12 +327,4 @@ fn languages(top: &mut Fields<'_>, findings: &mut Findings) -> Option<Vec<String
         );
     }
     Some(words)
-}
-
-fn license(top: &mut Fields<'_>, findings: &mut Findings) {
-    if let Some((text, line)) = top.text("license", findings)
-        && !LICENSES.contains(&text.as_str())
-    {
-        findings.warning(FILE, Some(line), format!("`license` is not one of {}", LICENSES.join(", ")));
-    }
 }

@@ -84,13 +84,8 @@ pub struct Program {
     pub language: Option<String>,
     /// Whether it is a directory with a `build` script.
     pub has_build: bool,
-}
-
-impl Program {
-    /// Whether a `run` of its own starts it, be it there or made by `build` only.
-    pub fn has_run(&self) -> bool {
-        self.files.iter().any(|(name, _)| name == "run")
-    }
+    /// Whether it is a directory with a `run` program of its own, which is what starts.
+    pub has_run: bool,
 }
 
 /// What decides output against answer.

@@ -24,6 +24,10 @@ pub(crate) fn in_folder(tree: &Tree, folder: &str, findings: &mut Findings) -> V
     names.into_iter().map(|name| program(tree, &format!("{folder}/{name}"), findings)).collect()
 }
 
+/// What a name has to be, for messages.
+pub(crate) const NAMES: &str =
+    "a name has letters, digits, `_`, `.` and `-` and starts with none of the last two";
+
 /// Names the format knows: `[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}`. Others are ignored as if removed.
 pub(crate) fn usable(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
@@ -44,8 +48,8 @@ fn program(tree: &Tree, path: &str, findings: &mut Findings) -> Program {
     if size > MAX_SOURCE {
         findings.error(path, None, format!("the program has {size} bytes; the maximum is {MAX_SOURCE}"));
     }
-    let has_build = tree.files.contains_key(&format!("{path}/build"));
-    Program { path: path.to_owned(), files, language: None, has_build }
+    let has = |script: &str| tree.files.contains_key(&format!("{path}/{script}"));
+    Program { path: path.to_owned(), files, language: None, has_build: has("build"), has_run: has("run") }
 }
 
 /// What decides output against answer.
@@ -136,21 +140,29 @@ pub(crate) fn others(tree: &Tree, manifest: &Manifest, findings: &mut Findings) 
         );
     }
     others.input_validators.retain(|p| !p.path.ends_with(".viva"));
-    match manifest.version {
-        FormatVersion::Legacy => {
-            others.graders = in_folder(tree, "graders", findings);
-            if let Some(second) = others.graders.get(1) {
-                findings.warning(&second.path, None, "there is one grader at most; the first one is used");
-            }
+    const STATIC: &str = "static_validator";
+    const GRADERS: &str = "graders";
+    let (has_static, has_graders) = match manifest.version {
+        FormatVersion::Legacy => (false, true),
+        FormatVersion::Draft2023_07 => (true, true),
+        FormatVersion::V2025_09 => (true, false),
+    };
+    for (folder, known) in [(STATIC, has_static), (GRADERS, has_graders)] {
+        if !known && tree.has_folder(folder) {
+            let message = "ignored: this format version has no such folder";
+            findings.warning(folder, None, message);
         }
-        FormatVersion::Draft2023_07 | FormatVersion::V2025_09 => {
-            const STATIC: &str = "static_validator";
-            if tree.has_folder(STATIC) {
-                others.static_validator = Some(program(tree, STATIC, findings));
-                if manifest.kind.submit_answer {
-                    findings.error(STATIC, None, "a `submit-answer` problem has no sources to validate");
-                }
-            }
+    }
+    if has_graders {
+        others.graders = in_folder(tree, GRADERS, findings);
+        if let Some(second) = others.graders.get(1) {
+            findings.warning(&second.path, None, "there is one grader at most; the first one is used");
+        }
+    }
+    if has_static && tree.has_folder(STATIC) {
+        others.static_validator = Some(program(tree, STATIC, findings));
+        if manifest.kind.submit_answer {
+            findings.error(STATIC, None, "a `submit-answer` problem has no sources to validate");
         }
     }
     needs_validator(tree, manifest, findings);
@@ -177,6 +189,63 @@ fn needs_validator(tree: &Tree, manifest: &Manifest, findings: &mut Findings) {
     }
 }
 
+/// Language codes of the format's appendix. `include/` may have a folder for each.
+pub const CODES: [&str; 53] = [
+    "ada",
+    "algol68",
+    "apl",
+    "bash",
+    "c",
+    "cgmp",
+    "cobol",
+    "cpp",
+    "cppgmp",
+    "crystal",
+    "csharp",
+    "d",
+    "dart",
+    "elixir",
+    "erlang",
+    "forth",
+    "fortran",
+    "fsharp",
+    "gerbil",
+    "go",
+    "haskell",
+    "java",
+    "javaalgs4",
+    "javascript",
+    "julia",
+    "kotlin",
+    "lisp",
+    "lua",
+    "modula2",
+    "nim",
+    "objectivec",
+    "ocaml",
+    "octave",
+    "odin",
+    "pascal",
+    "perl",
+    "php",
+    "prolog",
+    "python2",
+    "python3",
+    "python3numpy",
+    "racket",
+    "ruby",
+    "rust",
+    "scala",
+    "simula",
+    "smalltalk",
+    "snobol",
+    "swift",
+    "typescript",
+    "visualbasic",
+    "zig",
+    "default",
+];
+
 /// `include/<language>/`, by language code.
 fn includes(tree: &Tree, findings: &mut Findings) -> BTreeMap<String, Program> {
     const FOLDER: &str = "include";
@@ -188,6 +257,11 @@ fn includes(tree: &Tree, findings: &mut Findings) -> BTreeMap<String, Program> {
         match rel.split_once('/') {
             Some((code, _)) if usable(code) => {
                 if !all.contains_key(code) {
+                    if !CODES.contains(&code) {
+                        let message = "no language of the format has this code, so its files go to no submission; \
+                                       such codes are `cpp`, `python3` and `default` for all others";
+                        findings.warning(&format!("{FOLDER}/{code}"), None, message);
+                    }
                     let program = program(tree, &format!("{FOLDER}/{code}"), findings);
                     all.insert(code.to_owned(), program);
                 }

@@ -39,6 +39,28 @@ pub struct Rule {
     pub time_use: TimeUse,
 }
 
+/// What scores came out.
+#[derive(Debug, Clone, Default)]
+pub struct Scores<'a> {
+    /// That of the submission.
+    pub whole: Option<Score>,
+    /// Those of the test groups, by their names.
+    pub groups: Vec<(&'a str, Option<Score>)>,
+}
+
+impl Scores<'_> {
+    /// The submission's, or those of the groups that a glob names, each with its group.
+    fn of(&self, glob: Option<&str>) -> Vec<(String, Option<Score>)> {
+        let Some(glob) = glob else { return vec![(String::new(), self.whole)] };
+        let named = self.groups.iter().filter(|(name, _)| globs::names(glob, name));
+        let mut all: Vec<_> = named.map(|(name, score)| (format!(" in {name}"), *score)).collect();
+        if all.is_empty() {
+            all.push((format!(" in {glob}"), None));
+        }
+        all
+    }
+}
+
 /// One case as it came out.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
@@ -69,13 +91,8 @@ impl Rule {
         }
     }
 
-    /// Why the rule does not hold; `None` when it does. `score` gives that of the submission, or of the
-    /// group with a name.
-    pub fn broken_by(
-        &self,
-        seen: &[Seen<'_>],
-        score: impl Fn(Option<&str>) -> Option<Score>,
-    ) -> Option<String> {
+    /// Why the rule does not hold; `None` when it does.
+    pub fn broken_by(&self, seen: &[Seen<'_>], scores: &Scores<'_>) -> Option<String> {
         let place = self.cases.as_ref().map_or(String::new(), |glob| format!(" in {glob}"));
         let covered = || seen.iter().filter(|s| self.covers(s.name));
         let meets = |v: Verdict, list: &[Verdict]| list.iter().any(|wanted| v.satisfies(*wanted));
@@ -99,10 +116,27 @@ impl Rule {
             return Some(format!("no judge message{place} has `{part}`"));
         }
         let (least, most) = self.score?;
-        match score(self.cases.as_deref()) {
+        scores.of(self.cases.as_deref()).into_iter().find_map(|(place, score)| match score {
             Some(got) if (least..=most).contains(&got) => None,
             Some(got) => Some(format!("the score{place} is {got}; {least} to {most} is expected")),
             None => Some(format!("there is no score{place}; {least} to {most} is expected")),
+        })
+    }
+
+    /// What `use_for_time_limit` asks of the cases beside the time limit: `lower` is as good as a `permitted` without
+    /// TLE, `upper` as a `required` of TLE alone.
+    pub(crate) fn implied(&self) -> Option<Rule> {
+        let of = |permitted: &[Verdict], required: &[Verdict]| Rule {
+            cases: self.cases.clone(),
+            permitted: permitted.to_vec(),
+            required: required.to_vec(),
+            time_use: TimeUse::Never,
+            ..Rule::default()
+        };
+        match self.time_use {
+            TimeUse::Inferred | TimeUse::Never => None,
+            TimeUse::Lower => Some(of(&[Verdict::AC, Verdict::WA, Verdict::RTE], &[])),
+            TimeUse::Upper => Some(of(&[], &[Verdict::TLE])),
         }
     }
 }
@@ -120,7 +154,14 @@ mod tests {
             Seen { name: "secret/b/1-easy", verdict: WA, message: Some("line 3 is odd") },
             Seen { name: "secret/b/2-hard", verdict: TLE, message: None },
         ];
-        let score = |group: Option<&str>| group.is_none().then_some(Score::whole(30));
+        let scores = Scores {
+            whole: Some(Score::whole(30)),
+            groups: vec![
+                ("secret", Some(Score::whole(30))),
+                ("secret/a", Some(Score::whole(20))),
+                ("secret/b", Some(Score::whole(10))),
+            ],
+        };
         let rule = Rule::default();
         let range = |a, b| Some((Score::whole(a), Score::whole(b)));
         for (rule, broken) in [
@@ -142,8 +183,13 @@ mod tests {
             (Rule { score: range(30, 30), ..rule.clone() }, None),
             (Rule { score: range(0, 29), ..rule.clone() }, Some("the score is 30; 0 to 29")),
             (Rule { cases: Some("x".into()), score: range(0, 1), ..rule.clone() }, Some("no score in x")),
+            (Rule { cases: Some("secret/{a,b}".into()), score: range(10, 20), ..rule.clone() }, None),
+            (
+                Rule { cases: Some("secret/*".into()), score: range(20, 20), ..rule.clone() },
+                Some("the score in secret/b is 10; 20 to 20"),
+            ),
         ] {
-            let got = rule.broken_by(&seen, score);
+            let got = rule.broken_by(&seen, &scores);
             assert_eq!(got.is_some(), broken.is_some(), "{rule:?}: {got:?}");
             assert!(got.unwrap_or_default().contains(broken.unwrap_or_default()), "{rule:?}");
         }
@@ -161,6 +207,7 @@ mod tests {
         ] {
             let rule = Rule { permitted, required, time_use, ..Rule::default() };
             assert_eq!(rule.bounds(), want, "{rule:?}");
+            assert_eq!(rule.implied().is_some(), matches!(time_use, TimeUse::Lower | TimeUse::Upper));
         }
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Folders<'a> {
     pub(crate) others: &'a Others,
     /// Whether the default validator reads the arguments, so that they can be checked here.
     default: bool,
+    /// Whether groups are graded as in legacy: there always, in drafts where their files say so.
+    graders: bool,
     known: BTreeMap<String, Settings>,
     /// Argument lists already checked.
     checked: BTreeSet<Vec<String>>,
@@ -50,8 +52,20 @@ pub(crate) struct Folders<'a> {
 }
 
 impl<'a> Folders<'a> {
-    pub(crate) fn new(tree: &'a Tree, manifest: &'a Manifest, others: &'a Others, default: bool) -> Self {
+    pub(crate) fn new(
+        tree: &'a Tree,
+        manifest: &'a Manifest,
+        others: &'a Others,
+        default: bool,
+        findings: &mut Findings,
+    ) -> Self {
+        let graders = match manifest.version {
+            FormatVersion::Legacy => true,
+            FormatVersion::Draft2023_07 => graded_as_legacy(tree, findings),
+            FormatVersion::V2025_09 => false,
+        };
         Self {
+            graders,
             tree,
             manifest,
             others,
@@ -65,6 +79,11 @@ impl<'a> Folders<'a> {
 
     pub(crate) fn legacy(&self) -> bool {
         self.manifest.version == FormatVersion::Legacy
+    }
+
+    /// Whether groups are graded as in legacy.
+    pub(crate) fn graders(&self) -> bool {
+        self.graders
     }
 
     /// Whether groups nest: in legacy and in the drafts, not in 2025-09.
@@ -99,7 +118,7 @@ impl<'a> Folders<'a> {
             && let Some(text) = self.tree.text(&file, yaml::MAX_BYTES, findings)
             && let Some(fields) = yaml::read(&file, &self.manifest.constants.apply_text(text), findings)
         {
-            if self.legacy() {
+            if self.graders {
                 self.testdata(&file, fields, &mut settings, findings);
             } else {
                 draft = self.test_group(&file, fields, &mut settings, findings);
@@ -111,7 +130,7 @@ impl<'a> Folders<'a> {
             draft.file = file;
             draft.grader = settings.grader.clone();
             self.groups.push(draft);
-        } else if depth == 1 && self.legacy() {
+        } else if depth == 1 && self.graders {
             self.root = Some(settings.grader.clone());
         }
         self.known.insert(path.to_owned(), settings.clone());
@@ -157,6 +176,9 @@ impl<'a> Folders<'a> {
     }
 
     fn testdata(&self, file: &str, mut fields: Fields<'_>, settings: &mut Settings, findings: &mut Findings) {
+        if !self.legacy() {
+            self.common_keys(file, &mut fields, settings, findings);
+        }
         for (key, old) in [("output_validator_flags", true), ("output_validator_args", false)] {
             let Some((flags, line)) = fields.words(key, findings) else { continue };
             if !old {
@@ -233,6 +255,26 @@ impl<'a> Folders<'a> {
             findings.error(&settings.origin.0, Some(settings.origin.1), e.to_string());
         }
     }
+}
+
+/// Whether the groups of a draft have the keys of legacy: the drafts began with them, and public tools read no others.
+/// Then all of its groups are graded so; a key of later drafts is told as unknown.
+fn graded_as_legacy(tree: &Tree, findings: &mut Findings) -> bool {
+    const KEYS: [&str; 6] = ["on_reject", "grading", "grader_flags", "accept_score", "reject_score", "range"];
+    let named = |path: &str| [LEGACY_FILE, FILE].iter().any(|file| path.rsplit('/').next() == Some(file));
+    for (rel, _) in tree.under("data").filter(|(rel, _)| named(rel)) {
+        let path = format!("data/{rel}");
+        // What is wrong with the file is told when it is read for good.
+        let mut unheard = Findings::default();
+        let Some(text) = tree.text(&path, yaml::MAX_BYTES, &mut unheard) else { continue };
+        let Some(fields) = yaml::read(&path, &text, &mut unheard) else { continue };
+        if let Some(line) = KEYS.iter().find_map(|key| fields.line_of(key)) {
+            let message = "keys of legacy in a package of the drafts: its groups are graded as in legacy";
+            findings.warning(&path, Some(line), message);
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether a folder lies in the data submissions are judged on.

@@ -25,7 +25,14 @@ const KNOWN: &str = "`permitted`, `required`, `language`, `entrypoint`, `score`,
 const MAX_RULES: usize = 1000;
 
 /// Reads `submissions/`, sorted by path.
-pub(crate) fn read(tree: &Tree, manifest: &Manifest, findings: &mut Findings) -> Vec<ExampleSubmission> {
+/// `data` has the names of test cases and groups, which rules may be about.
+pub(crate) fn read(
+    tree: &Tree,
+    manifest: &Manifest,
+    data: &[&str],
+    findings: &mut Findings,
+) -> Vec<ExampleSubmission> {
+    unplaced(tree, findings);
     let mut folders: Vec<&str> =
         tree.under("submissions").filter_map(|(rel, _)| Some(rel.split_once('/')?.0)).collect();
     folders.dedup();
@@ -35,7 +42,8 @@ pub(crate) fn read(tree: &Tree, manifest: &Manifest, findings: &mut Findings) ->
             all.push(by_folder(folder, program, findings));
         }
     }
-    all.sort_by(|a, b| a.program.path.cmp(&b.program.path));
+    all.sort_by(|(a, _), (b, _)| a.program.path.cmp(&b.program.path));
+    let (mut all, expecting): (Vec<_>, Vec<bool>) = all.into_iter().unzip();
     if all.is_empty() {
         findings.warning(
             "submissions",
@@ -47,22 +55,47 @@ pub(crate) fn read(tree: &Tree, manifest: &Manifest, findings: &mut Findings) ->
         && let Some(text) = tree.text(FILE, yaml::MAX_BYTES, findings)
         && let Some(fields) = yaml::read(FILE, &text, findings)
     {
-        overrides(fields, manifest, &mut all, findings);
+        overrides(fields, manifest, data, &mut all, findings);
     }
-    // A folder for partial points expects no verdicts, and still something.
-    for example in all.iter().filter(|e| e.verdict.is_none() && e.rules.iter().all(expects_nothing)) {
-        let message = "nothing is expected of it; the name of a known folder, submissions.yaml from 2025-09 on, or \
-                       @EXPECTED_RESULTS@ in the source says what";
-        findings.warning(&example.program.path, None, message);
+    for (submission, _) in all.iter().zip(expecting).filter(|(_, expecting)| !expecting) {
+        if submission.rules.iter().all(|rule| *rule == Rule::default()) {
+            let message =
+                "the folder's name expects nothing; a known folder or @EXPECTED_RESULTS@ in the source does";
+            findings.warning(&submission.program.path, None, message);
+        }
     }
     all
 }
 
-fn expects_nothing(rule: &Rule) -> bool {
-    rule.permitted.is_empty() && rule.required.is_empty() && rule.score.is_none() && rule.message.is_none()
+/// Files that are meant as submissions, and are none where they lie or with their name.
+fn unplaced(tree: &Tree, findings: &mut Findings) {
+    for (rel, _) in tree.under("submissions") {
+        let path = format!("submissions/{rel}");
+        let parts: Vec<&str> = rel.split('/').collect();
+        if let [name] = parts[..] {
+            if path.ends_with("submissions.yml") {
+                findings.warning(&path, None, format!("ignored: the file's name is `{FILE}`"));
+            } else if path != FILE && programs::usable(name) && !is_note(name) {
+                let message = "ignored: a submission lies in a folder that says what is expected of it, such as \
+                               submissions/accepted";
+                findings.warning(&path, None, message);
+            }
+        } else if let Some(odd) = parts.iter().take(2).find(|part| !programs::usable(part))
+            && !odd.starts_with('.')
+        {
+            findings.warning(&path, None, format!("ignored: {}", programs::NAMES));
+        }
+    }
 }
 
-fn by_folder(folder: &str, program: Program, findings: &mut Findings) -> ExampleSubmission {
+/// Whether people read the file and no compiler does.
+fn is_note(name: &str) -> bool {
+    name.starts_with("README")
+        || [".md", ".txt", ".yaml", ".json"].iter().any(|ending| name.ends_with(ending))
+}
+
+/// The submission, and whether its folder or source says what is expected of it.
+fn by_folder(folder: &str, program: Program, findings: &mut Findings) -> (ExampleSubmission, bool) {
     let known = expect::folder(folder);
     if !known.as_ref().is_some_and(|f| f.official)
         && let Some(tag) = program.files.iter().find_map(|(_, path)| expect::tagged(&head(path)))
@@ -70,7 +103,7 @@ fn by_folder(folder: &str, program: Program, findings: &mut Findings) -> Example
         match tag {
             Ok(list) => {
                 let verdict = if let [only] = list[..] { Some(only) } else { None };
-                return example(program, expect::one_of(&list), verdict);
+                return (example(program, expect::one_of(&list), verdict), true);
             }
             Err(word) => findings.warning(
                 &program.path,
@@ -84,10 +117,10 @@ fn by_folder(folder: &str, program: Program, findings: &mut Findings) -> Example
         if folder == "brute_force" || folder == "slow_accepted" {
             example.rules[0].time_use = TimeUse::Never;
         }
-        return example;
+        return (example, true);
     }
     let expected = Expectation { permitted: Vec::new(), required: Vec::new() };
-    example(program, expected, None)
+    (example(program, expected, None), false)
 }
 
 fn example(program: Program, expected: Expectation, verdict: Option<Verdict>) -> ExampleSubmission {
@@ -112,6 +145,8 @@ struct Entry {
     model_solution: bool,
     /// The first is about all cases.
     rules: Vec<Rule>,
+    /// Globs of cases with their lines.
+    inside: Vec<(String, u32)>,
     /// Which of `permitted` and `required` the first has, be it an empty list.
     named: (bool, bool),
 }
@@ -121,28 +156,49 @@ struct Entry {
 fn overrides(
     fields: Fields<'_>,
     manifest: &Manifest,
+    data: &[&str],
     all: &mut [ExampleSubmission],
     findings: &mut Findings,
 ) {
+    // Held against each other at the end: keys may come in any order.
+    let mut touched = vec![None; all.len()];
     for (key, node) in fields.rest() {
         let line = node.line;
         let Some(entry) = entry(&key.name, node, manifest, findings) else { continue };
         let is_folder = expect::folder(&key.name).is_some() || !key.name.contains(['/', '*', '{']);
         let mut hit = false;
-        for submission in all.iter_mut() {
+        for (submission, touched) in all.iter_mut().zip(&mut touched) {
             let path =
                 submission.program.path.strip_prefix("submissions/").unwrap_or(&submission.program.path);
             if globs::matches(&key.name, path) {
                 hit = true;
                 apply(submission, &entry, is_folder);
-                summarise(submission, line, findings);
+                *touched = Some(line);
             }
         }
-        if !hit {
-            let shown: String = key.name.chars().take(60).collect();
-            findings.warning(FILE, Some(key.line), format!("`{shown}` matches no submission"));
+        odd_glob(&key.name, key.line, hit, "submission", findings);
+        for (glob, line) in &entry.inside {
+            let hit = data.iter().any(|name| globs::matches(glob, name));
+            odd_glob(glob, *line, hit, "test case or group", findings);
         }
     }
+    for (submission, line) in all.iter_mut().zip(touched) {
+        if let Some(line) = line {
+            summarise(submission, line, findings);
+        }
+    }
+}
+
+/// Tells a glob that matches nothing, or has something in it that globs do not know.
+fn odd_glob(glob: &str, line: u32, hit: bool, what: &str, findings: &mut Findings) {
+    let shown: String = glob.chars().take(60).collect();
+    let message = match (hit, globs::oddity(glob)) {
+        (true, None) => return,
+        (true, Some(why)) => format!("`{shown}`: {why}"),
+        (false, None) => format!("`{shown}` matches no {what}"),
+        (false, Some(why)) => format!("`{shown}` matches no {what}: {why}"),
+    };
+    findings.warning(FILE, Some(line), message);
 }
 
 fn entry(glob: &str, node: Node, manifest: &Manifest, findings: &mut Findings) -> Option<Entry> {
@@ -153,6 +209,7 @@ fn entry(glob: &str, node: Node, manifest: &Manifest, findings: &mut Findings) -
         entrypoint: fields.text("entrypoint", findings).map(|(t, _)| t),
         model_solution: fields.boolean("model_solution", findings).unwrap_or(false),
         rules: vec![rule(None, &mut fields, manifest, findings)],
+        inside: Vec::new(),
         named,
     };
     fields.ignore(&["authors"]);
@@ -163,10 +220,13 @@ fn entry(glob: &str, node: Node, manifest: &Manifest, findings: &mut Findings) -
         }
         let (mut inner, _) = mapping(&cases.name, node, findings)?;
         let inside = cases.name.strip_prefix("data/").unwrap_or(&cases.name).to_owned();
+        entry.inside.push((inside.clone(), cases.line));
         entry.rules.push(rule(Some(inside), &mut inner, manifest, findings));
         inner.finish(false, "`permitted`, `required`, `score`, `message`, `use_for_time_limit`", findings);
     }
     fields.finish(false, KNOWN, findings);
+    let implied: Vec<Rule> = entry.rules.iter().filter_map(Rule::implied).collect();
+    entry.rules.extend(implied);
     Some(entry)
 }
 
@@ -278,6 +338,15 @@ fn summarise(submission: &mut ExampleSubmission, line: u32, findings: &mut Findi
         }
     }
     let required = whole().rfind(|rule| !rule.required.is_empty()).map(|rule| rule.required.clone());
+    if let Some(wanted) = &required
+        && !permitted.is_empty()
+        && !wanted.iter().any(|v| permitted.contains(v))
+    {
+        let path = &submission.program.path;
+        let words: Vec<&str> = wanted.iter().map(|v| v.code()).collect();
+        let message = format!("{} is required of {path}, and no rule permits it", words.join(" or "));
+        return findings.error(FILE, Some(line), message);
+    }
     submission.expected = Expectation { permitted, required: required.unwrap_or_default() };
     submission.verdict = match (&submission.expected.required[..], &submission.expected.permitted[..]) {
         ([only], _) | ([], [only]) => Some(*only),

@@ -40,7 +40,8 @@ pub struct Key {
 }
 
 impl Value {
-    const fn kind(&self) -> &'static str {
+    /// What it is, with its article.
+    pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Value::Null => "nothing",
             Value::Bool(_) => "a boolean",
@@ -322,6 +323,13 @@ impl<'a> Fields<'a> {
     /// Whether `key` is there and a mapping.
     pub fn is_mapping(&self, key: &str) -> bool {
         self.entries.iter().any(|(k, n)| k.name == key && matches!(n.value, Value::Map(_)))
+    }
+
+    /// The keys of the mapping under `key`; `None` where there is none.
+    pub(crate) fn keys_of(&self, key: &str) -> Option<Vec<String>> {
+        let (_, node) = self.entries.iter().find(|(k, _)| k.name == key)?;
+        let Value::Map(entries) = &node.value else { return None };
+        Some(entries.iter().map(|(k, _)| k.name.clone()).collect())
     }
 
     /// Takes a mapping.

@@ -176,6 +176,45 @@ const ROWS: &[Row] = &[
     (New, "submissions/submissions.yaml", "'*/*':\n  use_for_time_limit: often\n", ("submissions/submissions.yaml", Some(2), "`use_for_time_limit`")),
     (Scored, "submissions/submissions.yaml", "accepted:\n  score: [9, 3]\n", ("submissions/submissions.yaml", Some(2), "`score` must be")),
     (New, "submissions/submissions.yaml", "accepted:\n  secret/*:\n    required: [NO]\n", ("submissions/submissions.yaml", Some(3), "is not a verdict")),
+    // texts that are no YAML, or not the YAML that is meant
+    (New, "problem.yaml", "name: B\nlimits:\n\ttime_limit: 1\n", ("problem.yaml", Some(3), "not valid YAML")),
+    (New, "problem.yaml", "+---\nname: C\n", ("problem.yaml", Some(5), "not valid YAML")),
+    (New, "problem.yaml", "+1: x\n", ("problem.yaml", Some(5), "unknown key `1`")),
+    (New, "problem.yaml", "+? [a]\n: b\n", ("problem.yaml", Some(5), "not valid YAML")),
+    (New, "problem.yaml", "+<<: *nobody\n", ("problem.yaml", Some(5), "not valid YAML")),
+    (New, "problem.yaml", "problem_format_version: [2025-09]\n", ("problem.yaml", Some(1), "`problem_format_version` is a list")),
+    (New, "problem.yaml", "problem_format_version: 2025-9\nname: x\n", ("problem.yaml", Some(1), "no format version")),
+    (New, "problem.yaml", "problem_format_version: 2025-09\nuuid: u\nname: '  '\n", ("problem.yaml", Some(3), "`name` is not a text")),
+    (New, "problem.yaml", "problem_format_version: 2025-09\nuuid: u\nname: {}\n", ("problem.yaml", Some(3), "holds no text")),
+    (New, "problem.yaml", "+type: 5\n", ("problem.yaml", Some(5), "`type` is `5`")),
+    (New, "problem.yaml", "+languages: [[cpp]]\n", ("problem.yaml", Some(5), "a list of words")),
+    (New, "problem.yaml", "+embargo_until: 2026-02-28T25:00:00Z\n", ("problem.yaml", Some(5), "`embargo_until`")),
+    (New, "problem.yaml", "+constants: {n: {variants: {a: b}}}\n", ("problem.yaml", Some(5), "`constants.n` has no `value`")),
+    (New, "problem.yaml", "+constants: {n: {value: 1, b: [2]}}\n", ("problem.yaml", Some(5), "`constants.n` is not a text")),
+    (New, "problem.yaml", "problem_format_version: 2025-09\nname: B\nuuid: u\nlimits:\n  time_limit: .nan\n", ("problem.yaml", Some(5), "non-finite float")),
+    (New, "problem.yaml", "problem_format_version: 2025-09\nname: B\nuuid: u\nlimits:\n  time_limit: 1e400\n", ("problem.yaml", Some(5), "non-finite float")),
+    (New, "problem.yaml", "problem_format_version: 2025-09\nname: B\nuuid: u\nlimits:\n  memory: 99999999999\n", ("problem.yaml", Some(5), "`limits.memory` is")),
+    (New, "data/secret/1.yaml", "args: {a: b}\n", ("data/secret/1.yaml", Some(1), "`args` is a mapping")),
+    (New, "data/secret/1.yaml", "x: &x [*x]\n", ("data/secret/1.yaml", Some(1), "not valid YAML")),
+    (Scored, "data/secret/a/test_group.yaml", "max_score: 1e10\n", ("data/secret/a/test_group.yaml", Some(1), "`max_score` is `1e10`")),
+    (Scored, "data/secret/a/test_group.yaml", "max_score: 40\nrequire_pass: {a: b}\n", ("data/secret/a/test_group.yaml", Some(2), "`require_pass` is a mapping")),
+    (Scored, "data/secret/a/test_group.yaml", "max_score: 40\nstatic_validation_score: -1\n", ("data/secret/a/test_group.yaml", Some(2), "not negative")),
+    (Scored, "data/secret/a/test_group.yaml", "max_score: 40\nhint: x\n", ("data/secret/a/test_group.yaml", Some(2), "unknown key `hint`")),
+    (New, "submissions/submissions.yaml", "accepted: [a]\n", ("submissions/submissions.yaml", Some(1), "a mapping with keys")),
+    (New, "submissions/submissions.yaml", "accepted:\n  model_solution: 3\n", ("submissions/submissions.yaml", Some(2), "`true` or `false`")),
+    (New, "submissions/submissions.yaml", "accepted:\n  entrypoint: [x]\n", ("submissions/submissions.yaml", Some(2), "`accepted.entrypoint` is a list")),
+    (New, "submissions/submissions.yaml", "accepted:\n  use_for_time_limit: upper\n", ("submissions/submissions.yaml", Some(2), "no rule permits it")),
+    (Scored, "submissions/submissions.yaml", "accepted:\n  score: [1, 2, 3]\n", ("submissions/submissions.yaml", Some(2), "`score` must be")),
+    (New, "tribunal.yaml", "- a\n", ("tribunal.yaml", Some(1), "a list; a mapping")),
+    (Scored, "tribunal.yaml", "score_unit: 0.5\n", ("tribunal.yaml", Some(1), "`score_unit` is `0.5`")),
+    (New, "tribunal.yaml", "interactor: a.cpp\n", ("tribunal.yaml", Some(1), "`interactor` is for an `interactive` problem")),
+    (Old, "problem.yaml", "+validator_flags: {a: b}\n", ("problem.yaml", Some(2), "`validator_flags` is a mapping")),
+    (Old, "problem.yaml", "+grading: 5\n", ("problem.yaml", Some(2), "`grading` is `5`; a mapping")),
+    (Old, "domjudge-problem.ini", "timelimit = nan\n", ("domjudge-problem.ini", Some(1), "`nan` is no time limit")),
+    (Old, "domjudge-problem.ini", "timelimit=-1\n", ("domjudge-problem.ini", Some(1), "cannot be kept")),
+    (Old, ".timelimit", "", (".timelimit", Some(1), "`` is no time limit")),
+    (OldScored, "data/secret/testdata.yaml", "accept_score: [1]\n", ("data/secret/testdata.yaml", Some(1), "`accept_score` is a list")),
+    (OldScored, "data/secret/testdata.yaml", "on_reject: [x]\n", ("data/secret/testdata.yaml", Some(1), "`on_reject` is a list")),
 ];
 
 #[test]
@@ -197,6 +236,94 @@ fn every_kind_of_broken_package_is_refused_at_its_place() {
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), ROWS.len(), wrong.join("\n"));
+}
+
+/// Kinds of a case's files that contradict each other, and folders in place of files and the other way round.
+#[test]
+fn two_files_for_one_thing_and_folders_for_files_are_refused_at_their_place() {
+    for (gone, files, (path, words)) in [
+        (
+            "",
+            &["data/sample/1.out", "data/sample/1.ans.statement"][..],
+            ("data/sample/1.ans.statement", "only one"),
+        ),
+        ("", &["data/sample/1.interaction", "data/sample/1.out"], ("data/sample/1.out", "only one")),
+        (
+            "",
+            &["data/sample/1.interaction", "data/sample/1.in.statement"],
+            ("data/sample/1.in.statement", "only one"),
+        ),
+        ("problem.yaml", &["problem.yaml/x"], ("problem.yaml", "missing")),
+        ("data", &["data"], ("data", "no test cases")),
+        ("data/secret/1.ans", &["data/secret/1.ans/x"], ("data/secret/1.ans", "missing")),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        New.write(dir.path());
+        put(dir.path(), "data/sample/1.in", "1\n");
+        put(dir.path(), "data/sample/1.ans", "1\n");
+        let gone = dir.path().join(gone);
+        if gone.is_file() {
+            fs::remove_file(&gone).unwrap();
+        } else if gone != dir.path().join("") {
+            fs::remove_dir_all(&gone).unwrap();
+        }
+        for file in files {
+            put(dir.path(), file, "");
+        }
+        let error = read_dir(dir.path()).expect_err(path);
+        assert!(names(&error, path, None, words), "{files:?}: {error}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    /// Any text of a package spoiled in any place: no panic, and a refusal names a file of the package.
+    #[test]
+    fn spoiled_texts_never_panic_and_refusals_have_a_place(
+        base in 0usize..4,
+        which in proptest::prelude::any::<proptest::sample::Index>(),
+        spoils in proptest::collection::vec(
+            (proptest::prelude::any::<proptest::sample::Index>(), proptest::prelude::any::<proptest::sample::Index>(), 0usize..4), 1..6),
+    ) {
+        const PIECES: [&str; 28] = [
+            ":", " ", "\n", "\t", "[", "]", "{", "}", "-", "&a ", "*a", "!!str ", "|\n", "'", "\"", "#", "~", ".inf", "0x1",
+            "1e999", "<<: ", "? ", "---\n", "\u{feff}", "{{n}}", "max_score: ", "unbounded", "\u{0}",
+        ];
+        let dir = tempfile::Builder::new().prefix("spoiled").tempdir().unwrap();
+        let base = [New, Scored, Old, OldScored][base];
+        base.write(dir.path());
+        put(dir.path(), "tribunal.yaml", "checker: lines\n");
+        put(dir.path(), "data/secret/1.yaml", "args: [a]\nhint: b\n");
+        put(dir.path(), "data/testdata.yaml", "grader_flags: sum\nrange: 0 10\n");
+        put(dir.path(), "submissions/submissions.yaml", "accepted/*:\n  permitted: [AC]\n  secret/{a,b}: {score: [1, 2]}\n");
+        let files = ["problem.yaml", "tribunal.yaml", "data/secret/1.yaml", "data/testdata.yaml", "submissions/submissions.yaml"];
+        let file = files[which.index(files.len())];
+        let mut text = fs::read_to_string(dir.path().join(file)).unwrap();
+        for (at, piece, how) in spoils {
+            let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+            let at = places[at.index(places.len())];
+            let end = places.iter().copied().find(|end| *end > at).unwrap_or(at);
+            match how {
+                0 => text.insert_str(at, PIECES[piece.index(PIECES.len())]),
+                1 => text.replace_range(at..end, ""),
+                2 => text.replace_range(at..end, PIECES[piece.index(PIECES.len())]),
+                _ => {
+                    let line = text.lines().nth(piece.index(text.lines().count().max(1))).unwrap_or_default().to_owned();
+                    text.push_str(&format!("{line}\n"));
+                }
+            }
+        }
+        fs::write(dir.path().join(file), &text).unwrap();
+        if let Err(error) = read_dir(dir.path()) {
+            proptest::prop_assert!(error.errors().count() > 0);
+            for d in error.errors() {
+                proptest::prop_assert!(!d.path.is_empty() && !d.message.is_empty(), "{error}");
+                let line = d.line.unwrap_or(1);
+                proptest::prop_assert!(line >= 1 && line as usize <= text.lines().count() + 2, "{error} in {text:?}");
+            }
+        }
+    }
 }
 
 fn names(error: &PackageError, path: &str, line: Option<u32>, words: &str) -> bool {

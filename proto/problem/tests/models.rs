@@ -151,6 +151,84 @@ fn a_draft_is_read_as_2025_with_its_older_names_and_a_warning_for_each() {
 }
 
 #[test]
+fn a_draft_with_the_keys_of_legacy_is_graded_as_legacy() {
+    let head = "problem_format_version: 2023-07-draft\nname: M\nuuid: u\ntype: scoring\n";
+    let files = [
+        ("submissions/accepted/a.py", ""),
+        ("data/sample/1.in", ""),
+        ("data/secret/a/1.in", ""),
+        ("data/secret/b/1.in", ""),
+        ("data/testdata.yaml", "on_reject: continue\ngrader_flags: ignore_sample\n"),
+        (
+            "data/secret/a/testdata.yaml",
+            "grader_flags: min\naccept_score: 40\nargs: [x]\ninput_validator_flags: n=5\n",
+        ),
+        ("data/secret/b/test_group.yaml", "accept_score: 60\n"),
+    ];
+    let manifest = format!("{head}limits: {{time_limit: 1}}\n");
+    let dir = package(&[&[("problem.yaml", manifest.as_str())], &files[..]].concat());
+    let Loaded { problem, diagnostics } = read(dir.path());
+    let scores: Vec<_> = problem
+        .groups
+        .iter()
+        .map(|group| match &group.grading {
+            Grading::Grader(grader) => (group.name.as_str(), grader.accept_score.to_string(), grader.score),
+            Grading::Aggregate { .. } => panic!("{}", group.name),
+        })
+        .collect();
+    assert_eq!(
+        scores,
+        [
+            ("sample", "1".to_owned(), GraderScore::Sum),
+            ("secret", "1".to_owned(), GraderScore::Sum),
+            ("secret/a", "40".to_owned(), GraderScore::Min),
+            ("secret/b", "60".to_owned(), GraderScore::Sum),
+        ]
+    );
+    assert!(problem.root.as_ref().is_some_and(|root| root.ignore_sample && !root.stop_on_reject));
+    assert_eq!(problem.cases[1].args, ["x"]);
+    let told: Vec<_> = diagnostics.iter().filter(|d| d.message.contains("keys of legacy")).collect();
+    assert!(
+        told.len() == 1 && told[0].path == "data/secret/a/testdata.yaml" && told[0].line == Some(1),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn validation_and_grading_of_legacy_count_in_a_draft() {
+    let manifest = "problem_format_version: draft\nname: M\nuuid: u\nlimits: {time_limit: 1}\nvalidation: custom interactive\ngrading: {objective: min}\n";
+    let dir = package(&[
+        ("problem.yaml", manifest),
+        ("submissions/accepted/a.py", ""),
+        ("output_validator/v.py", ""),
+        ("data/secret/1.in", ""),
+    ]);
+    let Loaded { problem, diagnostics } = read(dir.path());
+    assert!(problem.interactive && problem.minimise);
+    for (line, words) in [(5, "`validation` is of legacy"), (6, "`grading` is of legacy")] {
+        assert!(
+            diagnostics.iter().any(|d| d.line == Some(line) && d.message.contains(words)),
+            "{diagnostics:?}"
+        );
+    }
+}
+
+#[test]
+fn keys_of_submissions_yaml_count_in_any_order() {
+    let dir = package(&[
+        ("problem.yaml", HEAD),
+        ("submissions/accepted/a.py", ""),
+        ("data/secret/1.in", ""),
+        (
+            "submissions/submissions.yaml",
+            "accepted/a.py:\n  permitted: [WA]\naccepted:\n  permitted: [WA]\n  required: [WA]\n",
+        ),
+    ]);
+    let submission = &read(dir.path()).problem.submissions[0];
+    assert_eq!((&submission.expected.permitted[..], submission.verdict), (&[WA][..], Some(WA)));
+}
+
+#[test]
 fn probes_includes_constants_and_input_arguments_are_read() {
     let manifest = format!("{HEAD}constants: {{n: 10, m: {{value: 7, variants: {{tex: '7^1'}}}}}}\n");
     let dir = package(&[
@@ -204,8 +282,13 @@ fn rules_of_submissions_yaml_add_up_and_reach_into_groups() {
     ]);
     let problem = read(dir.path()).problem;
     let [_, brute, mixed] = &problem.submissions[..] else { panic!() };
-    assert_eq!(brute.rules.iter().map(|r| r.time_use).collect::<Vec<_>>(), [TimeUse::Never, TimeUse::Upper]);
-    assert_eq!(brute.expected.permitted, [AC, TLE, RTE]);
+    // `upper` is as good as a `required` of TLE, which stands in a rule of its own.
+    let uses: Vec<_> = brute.rules.iter().map(|r| (r.time_use, r.required.len())).collect();
+    assert_eq!(uses, [(TimeUse::Never, 2), (TimeUse::Upper, 0), (TimeUse::Never, 1)]);
+    assert_eq!(
+        (&brute.expected.permitted[..], &brute.expected.required[..]),
+        (&[AC, TLE, RTE][..], &[TLE][..])
+    );
     assert_eq!((mixed.entrypoint.as_deref(), mixed.model_solution), (Some("main"), true));
     assert_eq!(
         (&mixed.expected.permitted[..], &mixed.expected.required[..]),

@@ -305,6 +305,7 @@ fn submissions_yaml_replaces_by_folder_and_adds_by_glob() {
         ("submissions/brute_force/x.cpp", ""),
         ("submissions/own/y.py", "# @EXPECTED_RESULTS@: RUN-ERROR\n"),
         ("submissions/own/z.py", ""),
+        ("statement/problem.en.md", ""),
         (
             "submissions/submissions.yaml",
             "brute_force/*:\n  required: [TLE]\nown:\n  permitted: [AC, ILE]\n  required: [ILE]\n  language: python3\nnothing/*: {}\n",

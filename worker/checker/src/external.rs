@@ -54,7 +54,7 @@ impl Feedback {
                 MULTIPLIER => feedback.multiplier = Some(number_text(bytes)),
                 _ if lies_in(name, SCORE) => feedback.lost = Some(format!("{SCORE} is a directory")),
                 _ if lies_in(name, MULTIPLIER) => {
-                    feedback.lost = Some(format!("{MULTIPLIER} is a directory"))
+                    feedback.lost = Some(format!("{MULTIPLIER} is a directory"));
                 }
                 _ => {}
             }

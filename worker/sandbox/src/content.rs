@@ -33,6 +33,14 @@ impl Content {
         }
     }
 
+    /// The bytes, where they are at hand.
+    pub fn at_hand(&self) -> Option<&[u8]> {
+        match self {
+            Content::Bytes(bytes) => Some(bytes),
+            Content::File(_) => None,
+        }
+    }
+
     /// The same as standard input.
     pub fn stdin(&self) -> Stdin {
         match self {

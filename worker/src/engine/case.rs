@@ -174,14 +174,21 @@ pub(super) fn stdin_of(input: &Data) -> Result<Stdin, JudgeError> {
     Ok(Stdin::Bytes(bytes.into()))
 }
 
-/// The regular files directly in a case's `.files` folder.
+/// The files in a case's `.files` folder and the folders in it. How many there are and how deep they lie was bounded
+/// when the package was read, and no link leads out of it.
 pub(super) fn read_folder(folder: &Path) -> Result<Vec<BoxFile>, JudgeError> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(|e| unreadable(folder, &e))? {
-        let path = entry.map_err(|e| unreadable(folder, &e))?.path();
-        let Some(name) = path.file_name().and_then(|n| n.to_str()).map(str::to_owned) else { continue };
-        if path.is_file() {
-            files.push(BoxFile { path: name, content: content(&Data::File(path))?, executable: false });
+    let mut folders = vec![(folder.to_owned(), String::new())];
+    while let Some((folder, above)) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(|e| unreadable(&folder, &e))? {
+            let path = entry.map_err(|e| unreadable(&folder, &e))?.path();
+            let Some(name) = path.file_name().and_then(|n| n.to_str()) else { continue };
+            let name = format!("{above}{name}");
+            if path.is_file() {
+                files.push(BoxFile { path: name, content: content(&Data::File(path))?, executable: false });
+            } else if path.is_dir() {
+                folders.push((path, format!("{name}/")));
+            }
         }
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -330,5 +337,23 @@ pub(super) fn with_stderr(verdict: Verdict, reason: Option<String>, stderr: &Cap
     match said {
         Some(said) => Some(format!("{}; stderr: {}", reason.unwrap_or_default(), said.trim_start())),
         None => reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_a_case_keep_their_folders() {
+        let dir = tempfile::tempdir().unwrap();
+        for path in ["b.txt", "a/c.txt", "a/d/e.txt"] {
+            std::fs::create_dir_all(dir.path().join(path).parent().unwrap()).unwrap();
+            std::fs::write(dir.path().join(path), path).unwrap();
+        }
+        let files = read_folder(dir.path()).unwrap();
+        let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(paths, ["a/c.txt", "a/d/e.txt", "b.txt"]);
+        assert!(files.iter().all(|file| file.content.at_hand() == Some(file.path.as_bytes())));
     }
 }

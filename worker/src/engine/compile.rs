@@ -16,6 +16,9 @@ use crate::error::JudgeError;
 use crate::runner::{RunError, Runner, run_or_recall_twice};
 use crate::toolchains::{Toolchain, env_under};
 
+/// What starts a program of a package that has scripts of its own.
+const RUN: &str = "run";
+
 /// Bytes of compiler output kept.
 const LOG_MAX: usize = 64 << 10;
 
@@ -146,19 +149,20 @@ pub(crate) async fn build(
     files: Vec<BoxFile>,
     limits: &Limits,
 ) -> Result<Compiled, JudgeError> {
-    let program = started_by_run(toolchain, files);
+    let program = script(toolchain, files);
     compile_with(runner, program, vec!["./build".to_owned()], Some("."), limits, &toolchain.language).await
 }
 
-/// A package's program that its own `run` starts and that needs no `build`.
-pub(crate) fn as_it_is(toolchain: &Toolchain, files: Vec<BoxFile>) -> Compiled {
-    let program = started_by_run(toolchain, files);
-    Compiled::Ready { program, report: report(CompileStatus::Skipped, String::new()) }
+/// A program that its `run` starts, with nothing to build.
+pub(crate) fn started_by_run(toolchain: &Toolchain, mut files: Vec<BoxFile>) -> Program {
+    // A zip made elsewhere may have lost the bit, and there is no doubt what is meant.
+    files.iter_mut().filter(|file| file.path == RUN).for_each(|file| file.executable = true);
+    script(toolchain, files)
 }
 
-fn started_by_run(toolchain: &Toolchain, files: Vec<BoxFile>) -> Program {
+fn script(toolchain: &Toolchain, files: Vec<BoxFile>) -> Program {
     Program {
-        argv: vec!["./run".to_owned()],
+        argv: vec![format!("./{RUN}")],
         env: toolchain.env(),
         root: toolchain.root(),
         profile: Profile::Default,

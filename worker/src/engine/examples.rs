@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use language::Language;
 use problem::model::{ExampleSubmission, Problem};
 use proto::job::SourceFile;
+use sandbox::spec::BoxFile;
 
-use super::{ANSWERS, Against, Submission, plan};
+use super::{ANSWERS, Against, Submission};
 use crate::error::{JudgeError, Rejected};
 use crate::toolchains::Toolchain;
 
@@ -41,27 +43,20 @@ pub(super) fn starting_at(
     Ok(Toolchain { language: Arc::new(language), ..toolchain })
 }
 
-/// The toolchain starting where the program as it was sent starts, where only what the package includes leaves that
-/// open: an included file is a driver only under the name that the language has for one.
-pub(super) fn starting_as_sent(
-    toolchain: Toolchain,
-    submission: &Submission,
-    against: &Against,
-) -> Toolchain {
-    let Against::Problem(problem) = against else { return toolchain };
-    let sent: Vec<String> = submission.files.iter().map(|file| file.name.clone()).collect();
-    let included = plan::includes(problem, &toolchain).into_iter().map(|(name, _)| name);
-    let mut all = sent.clone();
-    all.extend(included.filter(|name| !sent.contains(name)));
-    let language = &toolchain.language;
-    let started = match (language.entry_of(&all), language.entry_of(&sent)) {
-        (Err(_), Ok(entry)) => language.starting_at(&entry, &all).ok(),
-        _ => None,
-    };
-    match started {
-        Some(language) => Toolchain { language: Arc::new(language), ..toolchain },
-        None => toolchain,
+/// The toolchain with the submission's own place to start, where files that the package includes leave no one file to be
+/// it: a helper beside a program is no program, and only one called as the language's entry is a driver.
+pub(super) fn starting_at_own(toolchain: &Toolchain, submission: &Submission, all: &[BoxFile]) -> Toolchain {
+    let own: Vec<String> = submission.files.iter().map(|file| file.name.clone()).collect();
+    let names: Vec<String> = all.iter().map(|file| file.path.clone()).collect();
+    match own_start(&toolchain.language, &own, &names) {
+        Some(language) => Toolchain { language: Arc::new(language), ..toolchain.clone() },
+        None => toolchain.clone(),
     }
+}
+
+fn own_start(language: &Language, own: &[String], all: &[String]) -> Option<Language> {
+    let own = language.entry_of(own).ok().filter(|_| language.entry_of(all).is_err())?;
+    language.starting_at(&own, all).ok()
 }
 
 /// The language the package names, else the only one that the names of the files fit.
@@ -86,4 +81,24 @@ fn language_of(example: &ExampleSubmission, files: &[SourceFile]) -> Result<Stri
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     std::fs::read(path).map_err(|e| format!("could not read {}: {e}", name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_helper_that_a_package_includes_does_not_hide_where_a_submission_starts() {
+        let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let python = language::by_id("python3").unwrap();
+        for (own, all, want) in [
+            (&["a.py"][..], &["a.py", "helper.py"][..], Some("a.py")),
+            (&["a.py"], &["a.py", "data.txt"], None),
+            (&["a.py"], &["a.py", "main.py"], None),
+            (&["a.py", "b.py"], &["a.py", "b.py", "helper.py"], None),
+        ] {
+            let started = own_start(python, &names(own), &names(all));
+            assert_eq!(started.and_then(|language| language.entry).as_deref(), want, "{own:?} {all:?}");
+        }
+    }
 }

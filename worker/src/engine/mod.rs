@@ -242,7 +242,6 @@ impl Engine {
             }
             (toolchain, _) => toolchain,
         };
-        let toolchain = toolchain.map(|toolchain| examples::starting_as_sent(toolchain, submission, against));
         let mut plan = Plan::new(submission, against, toolchain.as_ref(), &self.maxima, policy)?;
         // Only now: what is refused is refused before anything runs.
         if let Against::Problem(problem) = against
@@ -349,6 +348,7 @@ impl Engine {
             files.retain(|f| f.path != file.path);
             files.push(file);
         }
+        let toolchain = &examples::starting_at_own(toolchain, submission, &files);
         let _place = self.floor.shared().await;
         let compiled = compile::compile(&*self.runner, toolchain, files, &plan.compile_limits).await?;
         Ok(compiled.that_fits(&plan.limits))

@@ -398,7 +398,7 @@ pub(super) fn takes_points(problem: &Problem, case: usize) -> bool {
 }
 
 /// The included files of the language, else those for every language.
-pub(super) fn includes(problem: &Problem, toolchain: &Toolchain) -> Vec<(String, PathBuf)> {
+fn includes(problem: &Problem, toolchain: &Toolchain) -> Vec<(String, PathBuf)> {
     let codes = &toolchain.language.package_codes;
     let own = codes.iter().find_map(|code| problem.includes.get(code));
     own.or_else(|| problem.includes.get("default")).map(|p| p.files.clone()).unwrap_or_default()

@@ -40,6 +40,9 @@ const OUTPUT: &str = "output.out";
 /// Standard input by a name (proc_pid_fd(5)).
 const STDIN: &str = "/dev/stdin";
 
+/// Language in whose image a package's own scripts find a shell and compilers.
+const SCRIPTS_IN: &str = "cpp";
+
 /// Work directory of every box.
 const WORK_DIR: &str = "/w";
 
@@ -106,14 +109,17 @@ async fn compile_one(
         Err(why) => return Ok(Err(why)),
     };
     let (toolchains, files) = (Arc::clone(toolchains), program.files.clone());
+    let scripts = program.has_build || program.has_run;
     let (toolchain, files) = blocking(move || -> Result<(Toolchain, _), JudgeError> {
-        Ok((toolchains.get(&language)?, read_files(&files, &constants)?))
+        let files = read_files(&files, &constants)?;
+        let language = if scripts { script_language(&files) } else { &language };
+        Ok((toolchains.get(language)?, files))
     })
     .await??;
     let compiled = if program.has_build {
         compile::build(runner, &toolchain, files, limits).await?
-    } else if program.has_run() {
-        compile::as_it_is(&toolchain, files)
+    } else if program.has_run {
+        return Ok(Ok(compile::started_by_run(&toolchain, files)));
     } else {
         compile::compile(runner, &toolchain, files, limits).await?
     };
@@ -132,11 +138,11 @@ fn did_not_compile(log: &str) -> String {
 }
 
 /// The id of the language a program of the package is in: the code the package names, else the one its
-/// files' extensions agree on. `build` and `run` scripts find compilers in the image of C++.
+/// files' extensions agree on. Scripts of its own have the say of [`script_language`].
 fn language_of(toolchains: &Toolchains, program: &model::Program) -> Result<String, String> {
     let known = toolchains.languages();
-    if program.has_build || program.has_run() {
-        return Ok("cpp".to_owned());
+    if program.has_build || program.has_run {
+        return Ok(SCRIPTS_IN.to_owned());
     }
     if let Some(code) = &program.language {
         return known
@@ -152,6 +158,21 @@ fn language_of(toolchains: &Toolchains, program: &model::Program) -> Result<Stri
         (None, _) => Err("has no file of a language known here".to_owned()),
         (Some(a), Some(b)) => Err(format!("has files of two languages, {} and {}", a.name, b.name)),
     }
+}
+
+/// The image for a program that a `build` or `run` script of its own starts. The format promises scripts a shell,
+/// `cc`, `c++` and `python3`; no image has all of them, so what the scripts say decides: that of Python where they call
+/// it, or are of it, and call no compiler; else that of C++.
+fn script_language(files: &[BoxFile]) -> &'static str {
+    const COMPILERS: [&str; 6] = ["cc", "c++", "gcc", "g++", "make", "cmake"];
+    let calls = |names: &[&str]| {
+        let scripts = files.iter().filter(|file| file.path == "build" || file.path == "run");
+        let texts: Vec<_> =
+            scripts.filter_map(|file| file.content.at_hand().map(String::from_utf8_lossy)).collect();
+        let end = |c: char| !(c.is_alphanumeric() || matches!(c, '+' | '_' | '.'));
+        texts.iter().any(|text| text.split(end).any(|word| names.contains(&word)))
+    };
+    if calls(&["python3"]) && !calls(&COMPILERS) { "python3" } else { SCRIPTS_IN }
 }
 
 /// Reads files of the package that belong to a program, its constants put in.
@@ -472,6 +493,23 @@ mod tests {
         paths.sort_unstable();
         paths.dedup();
         assert_eq!(paths.len(), all, "no file is placed over another");
+    }
+
+    #[test]
+    fn scripts_get_the_image_of_what_they_call() {
+        let with = |name: &str, text: &str| {
+            [BoxFile { path: name.to_owned(), content: text.as_bytes().into(), executable: true }]
+        };
+        for (name, text, want) in [
+            ("run", "#!/bin/sh\nexec python3 check.py \"$@\"\n", "python3"),
+            ("run", "#!/usr/bin/env python3\n", "python3"),
+            ("build", "#!/bin/sh\npython3 make.py > table.h\nc++ -o run v.cc\n", "cpp"),
+            ("build", "#!/bin/sh\ng++ -O2 v.cc -o run\n", "cpp"),
+            ("run", "#!/bin/sh\nexit 42\n", "cpp"),
+            ("check.py", "import python3\n", "cpp"),
+        ] {
+            assert_eq!(script_language(&with(name, text)), want, "{text}");
+        }
     }
 
     #[test]

@@ -76,6 +76,8 @@ pub(crate) struct Draft {
     pub(crate) output_file: Option<String>,
     /// Whether the validator is a testlib-style checker.
     pub(crate) testlib: bool,
+    /// Source of the interactor beside a testlib-style checker.
+    pub(crate) interactor: Option<String>,
     /// The judge's checker that decides.
     pub(crate) checker: Option<&'static str>,
     /// Arguments of the submission.
@@ -233,6 +235,7 @@ impl Draft {
         }
         for (key, value) in [
             ("checker", self.checker),
+            ("interactor", self.interactor.as_deref()),
             ("input_file", self.input_file.as_deref()),
             ("output_file", self.output_file.as_deref()),
         ] {

@@ -6,6 +6,7 @@
 mod checker;
 mod points;
 mod programs;
+mod rest;
 mod statement;
 mod test_set;
 
@@ -46,6 +47,7 @@ pub(crate) fn read(tree: &Tree, options: &Options, log: &mut Log) -> Option<Draf
     checker::read(source, &mut draft, log);
     programs::read(source, &mut draft, log);
     statement::read(source, &mut draft, log);
+    rest::tell(problem, log);
     Some(draft)
 }
 

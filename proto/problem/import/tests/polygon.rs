@@ -214,6 +214,40 @@ fn an_interactor_and_its_checker_become_one_validator() {
 }
 
 #[test]
+fn an_interactor_in_cpp_and_a_checker_in_python_are_run_one_after_the_other() {
+    let assets = "<checker type=\"testlib\"><source path=\"files/check.py\" type=\"python.3\"/></checker>\
+                  <interactor><source path=\"files/talk.cpp\" type=\"cpp.g++17\"/></interactor>";
+    let home = home("", THREE, assets);
+    home.put("files/talk.cpp", "int main() {}\n");
+    home.put("files/check.py", "");
+    let (imported, problem) = home.import();
+    assert!(problem.interactive && told(&imported, "tribunal.yaml names `interactor.cpp`"));
+    let Validator::Custom(programs) = &problem.validator else { panic!() };
+    let files: Vec<Vec<&str>> =
+        programs.iter().map(|p| p.files.iter().map(|(name, _)| name.as_str()).collect()).collect();
+    assert_eq!(files, [["interactor.cpp"], ["checker.py"]]);
+    assert_eq!(problem.sidecar.protocol, problem::model::Protocol::Testlib);
+    assert!(problem.cases.iter().all(|case| case.validator_args.is_empty()));
+}
+
+#[test]
+fn what_nobody_reads_of_a_problem_is_told_once() {
+    let tests = "<tests><test bonus=\"1\"/><test bonus=\"2\"/><test/></tests><retries>3</retries>";
+    let assets = format!("{WCMP}<scorer/>");
+    let home = home("treat-points-from-checker-as-percent=\"true\" mode=\"x\"", tests, &assets);
+    let (imported, _) = home.import();
+    for words in [
+        "`bonus` of `test` is nothing this importer knows",
+        "`retries` of `testset`",
+        "`mode` of `judging`",
+        "`scorer` of `assets`",
+        "hundredths of the test's points",
+    ] {
+        assert_eq!(imported.changes.iter().filter(|c| c.message.contains(words)).count(), 1, "{words}");
+    }
+}
+
+#[test]
 fn a_validator_is_wrapped_and_its_bad_inputs_are_kept() {
     let assets = "<validators><validator><source path=\"files/val.cpp\" type=\"cpp.g++17\"/><testset>\
                   <input-path-pattern>files/tests/validator-tests/%02d</input-path-pattern>\

@@ -1,5 +1,7 @@
 //! DMOJ's tests: a list of cases and batches, or patterns over the names of files.
 
+use std::collections::BTreeSet;
+
 use std::collections::BTreeMap;
 
 use problem::score::Score;
@@ -39,6 +41,8 @@ struct Made<'a, 'b> {
     parts: Vec<Part>,
     /// Part of each batch, by its number.
     batches: Vec<usize>,
+    /// Keys of single cases that are left out and told, each once.
+    left_out: BTreeSet<&'static str>,
 }
 
 pub(super) fn read(
@@ -52,7 +56,7 @@ pub(super) fn read(
     let inherited = Inherited { points, output: top.text("out", &mut log.findings).map(|(out, _)| out) };
     let line = top.line_of("short_circuit");
     let chained = top.boolean("short_circuit", &mut log.findings).unwrap_or(false);
-    let mut made = Made { store, draft, parts: Vec::new(), batches: Vec::new() };
+    let mut made = Made { store, draft, parts: Vec::new(), batches: Vec::new(), left_out: BTreeSet::new() };
     let pretests = top.take("pretest_test_cases");
     if let Some(node) = &pretests {
         made.list(node, &inherited, log);
@@ -241,7 +245,16 @@ impl Made<'_, '_> {
                 );
             }
         }
-        fields.ignore(&["output_prefix_length", "binary_data", "wall_time_factor"]);
+        for key in ["output_prefix_length", "binary_data", "wall_time_factor"] {
+            if let Some(node) = fields.take(key)
+                && self.left_out.insert(key)
+            {
+                let message = format!(
+                    "`{key}` of a single case is left out here and wherever else it stands: what the whole problem says counts"
+                );
+                log.change(FILE, Some(node.line), message);
+            }
+        }
         fields.finish(true, "`in`, `out`, `points`", &mut log.findings);
         match (input, own.output.clone()) {
             (Some(input), Some(output)) => self.add(&input, Some(&output), line, log),

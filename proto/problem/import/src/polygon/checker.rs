@@ -186,7 +186,9 @@ fn gives_parts(program: &programs::Source, draft: &Draft, log: &mut Log) {
     }
 }
 
-/// Interactor and checker behind one output validator: a small program of ours starts both.
+/// Interactor and checker behind one output validator. Where both are in C++ a small program of ours starts them, so
+/// that other tools judge the problem, too; else `tribunal.yaml` names the interactor, and the judge runs each in an
+/// image of its own language.
 fn interactive(
     source: Source<'_, '_>,
     interactor: Node<'_, '_>,
@@ -195,7 +197,6 @@ fn interactive(
     log: &mut Log,
 ) {
     draft.interactive = true;
-    draft.told_points = true;
     let talks = programs::source_of(source, interactor, "interactor", log);
     let checks = checker.and_then(|checker| programs::source_of(source, checker, "checker", log));
     let Some(talks) = talks else { return };
@@ -206,15 +207,11 @@ fn interactive(
             "there is no checker after the interactor; its word is the last",
         );
     }
-    for program in [Some(&talks), checks.as_ref()].into_iter().flatten() {
-        if !program.is_cpp() {
-            log.refuse(
-                &program.path,
-                None,
-                "interactive problems are carried over with interactor and checker in C++ only",
-            );
-        }
+    let both: Vec<&programs::Source> = [Some(&talks), checks.as_ref()].into_iter().flatten().collect();
+    if !both.iter().all(|program| program.is_cpp()) {
+        return side_by_side(source, interactor, &talks, checks.as_ref(), draft, log);
     }
+    draft.told_points = true;
     let mut build = programs::build(&[("interactor", "interactor.cpp", talks.standard)]);
     programs::copy(&talks, "output_validator", "interactor.cpp", draft);
     if let Some(checks) = &checks {
@@ -227,9 +224,38 @@ fn interactive(
         ("output_validator/shim.cc", Content::Bytes(include_bytes!("../shims/interactor.cc").to_vec())),
     ];
     draft.files.extend(files.map(|(path, content)| (path.to_owned(), content)));
-    let both: Vec<&programs::Source> = [Some(&talks), checks.as_ref()].into_iter().flatten().collect();
     programs::headers(source, "output_validator", &both, draft, log);
     log.change(FILE, Some(xml::line(interactor)), "interactor and checker become one output validator: `shim.cc`, written by the importer, starts the interactor and then the checker, and turns their exit statuses into the format's");
+}
+
+/// The two as they are, called in testlib's way one after the other.
+fn side_by_side(
+    source: Source<'_, '_>,
+    interactor: Node<'_, '_>,
+    talks: &programs::Source,
+    checks: Option<&programs::Source>,
+    draft: &mut Draft,
+    log: &mut Log,
+) {
+    const FOLDER: &str = "output_validator";
+    let name = |stem: &str, program: &programs::Source| {
+        format!("{stem}.{}", if program.is_cpp() { "cpp" } else { program.extension() })
+    };
+    let named = name("interactor", talks);
+    programs::copy(talks, FOLDER, &named, draft);
+    if let Some(checks) = checks {
+        programs::copy(checks, FOLDER, &name("checker", checks), draft);
+        gives_parts(checks, draft, log);
+    }
+    let both: Vec<&programs::Source> = [Some(talks), checks].into_iter().flatten().collect();
+    programs::headers(source, FOLDER, &both, draft, log);
+    draft.testlib = true;
+    let message = format!(
+        "interactor and checker are not both in C++, so tribunal.yaml names `{named}` as the interactor, and this judge \
+         runs the two one after the other; other tools do not know that key"
+    );
+    log.change(FILE, Some(xml::line(interactor)), message);
+    draft.interactor = Some(named);
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ impl Source {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
 
-    fn extension(&self) -> &str {
+    pub(super) fn extension(&self) -> &str {
         self.file_name().rsplit_once('.').map_or("", |(_, extension)| extension)
     }
 
@@ -65,7 +65,10 @@ pub(super) fn source_of(
         log.refuse(
             path,
             None,
-            format!("the {what} is in `{kind}`; C++ and Python programs are carried over"),
+            format!(
+                "the {what} is in `{kind}`; C++ and Python programs are carried over, so it has to be written anew in \
+                 one of them, at Polygon or as `output_validator/` of a package"
+            ),
         );
         return None;
     }
