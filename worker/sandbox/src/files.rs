@@ -11,7 +11,7 @@ use rustix::fs::{FileType, Gid, Mode, OFlags, SealFlags, Uid};
 
 use crate::error::SandboxError;
 use crate::keeper::WarmBox;
-use crate::spec::{BoxFile, Content, RunSpec, Stdin};
+use crate::spec::{BoxFile, Content, OpenFile, RunSpec, Stdin};
 use crate::wire::PROGRAM_ID;
 
 /// Most bytes of standard input: they are memory of the worker, not of the box, while the box lives.
@@ -115,7 +115,14 @@ pub(crate) fn stdin(stdin: &Stdin) -> io::Result<OwnedFd> {
         Stdin::Empty => Ok(std::fs::File::open("/dev/null")?.into()),
         Stdin::Bytes(bytes) => sealed(|memfd| memfd.write_all(bytes)),
         Stdin::Fd(fd) => match FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) {
-            FileType::RegularFile => sealed(|memfd| copy(fd, memfd, input_size(fd)?)),
+            FileType::RegularFile => {
+                let file = OpenFile::try_from(fd.try_clone()?)?;
+                let size = input_size(&file)?;
+                sealed(|memfd| {
+                    copy(file.fd(), memfd, size)?;
+                    file.unchanged()
+                })
+            }
             // A pipe or socket has no name, and its end is the caller's to choose.
             _ => fd.try_clone(),
         },
@@ -134,8 +141,8 @@ fn sealed(fill: impl FnOnce(&mut std::fs::File) -> io::Result<()>) -> io::Result
     Ok(std::fs::File::open(path)?.into())
 }
 
-fn input_size(of: &OwnedFd) -> io::Result<u64> {
-    let size = rustix::fs::fstat(of)?.st_size.unsigned_abs();
+fn input_size(of: &OpenFile) -> io::Result<u64> {
+    let size = of.len();
     if size > STDIN_MAX {
         let what = format!("standard input is {size} bytes; at most {STDIN_MAX} are possible");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
@@ -179,7 +186,7 @@ mod tests {
         let from = tempfile::NamedTempFile::new().unwrap();
         let text: Vec<u8> = (0..300_000u32).map(|n| n as u8).collect();
         std::fs::write(from.path(), &text).unwrap();
-        let open = crate::spec::OpenFile::open(from.path()).unwrap();
+        let open = OpenFile::open(from.path()).unwrap();
         let into = || {
             let to = tempfile::NamedTempFile::new().unwrap();
             let filled = fill(to.as_file(), &Content::File(open.clone()));
