@@ -1,8 +1,6 @@
 //! DMOJ's tests: a list of cases and batches, or patterns over the names of files.
 
-use std::collections::BTreeSet;
-
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use problem::score::Score;
 use problem::yaml::{Fields, Node, Value};
