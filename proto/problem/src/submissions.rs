@@ -59,8 +59,8 @@ pub(crate) fn read(
     }
     for (submission, _) in all.iter().zip(expecting).filter(|(_, expecting)| !expecting) {
         if submission.rules.iter().all(|rule| *rule == Rule::default()) {
-            let message =
-                "the folder's name expects nothing; a known folder or @EXPECTED_RESULTS@ in the source does";
+            let message = "nothing is expected of it; the name of a known folder, submissions.yaml from 2025-09 on, or \
+                           @EXPECTED_RESULTS@ in the source says what";
             findings.warning(&submission.program.path, None, message);
         }
     }
