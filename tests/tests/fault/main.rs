@@ -44,6 +44,11 @@ const TESTS: &[Test] = &[
         talk::a_last_word_to_a_content_partner_that_left_harms_nobody,
     ),
     (
+        "a_partner_that_says_no_more_is_heard_to_say_no_more_and_its_end_comes_first",
+        false,
+        talk::a_partner_that_says_no_more_is_heard_to_say_no_more_and_its_end_comes_first,
+    ),
+    (
         "forty_kills_leave_nothing_and_spoil_no_result",
         false,
         crash::forty_kills_leave_nothing_and_spoil_no_result,

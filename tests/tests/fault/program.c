@@ -76,6 +76,21 @@ static int last_word(size_t bytes) {
   return 0;
 }
 
+/* Says no more, and listens on until the other one ends. */
+static int shut(void) {
+  static char block[4096];
+  close(1);
+  while (read(0, block, sizeof block) > 0) {
+  }
+  return 42;
+}
+
+/* Ends well when its input ends, and badly when a word is missing before that. */
+static int until_end(void) {
+  char word[8];
+  return read(0, word, sizeof word) == 0 ? 0 : 7;
+}
+
 int main(int count, char **words) {
   const char *part = count > 1 ? words[1] : "";
   if (!strcmp(part, "tree")) return tree();
@@ -85,6 +100,8 @@ int main(int count, char **words) {
   if (!strcmp(part, "answer")) return answer();
   if (!strcmp(part, "last_word") && count > 2) return last_word(strtoul(words[2], NULL, 10));
   if (!strcmp(part, "leave") && count > 2) return atoi(words[2]);
+  if (!strcmp(part, "shut")) return shut();
+  if (!strcmp(part, "until_end")) return until_end();
   if (!strcmp(part, "stay")) stay();
   return 0;
 }

@@ -117,3 +117,29 @@ pub(crate) fn a_last_word_to_a_content_partner_that_left_harms_nobody(lab: &Lab)
     );
     Ok(())
 }
+
+pub(crate) fn a_partner_that_says_no_more_is_heard_to_say_no_more_and_its_end_comes_first(
+    lab: &Lab,
+) -> Result<()> {
+    let run_dir = lab.dir.join("silence");
+    let server = BoxServer::spawn(ServerConfig { run_dir: Some(run_dir), ..ServerConfig::default() })?;
+    let silent = pair(lab, &["until_end"], &["shut"]);
+    let outcome = server.run_pair(&silent, &Cancel::new())?;
+    let (program, partner) = (&outcome.program.facts, &outcome.partner.facts);
+    ensure!(program.exit == Some(Exit::Code(0)) && partner.exit == Some(Exit::Code(42)), "{outcome:?}");
+    ensure!(outcome.first == Side::Program, "the program ended at the end of its input: {outcome:?}");
+    // The end of a partner's output that comes of its end is no news before that end.
+    for (status, ends) in [("43", None), ("42", Some(Exit::Code(0)))] {
+        let leaves = pair(lab, &["until_end"], &["leave", status]);
+        for outcome in (0..5)
+            .map(|_| together(&server, &leaves, |_| {}))
+            .collect::<Result<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+        {
+            let outcome = outcome?;
+            ensure!(outcome.first == Side::Partner && outcome.program.facts.exit == ends, "{outcome:?}");
+        }
+    }
+    Ok(())
+}

@@ -59,7 +59,8 @@ pub(crate) fn main(plan: &BoxPlan, filters: &Filters, hands: Hands, room: &mut R
     let Hands { worker, tasks, user } = hands;
     let ready = build(plan, filters, &worker, tasks, user, &room.kept);
     match ready.and_then(|(oom, word)| start(plan, &worker, oom, word, room)) {
-        // The streams stay open here: their end would wake the worker before it can be told the program's.
+        // The streams stay open here: their end would wake the worker before it can be told the program's. All but one
+        // that somebody waits for the end of.
         Ok((pid, _streams)) => reap(pid, &worker, plan.host_id.is_some()),
         Err(failure) => report(&worker, failure),
     }
@@ -151,7 +152,7 @@ fn start(
     mut oom: OomScore,
     word: u64,
     room: &mut Room,
-) -> Result<(i32, [OwnedFd; 3]), Failure> {
+) -> Result<(i32, [Option<OwnedFd>; 3]), Failure> {
     let (len, fds) = channel::receive(worker.as_fd(), &mut room.message).at(Step::Start, 0)?;
     if len == 0 {
         sys::exit(125);
@@ -164,7 +165,8 @@ fn start(
     let pid = sys::run_on_our_memory(&mut room.stack, &|| program.become_it(worker)).at(Step::Fork, 0)?;
     oom.restore();
     credentials::clear()?;
-    Ok((pid, program.into_streams()))
+    let [input, output, errors] = program.into_streams();
+    Ok((pid, [Some(input), Some(output).filter(|_| !start.lets_go), Some(errors)]))
 }
 
 /// This process's own oom_score_adj, opened while we may write it. The program inherits the raised value, and

@@ -85,16 +85,21 @@ pub(crate) struct Outlet {
     backlog: Vec<u8>,
     /// How much of the backlog is gone.
     sent: usize,
-    /// Whether the end of the stream is passed on as soon as it is read.
-    eager: bool,
+    /// Since when the stream is known to be over, until that is passed on.
+    silent: Option<Instant>,
     ending: bool,
 }
 
 impl Outlet {
-    /// To the non-blocking `to`. With `eager` the end of the stream goes on at once, else only by [`end`](Self::end).
-    pub(crate) fn new(from: Side, to: OwnedFd, eager: bool, recorder: Rc<RefCell<Recorder>>) -> Self {
+    /// To the non-blocking `to`. The end of the stream goes on by [`end`](Self::end) only.
+    pub(crate) fn new(from: Side, to: OwnedFd, recorder: Rc<RefCell<Recorder>>) -> Self {
         let (backlog, buffer) = (Vec::new(), vec![0; CHUNK]);
-        Self { from, recorder, to: Some(to.into()), buffer, backlog, sent: 0, eager, ending: false }
+        Self { from, recorder, to: Some(to.into()), buffer, backlog, sent: 0, silent: None, ending: false }
+    }
+
+    /// Since when the stream is known to be over, where nobody was told so yet.
+    pub(crate) fn silent_since(&self) -> Option<Instant> {
+        self.silent
     }
 
     /// Whether something waits for room: nothing more is to be read until it is gone.
@@ -117,8 +122,7 @@ impl Outlet {
     pub(crate) fn take_from(&mut self, file: &mut File, most: usize, room: usize) -> io::Result<usize> {
         let n = file.read(&mut self.buffer[..most])?;
         if n == 0 {
-            self.ending |= self.eager;
-            self.flush()?;
+            self.silent = Some(Instant::now());
             return Ok(0);
         }
         let shown = n.min(room);
@@ -156,6 +160,7 @@ impl Outlet {
     /// # Errors
     /// When the pipe fails in a way no reader can cause.
     pub(crate) fn end(&mut self) -> io::Result<()> {
+        self.silent = None;
         self.ending = true;
         self.flush()
     }
@@ -200,17 +205,17 @@ enum Pending {
 mod tests {
     use super::*;
 
-    fn way(eager: bool) -> (File, File, Outlet, File, Rc<RefCell<Recorder>>) {
+    fn way() -> (File, File, Outlet, File, Rc<RefCell<Recorder>>) {
         let recorder = Rc::new(RefCell::new(Recorder::new(100)));
         let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_NONBLOCK).unwrap();
         let (theirs, ours) = nix::unistd::pipe2(nix::fcntl::OFlag::O_NONBLOCK).unwrap();
-        let outlet = Outlet::new(Side::Program, ours, eager, Rc::clone(&recorder));
+        let outlet = Outlet::new(Side::Program, ours, Rc::clone(&recorder));
         (write.into(), read.into(), outlet, theirs.into(), recorder)
     }
 
     #[test]
     fn what_is_not_taken_waits_and_comes_in_order() {
-        let (mut from, mut source, mut outlet, mut to, _) = way(false);
+        let (mut from, mut source, mut outlet, mut to, _) = way();
         let mut sent = Vec::new();
         for round in 0..3u8 {
             from.write_all(&vec![round; 60_000]).unwrap();
@@ -228,24 +233,25 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_stream_waits_to_be_told_unless_eager() {
-        for eager in [false, true] {
-            let (mut from, mut source, mut outlet, mut to, _) = way(eager);
-            from.write_all(b"last").unwrap();
-            drop(from);
-            outlet.take_from(&mut source, CHUNK, CHUNK).unwrap();
-            assert_eq!(outlet.take_from(&mut source, CHUNK, CHUNK).unwrap(), 0);
-            let mut text = [0; 10];
-            assert_eq!(to.read(&mut text).unwrap(), 4);
-            assert_eq!(to.read(&mut text).is_ok(), eager, "an end is read without error");
-            outlet.end().unwrap();
-            assert_eq!(to.read(&mut text).unwrap(), 0);
-        }
+    fn the_end_of_a_stream_waits_to_be_told() {
+        let (mut from, mut source, mut outlet, mut to, _) = way();
+        from.write_all(b"last").unwrap();
+        drop(from);
+        outlet.take_from(&mut source, CHUNK, CHUNK).unwrap();
+        assert!(outlet.silent_since().is_none());
+        assert_eq!(outlet.take_from(&mut source, CHUNK, CHUNK).unwrap(), 0);
+        assert!(outlet.silent_since().is_some());
+        let mut text = [0; 10];
+        assert_eq!(to.read(&mut text).unwrap(), 4);
+        assert!(to.read(&mut text).is_err(), "there may be more to come");
+        outlet.end().unwrap();
+        assert_eq!(to.read(&mut text).unwrap(), 0);
+        assert!(outlet.silent_since().is_none());
     }
 
     #[test]
     fn a_reader_that_left_takes_everything() {
-        let (mut from, mut source, mut outlet, to, _) = way(false);
+        let (mut from, mut source, mut outlet, to, _) = way();
         drop(to);
         for _ in 0..3 {
             from.write_all(&[0; 60_000]).unwrap();
@@ -256,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_is_discarded_makes_nobody_wait() {
-        let (mut from, mut source, mut outlet, to, _) = way(false);
+        let (mut from, mut source, mut outlet, to, _) = way();
         for _ in 0..3 {
             from.write_all(&[0; 60_000]).unwrap();
             outlet.take_from(&mut source, CHUNK, CHUNK).unwrap();

@@ -29,6 +29,10 @@ use crate::watch::{End, Watch, wait};
 /// what the program says, one look may find it between two reads.
 const LOOKS: u32 = 40;
 
+/// How long after the end of its output a partner counts as one that goes on without speaking. It is asked for too
+/// whether it is ending: then its end is what the other side hears of.
+const LINGER: Duration = Duration::from_millis(100);
+
 /// Time between those looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -91,9 +95,10 @@ impl BoxServer {
         let (program_in, to_program) = inlet().map_err(&ours)?;
         let (partner_in, to_partner) = inlet().map_err(&theirs)?;
         let program_start = Start::reading(&spec.program, self.accounting(), program_in).map_err(&ours)?;
-        let partner_start = Start::reading(&spec.partner, self.accounting(), partner_in).map_err(&theirs)?;
-        let to_partner = Outlet::new(Side::Program, to_partner, false, Rc::clone(&recorder));
-        let to_program = Outlet::new(Side::Partner, to_program, true, Rc::clone(&recorder));
+        let partner_start =
+            Start::letting_go(&spec.partner, self.accounting(), partner_in).map_err(&theirs)?;
+        let to_partner = Outlet::new(Side::Program, to_partner, Rc::clone(&recorder));
+        let to_program = Outlet::new(Side::Partner, to_program, Rc::clone(&recorder));
         let mut partner = partner_start
             .begin(partner, &spec.partner, cancel, |out| Pump::joined(out, to_program))
             .map_err(&theirs)?;
@@ -136,7 +141,8 @@ impl Talk<'_> {
     fn until_both_ended(&mut self) -> Result<(), PairError> {
         let (ours, theirs) = (of(Side::Program), of(Side::Partner));
         while !(self.program.is_over() && self.partner.is_over()) {
-            let ([program, partner], stall) = wait([&self.program, &self.partner]).map_err(&ours)?;
+            let most = self.until_look_at_silence();
+            let ([program, partner], stall) = wait([&self.program, &self.partner], most).map_err(&ours)?;
             // The partner first: where both ended at once, neither can have died of the other.
             let end = if self.in_grace && self.partner.wall_is_over() {
                 Some(self.partner.dismiss())
@@ -146,6 +152,7 @@ impl Talk<'_> {
             if let Some(end) = end {
                 self.partner_ended(end)?;
             }
+            self.pass_on_silence()?;
             if self.program.is_over() {
                 self.program.step(program, stall, "").map_err(&ours)?;
                 continue;
@@ -157,6 +164,29 @@ impl Talk<'_> {
             if let Some(end) = end {
                 self.program_ended(end)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Since when the partner says no more, where the program does not know that yet.
+    fn silent_since(&mut self) -> Option<Instant> {
+        if self.partner.is_over() { None } else { self.partner.out().outlet().and_then(|o| o.silent_since()) }
+    }
+
+    /// Time until a partner that says no more is looked at.
+    fn until_look_at_silence(&mut self) -> Duration {
+        let left = |since: Instant| LINGER.saturating_sub(since.elapsed()).max(LOOK_AGAIN);
+        self.silent_since().map_or(Duration::MAX, left)
+    }
+
+    /// Tells the program that its partner says no more, once that is no part of the partner's end.
+    fn pass_on_silence(&mut self) -> Result<(), PairError> {
+        let lingered = self.silent_since().is_some_and(|since| since.elapsed() >= LINGER);
+        if lingered
+            && !self.partner.may_be_ending()
+            && let Some(outlet) = self.partner.out().outlet()
+        {
+            outlet.end().map_err(SandboxError::host("write to a program")).map_err(of(Side::Program))?;
         }
         Ok(())
     }

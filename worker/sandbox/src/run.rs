@@ -124,6 +124,16 @@ impl Start {
         Ok(Self { plan: start_message(spec, accounting)?, stdin, out: pipe()?, err: pipe()? })
     }
 
+    /// The same for a program whose standard output ends when the program closes it, and not when its end was told.
+    pub(crate) fn letting_go(
+        spec: &RunSpec,
+        accounting: Accounting,
+        stdin: OwnedFd,
+    ) -> Result<Self, SandboxError> {
+        let plan = StartPlan { lets_go: true, ..start_plan(spec, accounting)? };
+        Ok(Self { plan: message(&plan)?, stdin, out: pipe()?, err: pipe()? })
+    }
+
     /// Starts the program in a box that has its files, and watches it. `pump` is given our end of standard output.
     pub(crate) fn begin<'a>(
         self,
@@ -191,8 +201,11 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
 
 /// The message that starts the program.
 pub(crate) fn start_message(spec: &RunSpec, accounting: Accounting) -> Result<Vec<u8>, SandboxError> {
-    let plan = start_plan(spec, accounting)?;
-    let text = serde_json::to_vec(&plan).expect("a plan is plain data");
+    message(&start_plan(spec, accounting)?)
+}
+
+fn message(plan: &StartPlan) -> Result<Vec<u8>, SandboxError> {
+    let text = serde_json::to_vec(plan).expect("a plan is plain data");
     // JSON writes a control character with six.
     if text.len() > channel::MESSAGE_MAX {
         return Err(too_long(text.len(), channel::MESSAGE_MAX));
@@ -255,5 +268,5 @@ pub(crate) fn start_plan(spec: &RunSpec, accounting: Accounting) -> Result<Start
         rlimits.push((libc::RLIMIT_NPROC, u64::from(l.processes.saturating_add(TASKS_OVERHEAD))));
         rlimits.push((libc::RLIMIT_DATA, l.memory.get().saturating_add(MEMORY_OVERHEAD)));
     }
-    Ok(StartPlan { candidates, argv: spec.argv.clone(), env, rlimits })
+    Ok(StartPlan { candidates, argv: spec.argv.clone(), env, rlimits, lets_go: false })
 }

@@ -96,6 +96,22 @@ pub(crate) fn waits_for_input(root: i32) -> Option<bool> {
     told
 }
 
+/// Flag of a process that has begun to end: PF_EXITING (kernel include/linux/sched.h), set before its files are closed.
+const EXITING: u64 = 4;
+
+/// Whether a child of `root` has ended or begun to, by fields 3 and 9 of /proc/PID/stat (proc(5)), or there is none.
+pub(crate) fn a_child_ends(root: i32) -> bool {
+    let children = std::fs::read_to_string(format!("/proc/{root}/task/{root}/children")).unwrap_or_default();
+    let lives = |pid: &str| {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+        let (state, flags) = (fields.next()?, fields.nth(5)?.parse::<u64>().ok()?);
+        Some(!matches!(state, "Z" | "X") && flags & EXITING == 0)
+    };
+    let mut children = children.split_whitespace().peekable();
+    children.peek().is_none() || children.any(|pid| lives(pid) != Some(true))
+}
+
 /// Visits `root` and its descendants, at most [`PROCESSES_MAX`].
 fn walk(root: i32, mut visit: impl FnMut(i32)) {
     let mut open = vec![root];
@@ -129,6 +145,37 @@ fn stat(pid: i32) -> Option<(Ticks, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_child_that_ended_is_told_from_one_that_lives() {
+        let me = std::process::id() as i32;
+        let shell = |words: &str| {
+            std::process::Command::new("sh")
+                .args(["-c", words])
+                .stdin(std::process::Stdio::piped())
+                .spawn()
+                .unwrap()
+        };
+        // The shell is the root here; what it runs is its child.
+        let mut alive = shell("sleep 60 & wait");
+        let mut ended = shell("true & exec sleep 60");
+        let mut childless = shell("exec sleep 60");
+        let end = std::time::Instant::now() + Duration::from_secs(30);
+        let found = || [&alive, &ended, &childless].map(|shell| a_child_ends(shell.id() as i32));
+        while found() != [false, true, true] && std::time::Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let found = found();
+        // The sleeping child of the first is its own process, which nobody else ends.
+        let child = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", alive.id())).unwrap();
+        for shell in [&mut alive, &mut ended, &mut childless] {
+            shell.kill().unwrap();
+            shell.wait().unwrap();
+        }
+        let pid = nix::unistd::Pid::from_raw(child.trim().parse().unwrap());
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        assert_eq!(found, [false, true, true], "below {me}");
+    }
 
     #[test]
     fn who_reads_waits_for_input_and_who_sleeps_does_not() {

@@ -166,6 +166,11 @@ impl<'a> Watch<'a> {
         Ok(self.cpu_now()?.total + self.wall.believed(sampled::longest_cpu_wait(self.warm.pid)))
     }
 
+    /// Whether its main program may be ending: what its streams tell is no news of its own then.
+    pub(crate) fn may_be_ending(&self) -> bool {
+        sampled::a_child_ends(self.warm.pid)
+    }
+
     /// Whether a thread of it waits for input; `None` when the kernel does not tell.
     pub(crate) fn waits_for_input(&self) -> Option<bool> {
         sampled::waits_for_input(self.warm.pid)
@@ -174,7 +179,7 @@ impl<'a> Watch<'a> {
     /// Watches until the main program ended or something ended it.
     pub(crate) fn until_end(&mut self, program: &str) -> Result<End, SandboxError> {
         loop {
-            let ([ready], stall) = wait([&*self])?;
+            let ([ready], stall) = wait([&*self], Duration::MAX)?;
             if let Some(end) = self.step(ready, stall, program)? {
                 return Ok(end);
             }
@@ -561,8 +566,11 @@ const DESCRIPTORS: usize = 7;
 
 /// Waits until something is ready for one of `watches`, or one has to look at a clock. Returns what is ready for
 /// each, and how long this process itself stood still meanwhile.
-pub(crate) fn wait<const N: usize>(watches: [&Watch<'_>; N]) -> Result<([Ready; N], Duration), SandboxError> {
-    let asked = watches.iter().map(|watch| watch.time_left()).min().unwrap_or_default();
+pub(crate) fn wait<const N: usize>(
+    watches: [&Watch<'_>; N],
+    most: Duration,
+) -> Result<([Ready; N], Duration), SandboxError> {
+    let asked = watches.iter().map(|watch| watch.time_left()).fold(most, Duration::min);
     let begun = Instant::now();
     let mut fds: Vec<PollFd<'_>> = watches.iter().flat_map(|watch| watch.descriptors()).collect();
     // Rounded up: a wake-up before the deadline would only go round once more.

@@ -51,6 +51,10 @@ pub(crate) struct StartPlan {
     pub(crate) env: Vec<String>,
     /// (resource, soft and hard limit).
     pub(crate) rlimits: Vec<(u32, u64)>,
+    /// Whether the init keeps no standard output of its own, so that its end is there when the program closes it, and not
+    /// when the program's end was told.
+    #[serde(default)]
+    pub(crate) lets_go: bool,
 }
 
 /// User and group of the program in its box.
