@@ -57,8 +57,17 @@ fn expect_turns_another_verdict_into_exit_1() {
 }
 
 /// Asks it to end by `signal` amid its work on aplusb.zip. It ends so, and leaves no folder behind.
-fn stopped_amid(mut command: Command, signal: Signal, ignored: Option<Signal>) {
+fn stopped_amid(asked: Command, signal: Signal, ignored: Option<Signal>) {
     let temporary = tempfile::tempdir().unwrap();
+    // Whoever runs the tests may have been started to ignore signals, as shells start what is in the background.
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT,TERM,HUP").arg(asked.get_program()).args(asked.get_args());
+    for (name, value) in asked.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
     command.env("TMPDIR", temporary.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let left = || -> Vec<PathBuf> {

@@ -7,7 +7,6 @@ use problem::Problem;
 use proto::facts::Exit;
 use proto::job::SourceFile;
 use proto::report::{CompileStatus, Judgement};
-use proto::units::Bytes;
 use proto::verdict::Verdict;
 use sandbox::spec::{Collected, RunOutcome, RunSpec, Stdin};
 
@@ -145,24 +144,6 @@ async fn a_validator_with_nothing_but_a_run_script_is_started_by_it() {
     assert_eq!(judgement.verdict, AC, "{:?}", judgement.reason);
     let last = runner.commands().pop().unwrap();
     assert_eq!(last[..2], ["/w/_judge/program/run", "_judge/input.in"]);
-}
-
-#[tokio::test]
-async fn the_cap_on_output_is_over_each_written_file_too() {
-    for (limits, mib) in [("output: 1", 1), ("output: 100", 100), ("memory: 64", 8)] {
-        let manifest = format!(
-            "problem_format_version: 2025-09\nname: W\nuuid: u\nallow_file_writing: true\nlimits: {{time_limit: 1, {limits}}}\n"
-        );
-        let (_folder, problem) = package(&manifest, &[("data/secret/1.in", ""), ("data/secret/1.ans", "")]);
-        let runner = FakeRunner::new(|_| Ok(ran(Exit::Code(0), "")));
-        judge(&runner, problem, &submission("python3", &[("a.py", "")])).await;
-        let of_run = runner.runs.lock().unwrap().pop().unwrap();
-        assert_eq!(
-            (of_run.limits.output, of_run.limits.file_size),
-            (Bytes::mib(mib), Bytes::mib(mib)),
-            "{limits}"
-        );
-    }
 }
 
 #[tokio::test]
