@@ -374,6 +374,8 @@ printf '{"tests": [{"name": "found", "score": %s, "max_score": 1}]}' $score >/au
 `;
   const name = await installed(operator, 'packed', { run_autograder: run, 'harness.toml': APART });
   await open(page, `#/harnesses/${name}`);
+  // A page that was open before knows the harnesses of then.
+  await page.reload();
   await page.getByTestId('limits').waitFor();
   const choose = async (file, buffer) => {
     await page.getByTestId('file').setInputFiles({ name: file, mimeType: 'application/zip', buffer });
