@@ -600,6 +600,17 @@ fn no_limit_reads_the_time_of_day() {
 }
 
 #[test]
+fn the_codes_of_the_package_format_are_one_list() {
+    let codes: toml::Table = read("images/languages/codes.toml").parse().unwrap();
+    let answered: BTreeSet<&str> = codes["package"].as_table().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(
+        answered,
+        BTreeSet::from(problem::LANGUAGE_CODES),
+        "what is a code, and which folder here it means"
+    );
+}
+
+#[test]
 fn one_lock_file_speaks_for_everything_that_is_built() {
     let locks: Vec<String> = tree().into_iter().filter(|path| path.ends_with("Cargo.lock")).collect();
     assert_eq!(locks, ["Cargo.lock"], "a second one goes stale: make its crate a member of the workspace");

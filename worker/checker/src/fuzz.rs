@@ -21,7 +21,7 @@ const TOLERANCES: [Option<&str>; 6] = [None, Some("0"), Some("1e-6"), Some("0.1"
 const WINDOW: usize = 16;
 
 /// Gives at most so many bytes at once, as a pipe does.
-struct Drops<'a>(&'a [u8], usize);
+pub(crate) struct Drops<'a>(pub(crate) &'a [u8], pub(crate) usize);
 
 impl Read for Drops<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {

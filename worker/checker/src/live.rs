@@ -188,20 +188,9 @@ impl<'a, R: BufRead> Lines<'a, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzz::Drops;
     use proptest::prelude::*;
     use std::io::Cursor;
-
-    /// Gives at most so many bytes at once, as a pipe does.
-    struct Drops<'a>(&'a [u8], usize);
-
-    impl Read for Drops<'_> {
-        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-            let n = self.1.min(into.len()).min(self.0.len());
-            into[..n].copy_from_slice(&self.0[..n]);
-            self.0 = &self.0[n..];
-            Ok(n)
-        }
-    }
 
     const ASIDE: fn() -> io::Result<Cursor<Vec<u8>>> = || Ok(Cursor::new(Vec::new()));
 

@@ -41,6 +41,14 @@ impl Content {
         }
     }
 
+    /// The file, where they are in one.
+    pub fn file(&self) -> Option<&OpenFile> {
+        match self {
+            Content::Bytes(_) => None,
+            Content::File(file) => Some(file),
+        }
+    }
+
     /// The same as standard input.
     pub fn stdin(&self) -> Stdin {
         match self {

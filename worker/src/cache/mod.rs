@@ -14,7 +14,7 @@
 mod entry;
 mod store;
 
-use std::io::BufRead as _;
+use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -103,7 +103,8 @@ impl Runner for CachedRunner {
         let flows = spec.overflow.is_some();
         let whole =
             move |outcome: &RunOutcome| !(flows && outcome.stdout.truncated) && outcome.opened.is_empty();
-        let given: Vec<OpenFile> = spec.files.iter().filter_map(|file| open_file(&file.content)).collect();
+        let given: Vec<OpenFile> =
+            spec.files.iter().filter_map(|file| file.content.file().cloned()).collect();
         let found = tokio::task::spawn_blocking(move || {
             let key = key_of(&described)?;
             let outcome = store.get(&key).and_then(|bytes| entry::read(&bytes));
@@ -144,13 +145,6 @@ impl Runner for CachedRunner {
 
     fn counts(&self) -> WorkerCounts {
         WorkerCounts { runs_recalled: self.recalled.load(Ordering::Relaxed), ..self.inner.counts() }
-    }
-}
-
-fn open_file(content: &Content) -> Option<OpenFile> {
-    match content {
-        Content::Bytes(_) => None,
-        Content::File(file) => Some(file.clone()),
     }
 }
 
@@ -223,15 +217,10 @@ impl Parts {
             Content::Bytes(bytes) => self.bytes(bytes),
             Content::File(file) => {
                 self.0.update(file.len().to_le_bytes());
-                let mut from = std::io::BufReader::with_capacity(PIECE, file.reader().ok()?);
-                loop {
-                    let piece = from.fill_buf().ok()?;
-                    if piece.is_empty() {
-                        break;
-                    }
-                    self.0.update(piece);
-                    let length = piece.len();
-                    from.consume(length);
+                let mut from = file.reader().ok()?;
+                let mut piece = vec![0; PIECE];
+                while let n @ 1.. = from.read(&mut piece).ok()? {
+                    self.0.update(&piece[..n]);
                 }
             }
         }

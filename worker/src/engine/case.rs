@@ -287,10 +287,7 @@ pub(super) async fn check(
         Check::Default { answer, flags } => (None, &flags[..], answer),
         Check::Named { answer, name } => (Some(name.as_str()), &[][..], answer),
     };
-    Ok(match decide::own_checker(name, flags) {
-        Ok(how) => Answer::of(decide::compared(outputs::compare(answer, output, how, aside).await?)),
-        Err(why) => Answer::je(why),
-    })
+    Ok(Answer::of(outputs::own_word(name, flags, answer, output, aside).await?))
 }
 
 /// An input and an answer as a validator is given them.

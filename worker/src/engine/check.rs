@@ -10,7 +10,7 @@ use sandbox::spec::Content;
 
 use super::decide::Word;
 use super::plan::Data;
-use super::{Engine, decide, outputs, plan, validator};
+use super::{Engine, outputs, plan, validator};
 use crate::error::{JudgeError, Rejected};
 
 /// Bytes to be judged.
@@ -36,8 +36,8 @@ pub struct Checked {
 }
 
 impl Engine {
-    /// Asks the problem's validator, and makes of what it says what judging would. Without `flags` it gets those of the problem's last case, which are
-    /// those of its secret data.
+    /// Asks the problem's validator, and makes of what it says what judging would. Without `flags` it gets those of the
+    /// problem's last case, which are those of its secret data.
     ///
     /// # Errors
     /// `Rejected::Flags` for flags the default validator does not know, `Rejected::NothingToCheck` where output alone
@@ -56,10 +56,8 @@ impl Engine {
         if problem.validator == Validator::Default {
             checker::Flags::parse(&flags).map_err(|e| Rejected::Flags(e.to_string()))?;
             let (answer, output) = (Data::Bytes(question.answer), Content::Bytes(question.output));
-            let word = match decide::own_checker(problem.sidecar.checker.as_deref(), &flags) {
-                Ok(how) => decide::compared(outputs::compare(&answer, output, how, &self.aside).await?),
-                Err(why) => Word::plain(Verdict::JE, Some(why), None),
-            };
+            let name = problem.sidecar.checker.as_deref();
+            let word = outputs::own_word(name, &flags, &answer, output, &self.aside).await?;
             return Ok(valued(problem, word));
         }
         let plan = plan::validator_plan(problem);

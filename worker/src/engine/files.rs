@@ -48,10 +48,10 @@ pub(super) fn look(plan: &Plan, outcome: &RunOutcome, classified: &mut Classifie
     let Some(name) = plan.sidecar.output_file.as_ref().filter(|_| classified.verdict.is_none()) else {
         return;
     };
-    let found = left(outcome, name);
+    let found = size_of(outcome, name);
     let why = outcome.refused.iter().find(|(path, _)| path == name).map(|(_, why)| why.as_str());
     let limit = plan.limits.output;
-    let written = outcome.facts.output_bytes() + found.as_ref().map_or(0, Content::len);
+    let written = outcome.facts.output_bytes() + found.unwrap_or(0);
     if why == Some(TOO_LARGE) || written > limit.get() {
         let told = format!("more than {limit} of output, `{name}` included");
         decide(classified, Verdict::OLE, told, Some(LimitHit::Output));
@@ -70,6 +70,13 @@ pub(super) fn output(plan: &Plan, outcome: RunOutcome) -> Content {
         None => outcome.stdout.bytes.into(),
         Some(name) => left(&outcome, name).unwrap_or_else(|| Vec::new().into()),
     }
+}
+
+/// How many bytes the file of this name has, where a run left one.
+fn size_of(outcome: &RunOutcome, name: &str) -> Option<u64> {
+    let read = outcome.files.iter().find(|file| file.path == name.as_bytes());
+    let open = || outcome.opened.iter().find(|file| file.path == name.as_bytes());
+    read.map(|file| file.bytes.len() as u64).or_else(|| open().map(|open| open.file.len()))
 }
 
 /// The file of this name that a run left.

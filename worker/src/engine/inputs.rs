@@ -309,11 +309,8 @@ impl Asker<'_> {
         let [input, answer, output] = [input, answer, output].map(|path| Data::File(path.to_owned()));
         let output = blocking(move || outputs::content(&output)).await??;
         if self.problem.validator == Validator::Default {
-            let aside = &self.engine.aside;
-            return Ok(match decide::own_checker(self.problem.sidecar.checker.as_deref(), args) {
-                Ok(how) => decide::compared(outputs::compare(&answer, output, how, aside).await?),
-                Err(why) => decide::Word::plain(Verdict::JE, Some(why), None),
-            });
+            let name = self.problem.sidecar.checker.as_deref();
+            return outputs::own_word(name, args, &answer, output, &self.engine.aside).await;
         }
         let (input, answer) = case::contents(&input, &answer).await?;
         let points =

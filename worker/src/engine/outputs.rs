@@ -13,10 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use checker::{Comparison, live::Live};
+use proto::verdict::Verdict;
 use sandbox::spec::{Content, OpenFile};
 
-use super::blocking;
+use super::decide::Word;
 use super::plan::Data;
+use super::{blocking, decide};
 use crate::error::JudgeError;
 
 /// Bytes of an input, an answer or an output up to which it is read whole: it is quicker, and a cache or a report
@@ -119,13 +121,23 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> JudgeError {
     JudgeError::failed(format!("could not read `{name}` of the package: {error}"))
 }
 
-/// Holds `output` against `answer`: where both are short at once, otherwise piece by piece. Dropping the future ends it.
-pub(super) async fn compare(
+/// The word of the judge's own checker, the one of this `name` or else the default validator under `flags`, on `output`.
+/// A name or flags that mean nothing are the package's fault.
+pub(super) async fn own_word(
+    name: Option<&str>,
+    flags: &[String],
     answer: &Data,
     output: Content,
-    how: Live,
     aside: &Aside,
-) -> Result<Comparison, JudgeError> {
+) -> Result<Word, JudgeError> {
+    match decide::own_checker(name, flags) {
+        Ok(how) => Ok(decide::compared(compare(answer, output, how, aside).await?)),
+        Err(why) => Ok(Word::plain(Verdict::JE, Some(why), None)),
+    }
+}
+
+/// Holds `output` against `answer`: where both are short at once, otherwise piece by piece. Dropping the future ends it.
+async fn compare(answer: &Data, output: Content, how: Live, aside: &Aside) -> Result<Comparison, JudgeError> {
     let (answer, aside, waiting) = (answer.clone(), aside.clone(), Waiting::default());
     let waited_for = Arc::clone(&waiting.0);
     blocking(move || {
