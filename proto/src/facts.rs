@@ -40,7 +40,7 @@ pub enum LimitHit {
     Idle,
     /// Memory of the whole tree: the kernel's OOM killer ran. Where figures are sampled: one process was seen beyond it.
     Memory,
-    /// Bytes written to stdout and stderr together.
+    /// Bytes written to stdout and stderr together; where a package bounds it, to files as well.
     Output,
     /// One file grew to its size limit; with SIGXFSZ, that ended the program.
     FileSize,
@@ -102,6 +102,10 @@ pub struct RunFacts {
     pub stdout_bytes: u64,
     /// Bytes the program wrote to stderr.
     pub stderr_bytes: u64,
+    /// Bytes in the regular files that the run left in its work directory and `/tmp`, what was put there for it taken
+    /// off. A hole in a file counts for nothing; `/dev/shm` is memory and does not count. `None` in facts of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_bytes: Option<u64>,
     /// Limits that fired, in the order they were observed.
     #[serde(default)]
     pub limit_events: Vec<LimitEvent>,
@@ -122,5 +126,10 @@ impl RunFacts {
     /// Bytes written to stdout and stderr together.
     pub fn output_bytes(&self) -> u64 {
         self.stdout_bytes + self.stderr_bytes
+    }
+
+    /// Those and the bytes in files.
+    pub fn output_and_files(&self) -> u64 {
+        self.output_bytes().saturating_add(self.written_bytes.unwrap_or(0))
     }
 }

@@ -23,6 +23,10 @@ pub struct Limits {
     /// stdout and stderr together. Past it the tree is killed; verdict OLE. Stored is up to it exactly.
     #[serde(rename = "output_bytes")]
     pub output: Bytes,
+    /// stdout, stderr and the files that are left when the run ends, together, as a problem package bounds them (2025-09,
+    /// `limits.output`). Held against the final figures; verdict OLE. `None` bounds no sum with files.
+    #[serde(rename = "output_and_files_bytes", default, skip_serializing_if = "Option::is_none")]
+    pub output_and_files: Option<Bytes>,
     /// Largest single file (RLIMIT_FSIZE). The program gets SIGXFSZ: verdict OLE; where it ignores that, EFBIG.
     #[serde(rename = "file_size_bytes")]
     pub file_size: Bytes,
@@ -47,6 +51,7 @@ impl Limits {
             wall_time: Duration::from_secs(7),
             memory: Bytes::mib(256),
             output: Bytes::mib(8),
+            output_and_files: None,
             file_size: Bytes::mib(64),
             processes: 64,
             open_files: 256,
@@ -62,6 +67,7 @@ impl Limits {
             wall_time: Duration::from_mins(1),
             memory: Bytes::gib(2),
             output: Bytes::kib(64),
+            output_and_files: None,
             file_size: Bytes::mib(64),
             processes: 256,
             open_files: 1024,
@@ -77,6 +83,7 @@ impl Limits {
             wall_time: Duration::from_mins(15),
             memory: Bytes::gib(8),
             output: Bytes::gib(1),
+            output_and_files: None,
             file_size: Bytes::gib(1),
             processes: 1024,
             open_files: 4096,
@@ -225,6 +232,7 @@ impl LimitsRequest {
             )?,
             memory: pick("memory_bytes", self.memory, defaults.memory, Bytes::mib(1), maxima.memory, bytes)?,
             output: pick("output_bytes", self.output, defaults.output, Bytes(1), maxima.output, bytes)?,
+            output_and_files: defaults.output_and_files,
             file_size: pick(
                 "file_size_bytes",
                 self.file_size,

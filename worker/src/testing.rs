@@ -118,6 +118,7 @@ pub(crate) fn facts(exit: Exit) -> RunFacts {
         memory_peak_raw: None,
         stdout_bytes: 0,
         stderr_bytes: 0,
+        written_bytes: None,
         limit_events: Vec::new(),
         oom_kills: 0,
         process_limit_hits: 0,
@@ -136,6 +137,7 @@ pub(crate) fn ran(exit: Exit, stdout: &str) -> RunOutcome {
         stderr: Captured::default(),
         files: Vec::new(),
         opened: Vec::new(),
+        empty: Vec::new(),
         refused: Vec::new(),
         times: BoxTimes::default(),
     }

@@ -148,6 +148,7 @@ impl Bundle {
             wall_time: Duration::from_mins(2),
             memory: Bytes::gib(1),
             output: Bytes::mib(8),
+            output_and_files: None,
             file_size: Bytes::mib(256),
             processes: 256,
             open_files: 1024,

@@ -17,6 +17,7 @@ fn facts(exit: Exit, limit: Option<LimitHit>) -> RunFacts {
         memory_peak_raw: None,
         stdout_bytes: 0,
         stderr_bytes: 0,
+        written_bytes: None,
         limit_events: limit.into_iter().map(event).collect(),
         oom_kills: 0,
         process_limit_hits: 0,

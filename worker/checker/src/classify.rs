@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use proto::facts::{Accounting, Exit, LimitEvent, LimitHit, RunFacts};
 use proto::limits::Limits;
+use proto::units::Bytes;
 use proto::verdict::Verdict;
 
 use crate::reason;
@@ -163,7 +164,18 @@ fn final_figures(facts: &RunFacts, limits: &Limits) -> Option<Decision> {
         let (value, bound) = (facts.output_bytes(), limits.output.get());
         return Some(at_end(facts, Verdict::OLE, LimitHit::Output, value, bound));
     }
+    if let Some(bound) = limits.output_and_files.filter(|bound| facts.output_and_files() > bound.get()) {
+        let decision = at_end(facts, Verdict::OLE, LimitHit::Output, facts.output_and_files(), bound.get());
+        return Some(with_files(decision, facts));
+    }
     over_time(facts, limits)
+}
+
+/// The words of a limit that only the files made the sum pass.
+fn with_files((verdict, why, feedback, limit): Decision, facts: &RunFacts) -> Decision {
+    let files = Bytes(facts.written_bytes.unwrap_or(0));
+    let say = |words: String| format!("{words}; {files} of it in files");
+    (verdict, say(why), say(feedback), limit)
 }
 
 fn over_time(facts: &RunFacts, limits: &Limits) -> Option<Decision> {

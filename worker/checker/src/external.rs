@@ -178,6 +178,7 @@ mod tests {
             memory_peak_raw: None,
             stdout_bytes: 0,
             stderr_bytes: 0,
+            written_bytes: None,
             limit_events: Vec::new(),
             oom_kills: 0,
             process_limit_hits: 0,

@@ -5,12 +5,13 @@
 //! outside (sandbox.md R5, M22). Only regular files with one link are taken. A long one can be handed out open: nobody is
 //! left who could change it.
 
+use std::collections::HashSet;
 use std::ffi::CString;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 
 use proto::limits::Limits;
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, statat};
 
 use crate::spec::{Collect, Collected, OpenFile, Opened};
 use crate::steps::mounts::OWN_INODES;
@@ -19,11 +20,15 @@ use crate::steps::mounts::OWN_INODES;
 const DEPTH_MAX: usize = 32;
 const ENTRIES_MAX: usize = 65_536;
 
+/// Bytes in a unit of `st_blocks` (stat(2)).
+const STAT_BLOCK: u64 = 512;
+
 /// What was brought back.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) files: Vec<Collected>,
     pub(crate) opened: Vec<Opened>,
+    pub(crate) empty: Vec<Vec<u8>>,
     pub(crate) refused: Vec<(String, String)>,
 }
 
@@ -53,20 +58,51 @@ pub(crate) fn file_at_limit(stage: &OwnedFd, limit: u64) -> Option<u64> {
 }
 
 fn largest(dir: &OwnedFd, depth: usize) -> Option<u64> {
-    if depth > DEPTH_MAX {
-        return None;
-    }
     let mut most = None;
-    for name in names(dir).ok()?.into_iter().take(ENTRIES_MAX) {
-        let Ok(fd) = open(dir, name.as_c_str()) else { continue };
-        let Ok(stat) = fstat(&fd) else { continue };
-        most = most.max(match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => u64::try_from(stat.st_size).ok(),
-            FileType::Directory => largest(&fd, depth + 1),
-            _ => None,
-        });
-    }
+    visit(dir, depth, &mut |stat| most = most.max(u64::try_from(stat.st_size).ok()));
     most
+}
+
+/// Shows every regular file below `dir` to `see`; false when there is more than could be looked at.
+fn visit(dir: &OwnedFd, depth: usize, see: &mut impl FnMut(&Stat)) -> bool {
+    let Ok(names) = names(dir) else { return false };
+    if depth > DEPTH_MAX {
+        return names.is_empty();
+    }
+    let mut all = names.len() <= ENTRIES_MAX;
+    for name in names.into_iter().take(ENTRIES_MAX) {
+        let Ok(stat) = statat(dir, name.as_c_str(), AtFlags::SYMLINK_NOFOLLOW) else {
+            all = false;
+            continue;
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => see(&stat),
+            FileType::Directory => {
+                all &= open(dir, name.as_c_str()).is_ok_and(|below| visit(&below, depth + 1, see));
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+/// Bytes in the regular files of `/w` and `/tmp` beyond the `given` that were put there. A hole counts for nothing, a
+/// file with several names once. Where not everything can be looked at, what the tmpfs holds in pages stands for it.
+pub(crate) fn written(stage: &OwnedFd, given: u64) -> u64 {
+    let mut sum: u64 = 0;
+    let mut linked = HashSet::new();
+    let mut see = |stat: &Stat| {
+        if stat.st_nlink == 1 || linked.insert(stat.st_ino) {
+            let held = stat.st_blocks.unsigned_abs().saturating_mul(STAT_BLOCK);
+            sum = sum.saturating_add(stat.st_size.unsigned_abs().min(held));
+        }
+    };
+    let all = ["w", "tmp"].into_iter().all(|top| open(stage, top).is_ok_and(|dir| visit(&dir, 0, &mut see)));
+    if all {
+        sum.saturating_sub(given)
+    } else {
+        used(stage).map_or(u64::MAX, |used| used.bytes).saturating_sub(given)
+    }
 }
 
 /// What the writable directories hold.
@@ -174,6 +210,9 @@ impl Walk<'_> {
             Ok(names) => names,
             Err(e) => return self.refuse(path, e.to_string()),
         };
+        if names.is_empty() {
+            self.found.empty.push(path.to_vec());
+        }
         for name in names {
             let below = match path {
                 b"." => name.into_bytes(),
@@ -301,6 +340,46 @@ mod tests {
     }
 
     #[test]
+    fn what_a_run_wrote_is_what_lies_there_less_what_was_given() {
+        let (dir, fd) = stage();
+        for top in ["tmp", "shm"] {
+            std::fs::create_dir(dir.path().join(top)).unwrap();
+        }
+        let put =
+            |path: &str, bytes: usize| std::fs::write(dir.path().join(path), vec![b'x'; bytes]).unwrap();
+        put("w/program", 1000);
+        assert_eq!(written(&fd, 1000), 0);
+        put("shm/segment", 100_000);
+        assert_eq!(written(&fd, 1000), 0, "shared memory is no file");
+        std::fs::create_dir_all(dir.path().join("w/a/b")).unwrap();
+        put("w/a/b/left", 1);
+        put("tmp/there", 20_000);
+        put("w/program", 1010);
+        assert_eq!(written(&fd, 1000), 20_011);
+        // One file of two names, and one that is a hole.
+        std::fs::hard_link(dir.path().join("tmp/there"), dir.path().join("w/again")).unwrap();
+        symlink("../tmp/there", dir.path().join("w/link")).unwrap();
+        nix::unistd::mkfifo(&dir.path().join("w/fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(written(&fd, 1000), 20_011);
+        std::fs::File::create(dir.path().join("w/hole")).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(written(&fd, 1000), 20_011);
+        put("w/program", 10);
+        assert_eq!(written(&fd, 1_000_000), 0, "less than was given");
+    }
+
+    #[test]
+    fn what_lies_too_deep_to_be_looked_at_is_counted_in_pages() {
+        let (dir, fd) = stage();
+        std::fs::create_dir(dir.path().join("tmp")).unwrap();
+        let deep = |levels: usize| dir.path().join("w").join("d/".repeat(levels));
+        std::fs::create_dir_all(deep(DEPTH_MAX + 1)).unwrap();
+        assert_eq!(written(&fd, 0), 0, "an empty one at the bound");
+        std::fs::create_dir_all(deep(DEPTH_MAX + 2)).unwrap();
+        std::fs::write(deep(DEPTH_MAX + 2).join("hidden"), [b'x'; 100]).unwrap();
+        assert!(written(&fd, 0) >= 4096, "{}", written(&fd, 0));
+    }
+
+    #[test]
     fn a_long_file_is_handed_out_open_and_still_has_its_bound() {
         let (dir, fd) = stage();
         let path = dir.path().join("w/out");
@@ -348,5 +427,16 @@ mod tests {
         assert_eq!((paths, refused.len()), (vec![&b"a"[..], &b"d/b"[..]], 0));
         let Found { files, refused, .. } = collect(&fd, &want(".", 1), &Limits::run_defaults());
         assert_eq!((files.len(), refused.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_directory_with_nothing_in_it_is_told() {
+        let (dir, fd) = stage();
+        std::fs::create_dir_all(dir.path().join("w/f/score.txt")).unwrap();
+        let found = collect(&fd, &want("f", 10), &Limits::run_defaults());
+        assert_eq!((found.files.len(), found.refused.len()), (0, 0));
+        assert_eq!(found.empty, [b"f/score.txt"]);
+        std::fs::write(dir.path().join("w/f/score.txt/x"), "1").unwrap();
+        assert!(collect(&fd, &want("f", 10), &Limits::run_defaults()).empty.is_empty());
     }
 }

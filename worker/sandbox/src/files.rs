@@ -46,6 +46,11 @@ pub(crate) fn place(warm: &WarmBox, spec: &RunSpec) -> Result<(), SandboxError> 
     Ok(())
 }
 
+/// Bytes in what [`place`] puts there.
+pub(crate) fn bytes(spec: &RunSpec) -> u64 {
+    spec.files.iter().map(|file| file.content.len()).sum()
+}
+
 /// A path that stays below its directory by its text alone.
 fn check(path: &str) -> Result<(), String> {
     let fine = !path.is_empty()

@@ -275,7 +275,8 @@ impl Talk<'_> {
 }
 
 fn outcome(watch: Watch<'_>, spec: &RunSpec, facts: RunFacts) -> RunOutcome {
-    let Found { files, opened, refused } = collect::collect(watch.stage(), &spec.collect, &spec.limits);
+    let Found { files, opened, empty, refused } =
+        collect::collect(watch.stage(), &spec.collect, &spec.limits);
     let (stdout, stderr) = watch.into_captured();
-    RunOutcome { facts, stdout, stderr, files, opened, refused, times: BoxTimes::default() }
+    RunOutcome { facts, stdout, stderr, files, opened, empty, refused, times: BoxTimes::default() }
 }

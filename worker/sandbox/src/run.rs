@@ -144,7 +144,7 @@ impl Start {
     ) -> Result<Watch<'a>, SandboxError> {
         let Start { plan, stdin, out: (out, out_end), err: (err, err_end) } = self;
         let pumps = (pump(out), Pump::new(err, spec.keep_stderr));
-        let watch = Watch::new(warm, &spec.limits, cancel, pumps)?;
+        let watch = Watch::new(warm, &spec.limits, cancel, pumps, files::bytes(spec))?;
         channel::send(warm.init.as_fd(), &plan, &[stdin.as_fd(), out_end.as_fd(), err_end.as_fd()])
             .map_err(|_| SandboxError::Lost { during: "started" })?;
         Ok(watch)
@@ -170,9 +170,9 @@ fn run_in(
     let torn = Instant::now();
     let facts = watch.settle(end)?;
     let (stdout, stderr) = watch.into_captured();
-    let Found { files, opened, refused } = collect::collect(&warm.stage, &spec.collect, &spec.limits);
+    let Found { files, opened, empty, refused } = collect::collect(&warm.stage, &spec.collect, &spec.limits);
     let times = BoxTimes { setup, teardown: torn.elapsed() };
-    Ok(RunOutcome { facts, stdout, stderr, files, opened, refused, times })
+    Ok(RunOutcome { facts, stdout, stderr, files, opened, empty, refused, times })
 }
 
 /// A pipe whose reading end is the program's standard input: blocking there, and not for us who write.

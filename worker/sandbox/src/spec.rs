@@ -228,6 +228,8 @@ pub struct RunOutcome {
     pub files: Vec<Collected>,
     /// Files handed out open.
     pub opened: Vec<Opened>,
+    /// Directories with nothing in them, where a directory was wanted back: path below the work directory.
+    pub empty: Vec<Vec<u8>>,
     /// What was wanted back but refused, with the reason: a symlink, a FIFO, too large, absent.
     pub refused: Vec<(String, String)>,
     /// Where the time went.

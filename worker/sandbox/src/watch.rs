@@ -52,6 +52,8 @@ pub(crate) struct Watch<'a> {
     cancel: &'a Cancel,
     out: Pump,
     err: Pump,
+    /// Bytes in the files that were put there for the program.
+    given: u64,
     started: Instant,
     before: CpuTime,
     events: Vec<LimitEvent>,
@@ -73,12 +75,14 @@ pub(crate) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// The clock starts now; the caller starts the program next. `pumps` are stdout's and stderr's.
+    /// The clock starts now; the caller starts the program next. `pumps` are stdout's and stderr's, `given` the bytes in
+    /// the files that were put there for it.
     pub(crate) fn new(
         warm: &'a WarmBox,
         limits: &'a Limits,
         cancel: &'a Cancel,
         pumps: (Pump, Pump),
+        given: u64,
     ) -> Result<Self, SandboxError> {
         let before = warm.cpu_time()?;
         Ok(Self {
@@ -87,6 +91,7 @@ impl<'a> Watch<'a> {
             cancel,
             out: pumps.0,
             err: pumps.1,
+            given,
             started: Instant::now(),
             before,
             events: Vec::new(),
@@ -521,6 +526,7 @@ impl<'a> Watch<'a> {
             memory_peak_raw: peak_raw,
             stdout_bytes: self.out.count(),
             stderr_bytes: self.err.count(),
+            written_bytes: Some(collect::written(&self.warm.stage, self.given)),
             limit_events: std::mem::take(&mut self.events),
             oom_kills,
             process_limit_hits,

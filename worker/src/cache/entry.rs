@@ -10,6 +10,8 @@ struct Head {
     /// Bytes of stdout and stderr, and whether there were more.
     streams: [(usize, bool); 2],
     files: Vec<(Vec<u8>, bool, usize)>,
+    /// Directories with nothing in them.
+    empty: Vec<Vec<u8>>,
 }
 
 /// The outcome's bytes; empty when it cannot be written, which nobody reads as one.
@@ -19,6 +21,7 @@ pub(super) fn write(outcome: &RunOutcome) -> Vec<u8> {
         facts: outcome.facts.clone(),
         streams: [stream(&outcome.stdout), stream(&outcome.stderr)],
         files: outcome.files.iter().map(|f| (f.path.clone(), f.executable, f.bytes.len())).collect(),
+        empty: outcome.empty.clone(),
     };
     let Ok(head) = serde_json::to_vec(&head) else { return Vec::new() };
     let mut bytes = (head.len() as u64).to_le_bytes().to_vec();
@@ -55,6 +58,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<RunOutcome> {
         stderr,
         files,
         opened: Vec::new(),
+        empty: head.empty,
         refused: Vec::new(),
         times,
     })

@@ -82,12 +82,15 @@ pub(super) fn read_validator(
 /// Reads what any program that speaks like an output validator said; `name` says which.
 pub(super) fn read_program(name: &str, plan: &ValidatorPlan, folder: &str, outcome: &RunOutcome) -> Word {
     let below = |path| Some(str::strip_prefix(path, folder)?.trim_start_matches('/'));
-    let files = outcome
-        .files
-        .iter()
-        .filter_map(|file| Some((below(std::str::from_utf8(&file.path).ok()?)?, file.bytes.as_slice())));
+    let named = |path| below(std::str::from_utf8(path).ok()?);
+    let files = outcome.files.iter().filter_map(|file| Some((named(&file.path)?, file.bytes.as_slice())));
     let refused = outcome.refused.iter().filter_map(|(path, why)| Some((below(path)?, why.as_str())));
-    let feedback = Feedback::read(files).without(refused);
+    // The feedback directory itself has the right to be empty.
+    let empty = outcome
+        .empty
+        .iter()
+        .filter_map(|path| Some((named(path).filter(|n| !n.is_empty())?, "is a directory")));
+    let feedback = Feedback::read(files).without(refused.chain(empty));
     checker::interpret(name, &outcome.facts, &plan.limits, feedback, &outcome.stderr.bytes).into()
 }
 

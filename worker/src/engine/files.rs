@@ -51,6 +51,7 @@ pub(super) fn look(plan: &Plan, outcome: &RunOutcome, classified: &mut Classifie
     let found = size_of(outcome, name);
     let why = outcome.refused.iter().find(|(path, _)| path == name).map(|(_, why)| why.as_str());
     let limit = plan.limits.output;
+    // By its length; what it holds, and other files beside it, the facts have told.
     let written = outcome.facts.output_bytes() + found.unwrap_or(0);
     if why == Some(TOO_LARGE) || written > limit.get() {
         let told = format!("more than {limit} of output, `{name}` included");

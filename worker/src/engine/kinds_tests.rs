@@ -95,11 +95,19 @@ async fn a_file_that_answers_nothing_is_noted() {
 
 #[tokio::test]
 async fn a_score_that_cannot_be_brought_back_is_a_judge_error_and_never_all_points() {
-    for (kind, lost, verdict) in [
-        ("scoring", "_judge/feedback/score.txt", JE),
-        ("scoring", "_judge/feedback", JE),
-        ("scoring", "_judge/feedback/judgemessage.txt", AC),
-        ("pass-fail", "_judge/feedback/score.txt", AC),
+    const LINK: &str = "is a symbolic link";
+    const EMPTY: &str = "is a directory";
+    for (kind, lost, why, verdict) in [
+        ("scoring", "_judge/feedback/score.txt", LINK, JE),
+        ("scoring", "_judge/feedback/score.txt", EMPTY, JE),
+        ("scoring", "_judge/feedback/score_multiplier.txt", EMPTY, JE),
+        ("scoring", "_judge/feedback", LINK, JE),
+        // The directory itself may be empty.
+        ("scoring", "_judge/feedback", EMPTY, AC),
+        ("scoring", "_judge/feedback/judgemessage.txt", LINK, AC),
+        ("scoring", "_judge/feedback/judgemessage.txt", EMPTY, AC),
+        ("pass-fail", "_judge/feedback/score.txt", LINK, AC),
+        ("pass-fail", "_judge/feedback/score.txt", EMPTY, AC),
     ] {
         let manifest = format!(
             "problem_format_version: 2025-09\nname: L\nuuid: u\ntype: {kind}\nlimits: {{time_limit: 1}}\n"
@@ -113,14 +121,17 @@ async fn a_score_that_cannot_be_brought_back_is_a_judge_error_and_never_all_poin
         let runner = FakeRunner::new(move |spec| {
             let is_validator = spec.collect.iter().any(|c| c.path == "_judge/feedback");
             let mut outcome = ran(Exit::Code(if is_validator { 42 } else { 0 }), "");
-            outcome.refused = vec![(lost.to_owned(), "is a symbolic link".to_owned())];
+            match why {
+                EMPTY => outcome.empty = vec![lost.into()],
+                why => outcome.refused = vec![(lost.to_owned(), why.to_owned())],
+            }
             Ok(if is_compile(spec) { compiled() } else { outcome })
         });
         let judgement = judge(&runner, problem, &submission("cpp", &[("a.cpp", "")])).await;
-        assert_eq!(judgement.verdict, verdict, "{kind} {lost}");
+        assert_eq!(judgement.verdict, verdict, "{kind} {lost} {why}");
         if verdict == JE {
             let reason = judgement.tests[0].reason.as_deref().unwrap();
-            assert!(reason.contains("is a symbolic link"), "{reason}");
+            assert!(reason.contains(why), "{reason}");
             assert_eq!(judgement.score, None);
         }
     }

@@ -17,7 +17,7 @@ use super::plan::Data;
 use crate::error::JudgeError;
 
 /// The file that asks for another pass.
-const NEXT: &str = "nextpass.in";
+pub(super) const NEXT: &str = "nextpass.in";
 
 /// Runs every pass.
 pub(super) async fn run(on: RunWith<'_>) -> Result<Pass, JudgeError> {

@@ -293,8 +293,11 @@ pub(super) fn run_limits(problem: &Problem) -> Limits {
     limits.wall_time = Limits::wall_for(limits.cpu_time);
     limits.memory = problem.limits.memory;
     limits.output = problem.limits.output;
-    // The package's cap on output is over written files too. Not below the usual one: a file that is cut at exactly the
-    // cap, by a program that overlooks it, would be compared as if it were whole.
+    // The package's cap on output is over written files too, and what may be written has its place.
+    limits.output_and_files = Some(problem.limits.output);
+    limits.disk = problem.limits.output.max(limits.disk);
+    // Not below the usual one: a file that is cut at exactly the cap, by a program that overlooks it, would be compared
+    // as if it were whole.
     limits.file_size = problem.limits.output.max(limits.file_size);
     limits
 }

@@ -225,7 +225,8 @@ fn a_program_that_cannot_start_is_its_authors_fault_on_either_side() {
     }
 }
 
-/// A runner whose validator answers each pass with a status and files of its feedback directory.
+/// A runner whose validator answers each pass with a status and files of its feedback directory; a name that ends in `/`
+/// is an empty directory there.
 fn passing(
     passes: &'static [(i32, &'static [(&'static str, &'static str)])],
 ) -> (Arc<FakeRunner>, Arc<AtomicUsize>) {
@@ -242,6 +243,11 @@ fn passing(
         }
         let (status, files) = passes[count.fetch_add(1, Ordering::Relaxed)];
         let mut outcome = ran(Exit::Code(status), "");
+        let (empty, files): (Vec<_>, Vec<_>) = files.iter().partition(|(name, _)| name.ends_with('/'));
+        outcome.empty = empty
+            .iter()
+            .map(|(name, _)| format!("_judge/feedback/{}", name.trim_end_matches('/')).into_bytes())
+            .collect();
         outcome.files = files
             .iter()
             .map(|(name, text)| Collected {
@@ -286,6 +292,8 @@ fn a_next_pass_that_may_not_be_is_a_judge_error() {
         (&[(42, NEXT), (42, NEXT)], JE, "`limits.validation_passes` is 2"),
         (&[(1, NEXT)], JE, "exit status 1"),
         (&[(42, &[("nextpass.in/a", "more")])], JE, "`nextpass.in` is a directory"),
+        (&[(42, &[("nextpass.in/", "")])], JE, "`nextpass.in` is a directory"),
+        (&[(42, &[("old/", ""), ("more/nextpass.in/", "")])], AC, ""),
         (&[(42, &[("old/nextpass.in", "more"), ("nextpass.in.bak", "")])], AC, ""),
         (&[(42, NEXT), (43, &[])], WA, ""),
     ] {

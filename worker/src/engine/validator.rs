@@ -19,6 +19,7 @@ use tokio::sync::OnceCell;
 use super::blocking;
 use super::compile::{self, Compiled, Program};
 use super::decide::{self, Word};
+use super::passes;
 use super::plan::ValidatorPlan;
 use crate::cache::Keep;
 use crate::error::JudgeError;
@@ -423,7 +424,15 @@ impl Place {
             let content = file.bytes.as_slice().into();
             (path != ".keep").then(|| BoxFile { path: path.to_owned(), content, executable: file.executable })
         };
-        let lost = outcome.refused.first().map(|(path, why)| format!("`{path}`: {why}"));
+        let next = format!("{folder}/{}", passes::NEXT);
+        let lost = match outcome.refused.first() {
+            Some((path, why)) => Some(format!("`{path}`: {why}")),
+            None => outcome
+                .empty
+                .iter()
+                .any(|path| path == next.as_bytes())
+                .then(|| format!("`{}` is a directory; a pass is asked for with a file", passes::NEXT)),
+        };
         Answer { word, feedback: outcome.files.iter().filter_map(below).collect(), lost }
     }
 }

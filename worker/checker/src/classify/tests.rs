@@ -28,6 +28,7 @@ fn clean() -> RunFacts {
         memory_peak_raw: Some(2 << 20),
         stdout_bytes: 10,
         stderr_bytes: 0,
+        written_bytes: None,
         limit_events: Vec::new(),
         oom_kills: 0,
         process_limit_hits: 0,
@@ -77,6 +78,7 @@ fn every_row_of_the_verdict_table_holds() {
         ("idle limit", killed(vec![at(Idle, 4000)]), Some(ILE), Some(Idle)),
         ("output limit", killed(vec![at(Output, 5)]), Some(OLE), Some(Output)),
         ("clean exit, output over the cap", RunFacts { stdout_bytes: 600, stderr_bytes: 401, ..clean() }, Some(OLE), Some(Output)),
+        ("clean exit, files bounded by nobody", RunFacts { written_bytes: Some(9999), ..clean() }, None, None),
         ("clean exit, output at the cap", RunFacts { stdout_bytes: 600, stderr_bytes: 400, ..clean() }, None, None),
         ("file size", RunFacts { exit: Some(Exit::Signal(25)), limit_events: vec![at(FileSize, 5)], ..clean() }, Some(OLE), Some(FileSize)),
         ("oom kill", RunFacts { oom_kills: 1, ..killed(vec![at(Memory, 5)]) }, Some(MLE), Some(Memory)),
@@ -117,6 +119,32 @@ fn every_row_of_the_verdict_table_holds() {
         assert_eq!(got.reason.is_some(), verdict.is_some(), "{what}: a verdict has a reason");
         assert_eq!(got.feedback.is_some(), verdict.is_some(), "{what}: a verdict has feedback");
     }
+}
+
+#[test]
+fn files_count_with_output_where_a_package_bounds_the_sum() {
+    let limits = Limits { output_and_files: Some(Bytes(1000)), ..limits() };
+    let ran = |stdout_bytes, written| RunFacts { stdout_bytes, written_bytes: Some(written), ..clean() };
+    for (facts, verdict) in [
+        (ran(400, 600), None),
+        (ran(400, 601), Some(Verdict::OLE)),
+        (ran(0, 1001), Some(Verdict::OLE)),
+        (ran(1, u64::MAX), Some(Verdict::OLE)),
+        (RunFacts { written_bytes: None, ..ran(1000, 0) }, None),
+        (RunFacts { stderr_bytes: 1, ..ran(400, 600) }, Some(Verdict::OLE)),
+        (RunFacts { exit: Some(Exit::Code(1)), ..ran(400, 601) }, Some(Verdict::OLE)),
+        // What came first has the word.
+        (RunFacts { limit_events: vec![at(LimitHit::CpuTime, 900)], ..ran(400, 601) }, Some(Verdict::TLE)),
+    ] {
+        let got = classify(&facts, &limits);
+        assert_eq!(got.verdict, verdict, "{facts:?}: {got:?}");
+    }
+    let got = classify(&ran(400, 601), &limits);
+    assert_eq!(got.limit_hit, Some(LimitHit::Output));
+    assert_eq!(got.feedback.unwrap(), "output limit of 1000B exceeded; 601B of it in files");
+    let why = "output limit: 1001B against a bound of 1000B, observed 20 ms after the start (by the final \
+               figures); 601B of it in files";
+    assert_eq!(got.reason.unwrap(), why);
 }
 
 #[test]

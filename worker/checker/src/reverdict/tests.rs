@@ -18,6 +18,7 @@ fn facts(ms: u64) -> RunFacts {
         memory_peak_raw: None,
         stdout_bytes: 2,
         stderr_bytes: 0,
+        written_bytes: None,
         limit_events: Vec::new(),
         oom_kills: 0,
         process_limit_hits: 0,

@@ -34,7 +34,7 @@ fn dead(word: Option<Frame>) -> WarmBox {
 fn facts(warm: &WarmBox) -> Result<RunFacts, SandboxError> {
     let (limits, cancel) = (Limits::run_defaults(), Cancel::new());
     let pump = || Pump::new(nix::unistd::pipe().unwrap().0, 0);
-    let mut watch = Watch::new(warm, &limits, &cancel, (pump(), pump())).unwrap();
+    let mut watch = Watch::new(warm, &limits, &cancel, (pump(), pump()), 0).unwrap();
     let end = watch.look(Ready { dead: true, ..Ready::default() }, "program")?;
     watch.settle(end.expect("a dead init is an end"))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proto::facts::{Exit, LimitHit};
 use proto::job::SourceFile;
 use proto::report::Judgement;
+use proto::units::Bytes;
 use proto::verdict::Verdict;
 use sandbox::spec::{Collected, Content, Opened, RunOutcome, RunSpec, Stdin};
 
@@ -43,6 +44,7 @@ async fn judged(
 
 fn wrote(bytes: &[u8]) -> RunOutcome {
     let mut outcome = ran(Exit::Code(0), "");
+    outcome.facts.written_bytes = Some(bytes.len() as u64);
     outcome.files = vec![Collected { path: b"sum.out".to_vec(), executable: false, bytes: bytes.to_vec() }];
     outcome
 }
@@ -51,6 +53,7 @@ fn left_open(bytes: &[u8]) -> RunOutcome {
     let mut outcome = ran(Exit::Code(0), "");
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
+    outcome.facts.written_bytes = Some(bytes.len() as u64);
     outcome.opened = vec![Opened { path: b"sum.out".to_vec(), file: file.try_into().unwrap() }];
     outcome
 }
@@ -167,13 +170,41 @@ async fn a_file_over_the_output_limit_is_ole_and_stdout_counts_with_it() {
     over(judged(problem.clone(), |_| wrote(&vec![b'8'; (1 << 20) + 1])).await);
     over(judged(problem.clone(), |_| left_open(&vec![b'8'; (1 << 20) + 1])).await);
     over(
-        judged(problem, |_| {
+        judged(problem.clone(), |_| {
             let mut outcome = wrote(&vec![b' '; 1 << 20]);
             outcome.facts.stderr_bytes = 1;
             outcome
         })
         .await,
     );
+    // A right file, and beside it one that nobody asked for.
+    let beside = |written: u64| {
+        move |_: &RunSpec| {
+            let mut outcome = wrote(b"8\n");
+            outcome.facts.written_bytes = Some(written);
+            outcome
+        }
+    };
+    assert_eq!(judged(problem.clone(), beside(1 << 20)).await.verdict, AC);
+    over(judged(problem, beside((1 << 20) + 1)).await);
+}
+
+#[tokio::test]
+async fn what_may_be_written_has_its_place() {
+    let (_folder, problem) = package(|at| {
+        let manifest = std::fs::read_to_string(at.join("problem.yaml")).unwrap();
+        std::fs::write(at.join("problem.yaml"), manifest.replace("limits:\n", "limits:\n  output: 200\n"))
+            .unwrap();
+        std::fs::remove_file(at.join("tribunal.yaml")).unwrap();
+    });
+    let judgement = judged(problem, |spec| {
+        let limits = &spec.limits;
+        assert_eq!(limits.output_and_files, Some(Bytes::mib(200)));
+        assert!(limits.disk >= Bytes::mib(200) && limits.file_size >= Bytes::mib(200), "{limits:?}");
+        ran(Exit::Code(0), "8\n")
+    })
+    .await;
+    assert_eq!(judgement.verdict, AC, "{:?}", judgement.reason);
 }
 
 #[tokio::test]
