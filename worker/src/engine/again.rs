@@ -26,7 +26,7 @@ impl Engine {
         let timed = self.timed(problem).await?.map_or_else(|| Arc::clone(problem), |(timed, _)| timed);
         let language = self.toolchains.languages().iter().find(|l| l.id == stored.language);
         let limits = plan::run_limits(&timed);
-        let limits = language.map_or_else(|| limits.clone(), |l| plan::with_overhead(limits.clone(), l));
+        let limits = language.map_or_else(|| limits.clone(), |l| plan::in_language(limits.clone(), l));
         let mut grades = Grades::new();
         // One question for each group and one for the whole.
         for _ in 0..=timed.groups.len() + 1 {

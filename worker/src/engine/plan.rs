@@ -181,17 +181,13 @@ impl Plan {
             }
         };
         if let Some(toolchain) = toolchain {
-            plan.limits.cpu_time = plan.limits.cpu_time.mul_f64(toolchain.language.cpu_time_factor);
-            plan.limits.wall_time = plan.limits.wall_time.mul_f64(toolchain.language.cpu_time_factor);
+            plan.limits = in_language(plan.limits, &toolchain.language);
         }
         plan.policy = policy;
         let watched = hard_limit(plan.limits.cpu_time, margin(policy, plan.problem.as_deref()));
         // Where the wall clock would end it sooner there is nothing to watch.
         let room = policy == Policy::Analyst || watched < plan.limits.wall_time;
         plan.hard_cpu_time = if room { watched } else { plan.limits.cpu_time };
-        if let Some(toolchain) = toolchain {
-            plan.limits = with_overhead(plan.limits, &toolchain.language);
-        }
         if !submission.only.is_empty() {
             keep_only(&mut plan, &submission.only)?;
         }
@@ -286,7 +282,7 @@ fn from_problem(
     })
 }
 
-/// The limits of a run, but for what a language needs on top.
+/// The limits of a run, as they are for a language that asks for nothing more.
 pub(super) fn run_limits(problem: &Problem) -> Limits {
     let mut limits = Limits::run_defaults();
     limits.cpu_time = problem.limits.cpu_time.unwrap_or(limits.cpu_time);
@@ -302,10 +298,12 @@ pub(super) fn run_limits(problem: &Problem) -> Limits {
     limits
 }
 
-/// The same with what the language's runtime needs before the program has anything.
-pub(super) fn with_overhead(limits: Limits, language: &Language) -> Limits {
+/// The same for programs in `language`: times by its factor, and what its runtime needs before the program has anything.
+pub(super) fn in_language(limits: Limits, language: &Language) -> Limits {
     let overhead = language.memory_overhead.map_or(0, Bytes::get);
     Limits {
+        cpu_time: limits.cpu_time.mul_f64(language.cpu_time_factor),
+        wall_time: limits.wall_time.mul_f64(language.cpu_time_factor),
         memory: Bytes(limits.memory.get().saturating_add(overhead)),
         processes: limits.processes.saturating_add(language.processes_overhead),
         ..limits

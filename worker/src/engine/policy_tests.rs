@@ -11,7 +11,10 @@ use proto::verdict::Verdict;
 use sandbox::spec::{RunOutcome, RunSpec};
 
 use super::{Against, Submission};
-use crate::testing::{Counts, FakeRunner, compiled, engine, is_compile, problem, ran, stdin_of, too_slow};
+use crate::testing::{
+    Counts, FakeRunner, compiled, engine, engine_with, is_compile, problem, ran, stdin_of, too_slow,
+    with_own_heap,
+};
 
 use Verdict::{AC, RTE, SK, TLE, WA};
 
@@ -117,6 +120,26 @@ async fn a_program_killed_at_its_hard_limit_is_run_once() {
     assert_eq!(judgement.tests[0].limit_hit, Some(LimitHit::CpuTime));
     assert!(judgement.tests[0].reason.as_deref().unwrap().contains("against a bound of 1 s"));
     assert_eq!(runner.commands().len(), 2, "one compile run and one case");
+}
+
+#[tokio::test]
+async fn a_judgement_made_again_has_the_limits_that_its_language_was_judged_under() {
+    let (_folder, problem) = problem(&[("x", "right")], None);
+    let problem = Arc::new(problem);
+    let slow = language::Language {
+        memory_overhead: Some(proto::units::Bytes::mib(64)),
+        processes_overhead: 8,
+        ..with_own_heap(2.0)
+    };
+    for (times, verdict) in [(&[1900][..], AC), (&[2600], TLE)] {
+        let engine = engine_with(takes(times) as _, [slow.clone()]);
+        let against = Against::Problem(Arc::clone(&problem));
+        let judged = engine.judge(&submission(), &against, &mut |_| {}).await.unwrap();
+        assert_eq!(judged.verdict, verdict, "{times:?} ms under twice a second");
+        let again = engine.re_verdict(&judged, &problem, Policy::Icpc).await.unwrap();
+        assert_eq!((again.changes, again.needs_run), (Vec::new(), Vec::new()), "{times:?} ms");
+        assert_eq!(again.judgement.unwrap().limits, judged.limits);
+    }
 }
 
 #[tokio::test]
