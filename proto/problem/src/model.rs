@@ -16,6 +16,9 @@ pub use crate::rules::{Rule, TimeUse};
 use crate::score::Score;
 use crate::timing::TimeRule;
 
+/// What a static validation is called among the cases of its group.
+pub const STATIC_CASE: &str = "static_validation";
+
 /// The version a package declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FormatVersion {
@@ -340,6 +343,31 @@ impl Problem {
     /// Groups with a static validation of their own, as indices into [`groups`](Self::groups).
     pub fn static_groups(&self) -> impl Iterator<Item = usize> {
         (0..self.groups.len()).filter(|at| self.groups[*at].static_check.is_some())
+    }
+
+    /// Everything that is judged, in that order, each by its place: a case by its index in [`cases`](Self::cases), the
+    /// static validation of the n-th of [`static_groups`](Self::static_groups) by `n` more than there are cases. It comes
+    /// before the cases of its group, and of the groups inside it.
+    pub fn judging_order(&self) -> Vec<usize> {
+        let statics: Vec<usize> = self.static_groups().collect();
+        let group_of = |place: usize| match self.cases.get(place) {
+            Some(case) => case.group.as_str(),
+            None => self.groups[statics[place - self.cases.len()]].name.as_str(),
+        };
+        let mut order: Vec<usize> = (0..self.cases.len()).collect();
+        // Backwards, so that an outer group's lands before those of the groups inside it.
+        for (nth, at) in statics.iter().enumerate().rev() {
+            let name = self.groups[*at].name.as_str();
+            let inside = |place: &usize| {
+                let below = group_of(*place).strip_prefix(name);
+                below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            let first = order.iter().position(inside);
+            let after = || order.iter().position(|place| group_of(*place) > name);
+            let to = first.or_else(after).unwrap_or(order.len());
+            order.insert(to, self.cases.len() + nth);
+        }
+        order
     }
 
     /// The cases a contestant may see, in judging order.

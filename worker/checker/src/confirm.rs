@@ -90,6 +90,8 @@ mod tests {
         assert!(!again(&[idle], limit));
         let crashed = Ran { limit_hit: None, verdict: Some(Verdict::RTE), ..ran(1100) };
         assert!(!again(&[crashed], limit));
+        let otherwise = Ran { limit_hit: None, ..ran(1100) };
+        assert!(!again(&[otherwise], limit), "only the kernel's clock is worth another look");
     }
 
     #[test]

@@ -63,7 +63,9 @@ mod tests {
 
     #[test]
     fn quotations_are_printable_ascii_and_short() {
-        assert_eq!(quote(b"a\x00\"\\\n\xff"), r#""a\x00\"\\\n\xff""#);
+        assert_eq!(quote(b"a\x00\"\\\n\r\t\xff~\x7f "), r#""a\x00\"\\\n\r\t\xff~\x7f ""#);
+        let most = [b'a'; QUOTED];
+        assert_eq!(quote(&most), format!("\"{}\"", "a".repeat(QUOTED)), "as many are quoted whole");
         let long = quote(&[b'a'; 300]);
         assert!(long.ends_with("…\" (300 bytes)") && long.len() < 100);
     }
@@ -71,6 +73,8 @@ mod tests {
     #[test]
     fn a_quotation_of_a_part_says_so() {
         assert!(quote_cut(&[b'a'; 300]).ends_with("aa…\" (300 bytes or more)"));
+        let most = quote_cut(&[b'a'; QUOTED]);
+        assert_eq!(most, format!("\"{}\" ({QUOTED} bytes or more)", "a".repeat(QUOTED)));
         assert_eq!(quote_cut(b"ab\""), "\"ab\\\"\" (3 bytes or more)");
     }
 
@@ -78,6 +82,7 @@ mod tests {
     fn messages_are_cut_and_cleaned() {
         assert_eq!(message(b"no\x1b[31m\xff\n\n", 100).unwrap(), "no[31m\u{fffd}");
         assert_eq!(message(b" \n", 100), None);
+        assert_eq!(message(b"abc", 3).unwrap(), "abc");
         assert_eq!(message(b"abcdef", 3).unwrap(), "abc… (cut at 3 bytes)");
     }
 }

@@ -85,8 +85,9 @@ fn lies_in(name: &str, folder: &str) -> bool {
 
 /// The text of a file that holds one number; whatever else it holds makes it no number.
 fn number_text(bytes: &[u8]) -> String {
-    let shown = &bytes[..bytes.len().min(NUMBER_MAX + 1)];
-    String::from_utf8_lossy(shown).trim().to_owned()
+    let text = bytes.trim_ascii();
+    // One byte too many stays one: what is cut off may be another number.
+    String::from_utf8_lossy(&text[..text.len().min(NUMBER_MAX + 1)]).into_owned()
 }
 
 /// The score in a validator's feedback.
@@ -203,7 +204,10 @@ mod tests {
         {
             let got = verdict(&facts(exit));
             assert_eq!(got.verdict, Verdict::JE, "{exit:?}");
-            assert!(got.reason.unwrap().contains("output_validator/v.py") && got.feedback.is_none());
+            let reason = got.reason.unwrap();
+            assert!(reason.contains("output_validator/v.py") && got.feedback.is_none());
+            let told = matches!(exit, Exit::Code(_));
+            assert_eq!(reason.contains("42 (accept) or 43 (wrong answer) is needed"), told, "{reason}");
         }
     }
 
@@ -254,6 +258,8 @@ mod tests {
     #[test]
     fn a_score_is_one_number_in_one_file() {
         let long = "1".repeat(300);
+        let (digits, padded) = (format!("1.{}", "0".repeat(300)), format!("{0}7{0}", " ".repeat(300)));
+        let (apart, most) = (format!("7{}8", " ".repeat(256)), format!("1.{}", "0".repeat(NUMBER_MAX - 2)));
         for (files, want) in [
             (&[][..], Ok(Given::Nothing)),
             (&[(SCORE, " 7.50\n")], Ok(Given::Score(Score::parse("7.5").unwrap()))),
@@ -262,6 +268,10 @@ mod tests {
             (&[(SCORE, "1 2")], Err("one decimal number")),
             (&[(SCORE, "nan")], Err("one decimal number")),
             (&[(SCORE, long.as_str())], Err("one decimal number")),
+            (&[(SCORE, digits.as_str())], Err("one decimal number")),
+            (&[(SCORE, apart.as_str())], Err("one decimal number")),
+            (&[(SCORE, padded.as_str())], Ok(Given::Score(Score::whole(7)))),
+            (&[(SCORE, most.as_str())], Ok(Given::Score(Score::ONE))),
             (&[(SCORE, "1"), (MULTIPLIER, "1")], Err("both")),
         ] {
             let feedback = Feedback::read(files.iter().map(|(name, text)| (*name, text.as_bytes())));

@@ -161,6 +161,10 @@ mod tests {
         ] {
             assert_eq!(policy.stops(verdict), stops, "{policy} {verdict}");
         }
+        for (word, policy) in POLICIES {
+            assert_eq!(policy.to_string(), word);
+            assert_eq!(policy.runs_all(), policy.stops(WA) == Stops::Nothing, "{word}");
+        }
         assert!("best".parse::<Policy>().unwrap_err().to_string().contains("icpc, all"));
     }
 }

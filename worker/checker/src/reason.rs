@@ -79,3 +79,56 @@ pub(crate) fn signal(number: i32) -> String {
     };
     format!("signal {number} ({name})")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_the_unit_that_fits_them() {
+        for (us, told) in [
+            (0, "0 ms"),
+            (1_500, "1.5 ms"),
+            (999_000, "999 ms"),
+            (1_000_000, "1 s"),
+            (1_250_499, "1.25 s"),
+            (1_250_500, "1.251 s"),
+            (61_000_000, "61 s"),
+        ] {
+            assert_eq!(time(Duration::from_micros(us)), told);
+        }
+    }
+
+    #[test]
+    fn every_limit_is_told_by_its_name_and_in_its_unit() {
+        #[rustfmt::skip]
+        let rows = [
+            (LimitHit::CpuTime, 2_000_000_000, "cpu time limit of 2 s exceeded"),
+            (LimitHit::WallTime, 2_000_000_000, "wall time limit of 2 s exceeded"),
+            (LimitHit::Idle, 500_000_000, "idle limit (wall time, with the cpu hardly used) of 500 ms exceeded"),
+            (LimitHit::Memory, 64 << 20, "memory limit of 64MiB exceeded"),
+            (LimitHit::Output, 8 << 20, "output limit of 8MiB exceeded"),
+            (LimitHit::FileSize, 1 << 30, "file size limit of 1GiB exceeded"),
+            (LimitHit::Disk, 64 << 20, "work directory limit of 64MiB exceeded"),
+            (LimitHit::Inodes, 4096, "limit on files in the work directory of 4096 exceeded"),
+            (LimitHit::Processes, 64, "process limit of 64 exceeded"),
+        ];
+        for (limit, bound, told) in rows {
+            assert_eq!(feedback(limit, bound), told);
+        }
+    }
+
+    #[test]
+    fn signals_have_their_names_beside_their_numbers() {
+        #[rustfmt::skip]
+        let rows = [
+            (1, "HUP"), (2, "INT"), (3, "QUIT"), (4, "ILL"), (5, "TRAP"), (6, "ABRT"), (7, "BUS"), (8, "FPE"),
+            (9, "KILL"), (10, "USR1"), (11, "SEGV"), (12, "USR2"), (13, "PIPE"), (14, "ALRM"), (15, "TERM"),
+            (16, "STKFLT"), (24, "XCPU"), (25, "XFSZ"), (31, "SYS"),
+        ];
+        for (number, name) in rows {
+            assert_eq!(signal(number), format!("signal {number} (SIG{name})"));
+        }
+        assert_eq!(signal(64), "signal 64");
+    }
+}

@@ -4,9 +4,9 @@
 //! again. Where that does not follow (a run was killed at a limit that is now higher, a case was skipped
 //! that now counts), nobody can tell without a run, and nothing is guessed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use problem::model::Problem;
+use problem::model::{Problem, STATIC_CASE};
 use proto::facts::{LimitHit, RunFacts};
 use proto::limits::Limits;
 use proto::report::{Judgement, POLICY_VERSION, TestReport};
@@ -15,7 +15,7 @@ use proto::verdict::Verdict;
 use crate::classify::classify;
 use crate::fold::fold;
 use crate::grader::{Asked, Grades};
-use crate::policy::Policy;
+use crate::policy::{Policy, Stops};
 use crate::scoring::{Scorer, given_of};
 
 /// One case with another word than before.
@@ -55,12 +55,11 @@ pub fn re_verdict(
     let scorer = problem.and_then(Scorer::new);
     let mut judgement = stored.clone();
     let new = problem.map(|problem| with_cases_of(problem, &mut judgement.tests)).unwrap_or_default();
-    let places: Vec<Option<usize>> = judgement
-        .tests
-        .iter()
-        .map(|test| problem.and_then(|problem| place_of(problem, &test.name)))
-        .collect();
-    let (mut changes, mut needs_run, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    let places: Vec<Option<usize>> = match problem {
+        Some(problem) => problem.judging_order().into_iter().map(Some).collect(),
+        None => vec![None; judgement.tests.len()],
+    };
+    let (mut changes, mut needs_run) = (Vec::new(), Vec::new());
     for (at, test) in judgement.tests.iter_mut().enumerate() {
         let from = test.verdict;
         let known = !new.contains(&test.name) && decide(test, before, limits);
@@ -71,16 +70,22 @@ pub fn re_verdict(
         }
         if !known {
             needs_run.push(test.name.clone());
-            unknown.push(at);
-            *test = TestReport::not_run(&test.name, &test.group, Verdict::SK, None);
+            let why = test.reason.take().filter(|_| test.verdict == Verdict::SK);
+            let open = TestReport::not_run(&test.name, &test.group, Verdict::SK, why);
+            *test = TestReport { sample: test.sample, ..open };
         } else if test.verdict != from {
             changes.push(Change { test: Some(test.name.clone()), from, to: test.verdict });
         }
     }
+    // Nothing is run of what does not compile.
+    let compiled = stored.verdict != Verdict::CE;
+    let open = open(&judgement.tests, &places, scorer.as_ref(), policy);
+    if compiled && !open.is_empty() {
+        let needs_run = open.into_iter().map(|at| judgement.tests[at].name.clone()).collect();
+        return Ok(Reverdict { judgement: None, changes, needs_run });
+    }
     match &scorer {
         Some(scorer) => scorer.fold_into(&mut judgement, &places, grades)?,
-        // Nothing was run of what does not compile.
-        None if stored.verdict == Verdict::CE => {}
         None => {
             let folded = fold(&judgement.tests, policy);
             judgement.verdict = folded.verdict;
@@ -88,14 +93,9 @@ pub fn re_verdict(
             judgement.groups = folded.groups;
         }
     }
-    let skipped = || judgement.tests.iter().filter(|t| t.verdict == Verdict::SK).map(|t| t.name.clone());
-    let hangs = stored.verdict != Verdict::CE && hangs_on(&judgement, &unknown, scorer.is_some(), policy);
-    if hangs {
-        needs_run = skipped().collect();
-        return Ok(Reverdict { judgement: None, changes, needs_run });
-    }
-    if stored.verdict == Verdict::CE {
+    if !compiled {
         judgement.verdict = Verdict::CE;
+        judgement.reason = None;
     }
     if judgement.verdict != stored.verdict {
         changes.push(Change { test: None, from: stored.verdict, to: judgement.verdict });
@@ -106,63 +106,66 @@ pub fn re_verdict(
     Ok(Reverdict { judgement: Some(judgement), changes, needs_run })
 }
 
-/// Makes the tests those of the problem's cases today: what it has no more goes, what it has got since comes in its
-/// place, not run. Gives the names of these.
+/// Makes the tests those of the problem today, in its judging order: what it has no more goes, what it has got since
+/// comes in, not run. Gives the names of these.
 fn with_cases_of(problem: &Problem, tests: &mut Vec<TestReport>) -> HashSet<String> {
-    tests.retain(|test| place_of(problem, &test.name).is_some());
-    let had: HashSet<String> = tests.iter().map(|test| test.name.clone()).collect();
-    let of_case = |at: usize| (problem.cases[at].name.clone(), problem.cases[at].group.clone());
-    let of_static = |at: usize| {
-        let group = problem.groups[at].name.clone();
-        (format!("{group}/static_validation"), group)
-    };
-    let statics = problem.static_groups().map(of_static);
-    let all = statics.chain((0..problem.cases.len()).map(of_case));
+    let mut had: HashMap<String, TestReport> =
+        tests.drain(..).map(|test| (test.name.clone(), test)).collect();
+    let statics: Vec<usize> = problem.static_groups().collect();
     let mut new = HashSet::new();
-    for (name, group) in all.filter(|(name, _)| !had.contains(name)) {
-        let place = place_of(problem, &name);
-        // Before the first case that comes after it; a static validation before its group's first.
-        let after = |test: &TestReport| match place {
-            Some(at) if at < problem.cases.len() => {
-                place_of(problem, &test.name).is_some_and(|other| other > at && other < problem.cases.len())
+    for place in problem.judging_order() {
+        let (name, group, sample) = match problem.cases.get(place) {
+            Some(case) => (case.name.clone(), &case.group, case.sample),
+            None => {
+                let group = &problem.groups[statics[place - problem.cases.len()]].name;
+                (format!("{group}/{STATIC_CASE}"), group, group == "sample")
             }
-            _ => test.group == group,
         };
-        let to = tests.iter().position(after).unwrap_or(tests.len());
-        let why = "the judgement is from before this case".to_owned();
-        let mut test = TestReport::not_run(&name, &group, Verdict::SK, Some(why));
-        test.sample = place.and_then(|at| problem.cases.get(at)).is_some_and(|case| case.sample);
-        tests.insert(to, test);
-        new.insert(name);
+        let test = had.remove(&name).unwrap_or_else(|| {
+            let why = "the judgement is from before this case".to_owned();
+            let test = TestReport::not_run(&name, group, Verdict::SK, Some(why));
+            new.insert(name);
+            TestReport { sample, ..test }
+        });
+        tests.push(test);
     }
     new
 }
 
-/// Whether the whole hangs on what was not run. Where the first failure decides, nothing after it matters.
-fn hangs_on(judgement: &Judgement, unknown: &[usize], scored: bool, policy: Policy) -> bool {
-    let tests = &judgement.tests;
-    let first = tests.iter().position(|test| test.verdict != Verdict::SK && !test.verdict.passes());
-    let skipped =
-        || tests.iter().enumerate().filter(|(_, test)| test.verdict == Verdict::SK).map(|(at, _)| at);
-    match (first, policy) {
-        _ if scored => !unknown.is_empty(),
-        (None, _) | (Some(_), Policy::All | Policy::Worst | Policy::Analyst) => skipped().next().is_some(),
-        (Some(first), Policy::Icpc) => unknown.iter().any(|at| *at < first),
-        (Some(first), Policy::Oi) => {
-            let group = &tests[first].group;
-            unknown.iter().any(|at| *at < first || tests[*at].group != *group)
+/// The tests without a word that judging would have run under these rules, by their index: the whole hangs on what they
+/// would have said. What a failure before them, or a group that had to pass first, leaves out does not matter.
+fn open(
+    tests: &[TestReport],
+    places: &[Option<usize>],
+    scorer: Option<&Scorer<'_>>,
+    policy: Policy,
+) -> Vec<usize> {
+    let mut verdicts = vec![None; scorer.map_or(0, Scorer::len)];
+    let (mut failures, mut open): (Vec<(&str, Stops)>, _) = (Vec::new(), Vec::new());
+    for (at, test) in tests.iter().enumerate() {
+        let scored = scorer.zip(places[at]);
+        if test.verdict == Verdict::SK {
+            let blocked = scored.is_some_and(|(scorer, place)| scorer.blocked_by(place, &verdicts).is_some());
+            let left_out = failures.iter().any(|(group, stops)| match stops {
+                Stops::Nothing => false,
+                Stops::Group => *group == test.group,
+                Stops::Everything => true,
+            });
+            if !blocked && !left_out {
+                open.push(at);
+            }
+        } else {
+            let stops = match scored {
+                Some((scorer, place)) if !policy.runs_all() => scorer.stops(place, test.verdict),
+                _ => policy.stops(test.verdict),
+            };
+            failures.push((&test.group, stops));
+        }
+        if let Some((_, place)) = scored {
+            verdicts[place] = Some(test.verdict);
         }
     }
-}
-
-/// Where a case stands in the problem.
-fn place_of(problem: &Problem, name: &str) -> Option<usize> {
-    let case = problem.cases.iter().position(|case| case.name == name);
-    let statics = || {
-        let of = |at: usize| name.strip_prefix(&problem.groups[at].name) == Some("/static_validation");
-        problem.static_groups().position(of).map(|nth| problem.cases.len() + nth)
-    };
-    case.or_else(statics)
+    open
 }
 
 /// Decides a case again; false when that needs a run.
@@ -184,7 +187,7 @@ fn decide(test: &mut TestReport, before: &Limits, limits: &Limits) -> bool {
         // Its output was never looked at.
         (Some(_), None) => false,
         (_, Some(verdict)) => {
-            if old.verdict != new.verdict || old.limit_hit != new.limit_hit {
+            if (old.verdict, old.limit_hit) != (new.verdict, new.limit_hit) {
                 test.verdict = verdict;
                 test.reason = new.reason;
                 test.feedback = new.feedback;

@@ -144,6 +144,10 @@ fn offset(status: i32) -> Option<Score> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use proto::facts::Accounting;
+
     use Verdict::{AC, JE, WA};
 
     use super::*;
@@ -160,6 +164,10 @@ mod tests {
             (8, "unexpected eof", WA, None),
             (3, "FAIL answer file is bad", JE, None),
             (3, "ok", JE, None),
+            (3, "points 5", JE, None),
+            (3, "partially correct (50)", JE, None),
+            (1, "FAIL answer file is bad", JE, None),
+            (7, "FAIL 5", JE, None),
             (0, "FAIL", JE, None),
             (7, "points 7.5 nearly", AC, Some("7.5")),
             (0, "points 3", AC, Some("3")),
@@ -178,9 +186,80 @@ mod tests {
             let got = read("checker.cpp", *status, stderr.as_bytes());
             let shown = got.points.map(|p| p.to_string());
             assert_eq!((got.judged.verdict, shown.as_deref()), (*verdict, *points), "{status} {stderr}");
-            assert_eq!(got.percent, stderr.starts_with("part") || *status == 66, "{status} {stderr}");
+            let percent = points.is_some() && !stderr.starts_with("points");
+            assert_eq!(got.percent, percent, "{status} {stderr}");
         }
+        assert_eq!(read("checker.cpp", 0, b" \n").judged.reason, None);
+        assert_eq!(read("checker.cpp", 0, b"ok fine\n").judged.reason.as_deref(), Some("ok fine"));
         let fault = read("checker.cpp", 9, b"segfault?").judged.reason.unwrap();
         assert_eq!(fault, "checker checker.cpp: exit status 9; segfault?");
+    }
+
+    fn facts(exit: Option<Exit>) -> RunFacts {
+        RunFacts {
+            exit,
+            cpu_time: Duration::from_millis(1),
+            cpu_user: None,
+            wall_time: Duration::from_millis(1),
+            memory_bytes: None,
+            memory_peak_raw: None,
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+            written_bytes: None,
+            limit_events: Vec::new(),
+            oom_kills: 0,
+            process_limit_hits: 0,
+            violation: None,
+            accounting: Accounting::Exact,
+        }
+    }
+
+    #[test]
+    fn points_and_parts_count_where_a_case_can_have_them_and_nowhere_else() {
+        let score = |text| Given::Score(Score::parse(text).unwrap());
+        let part = |text| Given::Multiplier(Score::parse(text).unwrap());
+        let (whole, none) = (Given::Nothing, Given::Nothing);
+        // Status and text; verdict and score where the case can have points, then where it cannot.
+        #[rustfmt::skip]
+        let rows: &[(i32, &str, (Verdict, Given), (Verdict, Given))] = &[
+            (0, "ok", (AC, whole), (AC, whole)),
+            (1, "wrong answer", (WA, none), (WA, none)),
+            (3, "FAIL", (JE, none), (JE, none)),
+            (116, "", (AC, whole), (AC, whole)),
+            (100, "partially correct (100)", (AC, whole), (AC, whole)),
+            (66, "", (AC, part("0.5")), (WA, none)),
+            (50, "partially correct (50)", (AC, part("0.5")), (WA, none)),
+            (16, "", (WA, none), (WA, none)),
+            (7, "points 0", (WA, none), (WA, none)),
+            (7, "points 7.5", (AC, score("7.5")), (JE, none)),
+            (7, "points 100", (AC, score("100")), (JE, none)),
+        ];
+        for (status, stderr, with, without) in rows {
+            for (points, want) in [(true, with), (false, without)] {
+                let ran = facts(Some(Exit::Code(*status)));
+                let got = interpret("check.cpp", &ran, &Limits::run_defaults(), stderr.as_bytes(), points);
+                assert_eq!((got.verdict, got.given), (want.0, Ok(want.1)), "{status} {stderr:?} {points}");
+            }
+        }
+        let refused = facts(Some(Exit::Code(7)));
+        let refused = interpret("check.cpp", &refused, &Limits::run_defaults(), b"points 7", false);
+        assert!(refused.reason.unwrap().starts_with("checker check.cpp: gave points (points 7), which only"));
+    }
+
+    #[test]
+    fn a_checker_that_does_not_end_by_itself_is_at_fault_and_a_box_that_failed_is_ours() {
+        let slow =
+            |status| RunFacts { cpu_time: Duration::from_secs(100), ..facts(Some(Exit::Code(status))) };
+        for (ran, verdict, why) in [
+            (slow(0), JE, "cpu time limit"),
+            (slow(1), JE, "cpu time limit"),
+            (facts(Some(Exit::Signal(11))), JE, "SIGSEGV"),
+            (facts(None), Verdict::SE, "the box ended"),
+        ] {
+            let got = interpret("check.cpp", &ran, &Limits::run_defaults(), b"ok", true);
+            let reason = got.reason.unwrap();
+            assert_eq!((got.verdict, got.feedback), (verdict, None), "{reason}");
+            assert!(reason.starts_with("checker check.cpp: ") && reason.contains(why), "{reason}");
+        }
     }
 }

@@ -12,7 +12,8 @@ use checker::confirm::hard_limit;
 use checker::policy::Policy;
 use language::Language;
 use problem::model::{
-    Aggregation, Constants, FormatVersion, Grading, Problem, ProblemKind, Protocol, Sidecar, Validator,
+    Aggregation, Constants, FormatVersion, Grading, Problem, ProblemKind, Protocol, STATIC_CASE, Sidecar,
+    Validator,
 };
 use proto::limits::Limits;
 use proto::units::Bytes;
@@ -20,9 +21,6 @@ use proto::units::Bytes;
 use super::{Against, Submission};
 use crate::error::Rejected;
 use crate::toolchains::Toolchain;
-
-/// Last part of the name of a group's static validation among its cases.
-const STATIC_CASE: &str = "static_validation";
 
 /// Bytes of output kept for tests of a request.
 const INLINE_KEEP: usize = 64 << 10;
@@ -310,22 +308,14 @@ pub(super) fn in_language(limits: Limits, language: &Language) -> Limits {
     }
 }
 
-/// The problem's cases in its order; the static validation of a group comes before its cases.
+/// The problem's cases and static validations, in judging order.
 fn cases(problem: &Problem) -> Vec<CasePlan> {
-    let mut cases: Vec<CasePlan> = (0..problem.cases.len()).map(|at| from_case(problem, at)).collect();
     let statics: Vec<usize> = problem.static_groups().collect();
-    // Backwards, so that an outer group's lands before those of the groups inside it.
-    for (nth, at) in statics.iter().enumerate().rev() {
-        let group = &problem.groups[*at];
-        let inside = |name: &str| {
-            name.strip_prefix(&group.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let first = cases.iter().position(|case| inside(&case.group));
-        let after = || cases.iter().position(|case| case.group > group.name);
-        let to = first.or_else(after).unwrap_or(cases.len());
-        cases.insert(to, static_case(problem, *at, problem.cases.len() + nth));
-    }
-    cases
+    let planned = |place: usize| match place.checked_sub(problem.cases.len()) {
+        None => from_case(problem, place),
+        Some(nth) => static_case(problem, statics[nth], place),
+    };
+    problem.judging_order().into_iter().map(planned).collect()
 }
 
 fn static_case(problem: &Problem, group: usize, place: usize) -> CasePlan {

@@ -108,10 +108,12 @@ fn every_row_of_the_verdict_table_holds() {
         ("run on past the limit and killed there", RunFacts { cpu_time: ms(1250), ..killed(vec![at(CpuTime, 1300)]) }, Some(TLE), Some(CpuTime)),
         ("output limit well past the time limit", RunFacts { cpu_time: ms(1200), ..killed(vec![at(Output, 1250)]) }, Some(TLE), Some(CpuTime)),
         ("output limit just past the time limit is a tie", RunFacts { cpu_time: ms(1050), ..killed(vec![at(Output, 1250)]) }, Some(OLE), Some(Output)),
+        ("output limit a whole tie past the time limit is still one", RunFacts { cpu_time: ms(1100), ..killed(vec![at(Output, 1250)]) }, Some(OLE), Some(Output)),
         ("memory well past the time limit", RunFacts { oom_kills: 1, cpu_time: ms(1200), ..killed(vec![at(Memory, 1250)]) }, Some(TLE), Some(CpuTime)),
         ("idle after the time limit", RunFacts { cpu_time: ms(1020), ..killed(vec![at(Idle, 4000)]) }, Some(TLE), Some(CpuTime)),
         ("crash well past the time limit", RunFacts { cpu_time: ms(1240), ..exit(Exit::Code(1)) }, Some(TLE), Some(CpuTime)),
         ("no exit and no evidence is our fault", RunFacts { exit: None, ..clean() }, Some(SE), None),
+        ("no exit and no evidence where memory is sampled", RunFacts { exit: None, accounting: Accounting::Sampled, ..clean() }, Some(SE), None),
     ];
     for (what, facts, verdict, limit) in rows {
         let got = classify(&facts, &limits());
@@ -162,6 +164,8 @@ fn notes_tell_what_is_no_verdict() {
     assert_eq!(notes(RunFacts { exit: Some(Exit::Code(0)), ..near }), Vec::<String>::new());
     let sampled = RunFacts { accounting: Accounting::Sampled, ..killed(vec![at(LimitHit::Memory, 5)]) };
     assert_eq!(notes(sampled), [NOTE_MEMORY_SAMPLED]);
+    assert_eq!(notes(RunFacts { accounting: Accounting::Sampled, ..clean() }), Vec::<String>::new());
+    assert_eq!(notes(killed(vec![at(LimitHit::Memory, 5)])), Vec::<String>::new(), "the kernel counted it");
     for (ms, near) in [(900, false), (901, true), (1249, true), (1250, false)] {
         let got = notes(RunFacts { cpu_time: Duration::from_millis(ms), ..clean() });
         assert_eq!(got == [NOTE_NEAR_TIME], near, "{ms} ms: {got:?}");
@@ -183,6 +187,16 @@ fn the_reason_names_limit_value_bound_and_time() {
         "the limit, not what the box gave"
     );
     assert_eq!(got.feedback.unwrap(), "cpu time limit of 1 s exceeded");
+    let out_of_memory = |oom_kills, events| RunFacts { oom_kills, ..killed(events) };
+    for (facts, kills) in [
+        (out_of_memory(2, vec![at(LimitHit::Memory, 5)]), Some("; 2 OOM kills")),
+        (out_of_memory(0, vec![at(LimitHit::Memory, 5)]), None),
+        (out_of_memory(2, vec![at(LimitHit::Memory, 5), at(LimitHit::Output, 6)]), None),
+        (out_of_memory(0, vec![at(LimitHit::Output, 5)]), None),
+    ] {
+        let reason = classify(&facts, &limits()).reason.unwrap();
+        assert_eq!(reason.find("; ").map(|from| &reason[from..]), kills, "{reason}");
+    }
     let got = classify(&RunFacts { exit: Some(Exit::Signal(11)), ..clean() }, &limits());
     assert_eq!(
         (got.reason.unwrap().as_str(), got.signal, got.exit_code),

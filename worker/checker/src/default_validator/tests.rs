@@ -74,11 +74,42 @@ fn the_specification_holds_row_by_row() {
         ("float_tolerance 0", b"1e-310", b"1.00000000000000000000001e-310", false),
         ("float_absolute_tolerance 1", b"123456789012345678901234567890", b"123456789012345678901234567891", true),
         ("float_tolerance 1e-6", b"3.14", b"3.14\0", false),
+        // Doubles alone would say 4, and more than the bound: whole numbers beyond 2^53, and a product that is rounded.
+        ("float_absolute_tolerance 3", b"9007199254740993", b"9007199254740995", true),
+        ("float_relative_tolerance 65.8", b"3", b"200.4", true),
     ];
     for (line, answer, output, accepted) in rows {
         let got = compare(answer, output, &flags(line));
         assert_eq!(got.accepted, *accepted, "{line}: {answer:?} {output:?}: {got:?}");
         assert_eq!(got.difference.is_none(), *accepted);
+    }
+}
+
+#[test]
+fn doubles_decide_what_is_not_close_to_the_bound_and_nothing_else() {
+    #[rustfmt::skip]
+    let rows: &[(&str, f64, f64, Clear)] = &[
+        ("float_absolute_tolerance 0.1", 1.0, 1.05, Clear::Near),
+        ("float_absolute_tolerance 0.1", 1.0, 0.95, Clear::Near),
+        ("float_absolute_tolerance 0.1", 1.0, 1.1, Clear::Unsure),
+        ("float_absolute_tolerance 0.1", 1.0, 1.2, Clear::Far),
+        ("float_absolute_tolerance 0.1", -1.0, 1.0, Clear::Far),
+        ("float_relative_tolerance 1e-6", 1e9, 1e9 + 500.0, Clear::Near),
+        ("float_relative_tolerance 1e-6", 1e9, 1e9 + 1500.0, Clear::Far),
+        ("float_relative_tolerance 1e-6", -1e9, -1e9 - 500.0, Clear::Near),
+        ("float_relative_tolerance 0.2", 1e300, 1.1e300, Clear::Near),
+        ("float_tolerance 1e-6", 1e-9, 1e-7, Clear::Near),
+        ("float_relative_tolerance 1e-6 float_absolute_tolerance 1", 1e9, 1e9 + 500.0, Clear::Near),
+        ("float_relative_tolerance 1e-6 float_absolute_tolerance 1", 1e9, 1e9 + 1500.0, Clear::Far),
+        // What is equal to the bit is near, but for doubles that stand for many numbers.
+        ("float_tolerance 0", 1.0, 1.0, Clear::Near),
+        ("float_tolerance 0", 0.0, 0.0, Clear::Unsure),
+        ("float_tolerance 0", 1e-310, 1e-310, Clear::Unsure),
+        ("float_tolerance 0", f64::INFINITY, f64::INFINITY, Clear::Unsure),
+        ("float_tolerance 1", -1.7e308, 1.7e308, Clear::Unsure),
+    ];
+    for (line, answer, output, want) in rows {
+        assert_eq!(by_doubles(*answer, *output, &flags(line)), *want, "{line}: {answer:e} {output:e}");
     }
 }
 

@@ -73,3 +73,73 @@ pub fn given_of(test: &TestReport) -> Given {
         Some(GivenScore::Multiplier(text)) => Given::Multiplier(read(text)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use problem::model::Problem;
+    use proto::report::TestReport;
+
+    use super::*;
+
+    fn score(text: &str) -> Score {
+        Score::parse(text).unwrap()
+    }
+
+    /// A scored problem of one case, which is worth 10.
+    fn problem() -> (tempfile::TempDir, Problem) {
+        let dir = tempfile::Builder::new().prefix("given").tempdir().unwrap();
+        let manifest =
+            "problem_format_version: 2025-09\nname: S\nuuid: u\ntype: scoring\nlimits: {time_limit: 1}\n";
+        std::fs::create_dir_all(dir.path().join("data/secret")).unwrap();
+        for (path, text) in [
+            ("problem.yaml", manifest),
+            ("data/secret/1.in", ""),
+            ("data/secret/1.ans", ""),
+            ("data/secret/test_group.yaml", "max_score: 10\nscore_aggregation: min\n"),
+        ] {
+            std::fs::write(dir.path().join(path), text).unwrap();
+        }
+        let problem = problem::read_dir(dir.path()).unwrap_or_else(|e| panic!("{e}")).problem;
+        (dir, problem)
+    }
+
+    #[test]
+    fn a_case_has_the_score_that_was_given_and_what_may_not_be_given_is_a_judge_error() {
+        use Verdict::{AC, JE, SE, WA};
+        let (_dir, problem) = problem();
+        let scorer = Scorer::new(&problem).unwrap();
+        let half = GivenScore::Multiplier("0.5".to_owned());
+        let seven = GivenScore::Score("7".to_owned());
+        type Row<'a> = (Verdict, Result<Given, &'a str>, (Verdict, Option<&'a str>, Option<GivenScore>));
+        let rows: &[Row<'_>] = &[
+            (AC, Ok(Given::Nothing), (AC, Some("10"), None)),
+            (AC, Ok(Given::Score(score("7"))), (AC, Some("7"), Some(seven))),
+            (AC, Ok(Given::Multiplier(score("0.5"))), (AC, Some("5"), Some(half))),
+            (WA, Ok(Given::Nothing), (WA, Some("0"), None)),
+            // What broke has not said what it is worth.
+            (JE, Ok(Given::Nothing), (JE, None, None)),
+            (SE, Ok(Given::Nothing), (SE, None, None)),
+            (AC, Ok(Given::Score(score("11"))), (JE, None, None)),
+            (WA, Ok(Given::Score(score("1"))), (JE, None, None)),
+            (AC, Err("score.txt is no number"), (JE, None, None)),
+            (SE, Err("score.txt is no number"), (SE, None, None)),
+        ];
+        for (verdict, given, (to, worth, kept)) in rows {
+            let mut test = TestReport::not_run("secret/1", "secret", *verdict, Some("as it was".to_owned()));
+            test.feedback = Some("for the team".to_owned());
+            scorer.score(0, &mut test, given.map_err(str::to_owned));
+            assert_eq!((test.verdict, test.score.as_deref()), (*to, *worth), "{verdict} {given:?}");
+            assert_eq!(&test.given, kept, "{verdict} {given:?}");
+            if *to == JE && *verdict != JE {
+                let told = test.reason.as_deref().unwrap();
+                assert!(told.starts_with("validator: ") && test.feedback.is_none(), "{told}");
+            } else {
+                assert_eq!(test.reason.as_deref(), Some("as it was"));
+                assert_eq!(test.feedback.as_deref(), Some("for the team"));
+            }
+            test.given.clone_from(kept);
+            let again = if kept.is_some() { given.unwrap() } else { Given::Nothing };
+            assert_eq!(given_of(&test), again, "what stands in a report is read back");
+        }
+    }
+}

@@ -149,6 +149,12 @@ fn what_a_validator_gives_counts_and_what_it_may_not_give_is_a_judge_error() {
         (3, AC, half, Ok(Some("8.333333333"))),
         (3, AC, Given::Score(score("16.6")), Ok(Some("16.6"))),
         (3, AC, Given::Score(score("16.7")), Err("at most 16.666666667")),
+        (3, AC, Given::Score(score("0")), Ok(Some("0"))),
+        (3, AC, Given::Multiplier(Score::ONE), Ok(Some("16.666666667"))),
+        (3, AC, Given::Multiplier(Score::ZERO), Ok(Some("0"))),
+        (3, AC, Given::Multiplier(score("-0.1")), Err("from 0 to 1")),
+        (6, AC, Given::Score(score("30")), Ok(Some("30"))),
+        (6, AC, Given::Score(score("30.000000001")), Err("at most 30")),
         (3, AC, Given::Score(score("-1")), Err("not negative")),
         (3, AC, Given::Multiplier(score("1.01")), Err("from 0 to 1")),
         (3, WA, Given::Nothing, Ok(Some("0"))),
@@ -215,6 +221,103 @@ fn a_group_waits_for_those_it_requires_and_stops_when_it_has_nothing_to_lose() {
         assert_eq!(scorer.stops(case, verdict), stops, "{case} {verdict}");
     }
     assert!(scorer.together(3, 5) && !scorer.together(2, 3));
+    assert_eq!((scorer.len(), scorer.is_empty()), (8, false));
+}
+
+#[test]
+fn the_most_that_can_be_had_is_told_of_cases_and_of_the_whole() {
+    let (_dir, problem) = groups();
+    let scorer = Scorer::new(&problem).unwrap();
+    assert_eq!(scorer.max(), Some(score("100")));
+    let most: Vec<_> = (0..8).map(|case| scorer.max_of(case).map(|most| most.to_string())).collect();
+    let [part, all] = [Some("16.666666667".to_owned()), Some("30".to_owned())];
+    assert_eq!(most, [&None, &None, &None, &part, &part, &part, &all, &all].map(Clone::clone));
+    let (_dir, problem) = package(
+        NEW,
+        &[
+            ("data/sample/1.in", ""),
+            ("data/secret/1.in", ""),
+            ("data/secret/test_group.yaml", "max_score: unbounded\n"),
+        ],
+    );
+    let scorer = Scorer::new(&problem).unwrap();
+    assert_eq!((scorer.max(), scorer.max_of(0), scorer.max_of(1)), (None, None, None));
+    let (_dir, problem) = legacy("grader_flags: ignore_sample\nrange: 0 15\n", "range: 0 14\n");
+    assert_eq!(Scorer::new(&problem).unwrap().max(), Some(score("15")));
+}
+
+#[test]
+fn a_legacy_group_stops_at_a_failure_unless_it_goes_on_or_one_that_passes_is_enough() {
+    for (flags, stops) in [
+        ("", Stops::Group),
+        ("on_reject: break\n", Stops::Group),
+        ("on_reject: continue\n", Stops::Nothing),
+        ("grader_flags: accept_if_any_accepted\n", Stops::Nothing),
+        ("grader_flags: accept_if_any_accepted\non_reject: continue\n", Stops::Nothing),
+    ] {
+        let files = [
+            ("data/sample/1.in", ""),
+            ("data/secret/1.in", ""),
+            ("data/secret/2.in", ""),
+            ("data/secret/testdata.yaml", flags),
+        ];
+        let (_dir, problem) = package("name: S\ntype: scoring\n", &files);
+        let scorer = Scorer::new(&problem).unwrap();
+        assert_eq!(scorer.stops(1, WA), stops, "{flags:?}");
+        assert_eq!(scorer.stops(1, JE), Stops::Everything, "{flags:?}");
+        assert_eq!((scorer.stops(1, AC), scorer.stops(0, WA)), (Stops::Nothing, Stops::Nothing));
+    }
+}
+
+#[test]
+fn what_lies_in_a_legacy_group_has_its_say_in_judging_order() {
+    let files = [
+        ("data/testdata.yaml", "grader_flags: ignore_sample\n"),
+        ("data/secret/testdata.yaml", "grader_flags: first_error\non_reject: continue\n"),
+        ("data/secret/a/1.in", ""),
+        ("data/secret/b.in", ""),
+        ("data/secret/c/1.in", ""),
+    ];
+    let (_dir, problem) = package("name: S\ntype: scoring\n", &files);
+    let names: Vec<_> = problem.cases.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!(names, ["secret/a/1", "secret/b", "secret/c/1"]);
+    let scorer = Scorer::new(&problem).unwrap();
+    for (cases, first) in
+        [([WA, TLE, AC], WA), ([AC, TLE, WA], TLE), ([AC, AC, WA], WA), ([TLE, AC, WA], TLE)]
+    {
+        assert_eq!(fold(&scorer, &plain(&cases)).groups[0].verdict, first, "{cases:?}");
+    }
+}
+
+#[test]
+fn a_failure_of_ours_is_never_turned_into_one_of_the_package() {
+    let unbounded = ("data/secret/test_group.yaml", "max_score: unbounded\nscore_aggregation: sum\n");
+    let (_dir, problem) = package(
+        NEW,
+        &[
+            unbounded,
+            ("data/secret/a/1.in", ""),
+            ("data/secret/a/test_group.yaml", "max_score: unbounded\nscore_aggregation: sum\n"),
+            ("data/secret/b/1.in", ""),
+            ("data/secret/b/test_group.yaml", "max_score: unbounded\nscore_aggregation: sum\n"),
+        ],
+    );
+    let scorer = Scorer::new(&problem).unwrap();
+    // Both groups lack a score.txt, or one does and the box of the other broke.
+    let faulty = fold(&scorer, &plain(&[AC, AC]));
+    assert_eq!(faulty.verdict, JE);
+    assert!(faulty.reason.unwrap().starts_with("group secret/b: "), "one reason is told");
+    let ours = fold(&scorer, &plain(&[Verdict::SE, AC]));
+    assert_eq!((ours.verdict, ours.score, ours.reason), (Verdict::SE, None, None));
+}
+
+#[test]
+fn a_sum_that_cannot_be_kept_exactly_is_said_and_never_rounded() {
+    let primes =
+        [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101];
+    let parts: Vec<Score> = primes.into_iter().map(|n| Score::ONE.shared(n).unwrap()).collect();
+    assert!(sum(&parts[..5]).is_ok());
+    assert_eq!(sum(&parts).unwrap_err(), "the score has too many digits to be kept exactly");
 }
 
 fn legacy(root: &str, secret: &str) -> (tempfile::TempDir, Problem) {
@@ -253,6 +356,8 @@ fn legacy_graders_combine_verdicts_and_scores_at_any_depth() {
         ("grader_flags: ignore_sample\nrange: 0 20\n", "range: 0 20\n", [AC; 5], "PA 15"),
         ("grader_flags: ignore_sample\nrange: 0 15\n", "range: 0 15\n", [AC; 5], "AC 15"),
         ("grader_flags: ignore_sample\n", "range: 0 14\n", [AC; 5], "JE -"),
+        ("grader_flags: ignore_sample\n", "range: 5 15\n", [AC; 5], "AC 15"),
+        ("grader_flags: ignore_sample\n", "range: 6 15\n", [AC; 5], "JE -"),
     ];
     for (root, secret, cases, want) in rows {
         let (_dir, problem) = legacy(root, secret);
@@ -266,6 +371,19 @@ fn a_pass_fail_problem_without_a_deciding_grader_has_no_scorer() {
     let pass_fail = NEW.replace("type: scoring\n", "");
     let (_dir, problem) = package(&pass_fail, &[("data/secret/1.in", "")]);
     assert!(Scorer::new(&problem).is_none());
+    // Each of these alone has a say.
+    for (file, text) in [
+        ("data/testdata.yaml", "grader_flags: ignore_sample\n"),
+        ("data/testdata.yaml", "grader_flags: always_accept\n"),
+        ("data/secret/testdata.yaml", "grader_flags: always_accept\n"),
+        ("data/secret/testdata.yaml", "grader_flags: accept_if_any_accepted\n"),
+        ("data/secret/testdata.yaml", "grading: custom\n"),
+    ] {
+        let files = [("data/secret/1.in", ""), ("graders/g.py", ""), (file, text)];
+        let (_dir, problem) = package("name: S\n", &files);
+        let scorer = Scorer::new(&problem).unwrap_or_else(|| panic!("{file}: {text}"));
+        assert_eq!((scorer.len(), scorer.is_empty(), scorer.max()), (1, false, None), "{text}");
+    }
     let (_dir, problem) = package(
         "name: S\n",
         &[
