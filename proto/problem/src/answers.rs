@@ -174,5 +174,11 @@ mod tests {
         assert!(names(&[("a", b"12345"), ("b", b"123456")]).unwrap_err().contains("more than 10 bytes"));
         assert!(names(&[("../a", b"")]).unwrap_err().contains("no plain name"));
         assert!(read_zip(b"PK no", 10).is_err());
+        let many = |count: usize| {
+            let names: Vec<_> = (0..count).map(|at| at.to_string()).collect();
+            read_zip(&zip_of(&names.iter().map(|name| (name.as_str(), &b""[..])).collect::<Vec<_>>()), 10)
+        };
+        assert_eq!(many(FILES_MAX).unwrap().len(), FILES_MAX);
+        assert!(many(FILES_MAX + 1).unwrap_err().contains(&format!("at most {FILES_MAX} are read")));
     }
 }

@@ -300,6 +300,57 @@ mod tests {
     }
 
     #[test]
+    fn devices_and_pipes_are_refused() {
+        // The mode is in the upper half of a central header's attributes; the kind of file is in its upper four bits.
+        for (kind, refused) in [
+            (0o100_000u32, false),
+            (0o010_000, true),
+            (0o020_000, true),
+            (0o060_000, true),
+            (0o140_000, true),
+        ] {
+            let mut bytes = zip_of(&[("p", b"x", 0o644)]);
+            let header = bytes.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+            bytes[header + 38..header + 42].copy_from_slice(&((kind | 0o644) << 16).to_le_bytes());
+            let dir = tempfile::tempdir().unwrap();
+            let told = unpack(&bytes, dir.path()).map_err(|e| e.to_string());
+            assert_eq!(told.is_err_and(|e| e.contains("no links or devices")), refused, "{kind:o}");
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), usize::from(!refused), "{kind:o}");
+        }
+    }
+
+    #[test]
+    fn all_entries_together_have_what_may_be_unpacked_and_no_more() {
+        let zip = zip_of(&[("a", b"123456", 0o644), ("b", b"1234", 0o644), ("c", b"", 0o644)]);
+        let within = |bytes, files| {
+            let dir = tempfile::tempdir().unwrap();
+            unpack_zip(&zip, dir.path(), bytes, files)
+        };
+        assert_eq!(within(10, 3), Ok(()));
+        assert_eq!(within(9, 3).unwrap_err(), "`b`: unpacks to more than 3 bytes, which is all it may");
+        assert_eq!(within(5, 3).unwrap_err(), "`a`: unpacks to more than 5 bytes, which is all it may");
+        // Its size is looked at before anything else is; these zeros are never touched.
+        let huge = vec![0; MAX_ZIP_BYTES as usize + 1];
+        let told = unpack_zip(&huge, tempfile::tempdir().unwrap().path(), 1, 1).unwrap_err();
+        assert_eq!(told, "the archive has 536870913 bytes; the maximum is 536870912");
+        assert_eq!(within(10, 2).unwrap_err(), "the archive has 3 entries; the maximum is 2");
+    }
+
+    #[test]
+    fn a_full_disk_is_no_fault_of_the_archive() {
+        for (kind, room) in [
+            (io::ErrorKind::StorageFull, true),
+            (io::ErrorKind::QuotaExceeded, true),
+            (io::ErrorKind::AlreadyExists, false),
+            (io::ErrorKind::PermissionDenied, false),
+        ] {
+            assert_eq!(no_room(&kind.into()), room, "{kind}");
+            let told = Unpacking::writing("a", "the file cannot be written", kind.into());
+            assert_eq!(matches!(told, Unpacking::Room(_)), room, "{told}");
+        }
+    }
+
+    #[test]
     fn a_file_and_a_folder_of_one_name_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         assert!(unpack(&zip_of(&[("a", b"x", 0o644), ("a/b", b"x", 0o644)]), dir.path()).is_err());
@@ -331,5 +382,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let two = [("p/problem.yaml", &b""[..], 0o644), ("q/problem.yaml", b"", 0o644)];
         assert_eq!(unpack(&zip_of(&two), dir.path()).unwrap(), dir.path());
+        // And neither is an only one that is no package.
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(unpack(&zip_of(&[("p/x", b"", 0o644)]), dir.path()).unwrap(), dir.path());
     }
 }

@@ -142,6 +142,7 @@ mod tests {
             let constants = read(&mut top, &mut findings);
             (constants, findings.list.first().map(|d| (d.line, d.message.clone())))
         };
+        assert_eq!(read("constants:\n  _n1: 5\n").1, None);
         let beside = "constants:\n  n:\n    value: 5\n    TEX: \"10^{1}\"\n    word: five\n  m: 1.50\n";
         let under = "constants:\n  n: {value: 5, variants: {TEX: '10^{1}', word: five}}\n  m: 1.50\n";
         for text in [beside, under] {
@@ -155,6 +156,9 @@ mod tests {
             ("constants:\n  n: {TEX: x}\n", 2, "`constants.n` has no `value`, which `{{n}}` stands for"),
             ("constants:\n  n:\n    value: 5\n    a-b: x\n", 4, "`constants.n` is not"),
             ("constants:\n  n:\n    value: 5\n    TEX: [x]\n", 4, "`constants.n` is not"),
+            ("constants:\n  1n: 5\n", 2, "`constants.1n` is no name; a letter or `_`"),
+            ("constants:\n  -n: 5\n", 2, "`constants.-n` is no name"),
+            ("constants:\n  n-m: 5\n", 2, "`constants.n-m` is no name"),
         ] {
             let (line_found, message) = read(text).1.unwrap();
             assert!(
@@ -165,10 +169,33 @@ mod tests {
     }
 
     #[test]
+    fn so_many_constants_of_such_a_length_and_no_more() {
+        let found = |text: &str| {
+            let mut findings = Findings::default();
+            let mut top = crate::yaml::read(FILE, text, &mut findings).unwrap();
+            let Constants(all) = read(&mut top, &mut findings);
+            (all.len(), findings.list.iter().map(|d| (d.line, d.message.clone())).collect::<Vec<_>>())
+        };
+        let told = "`constants`: at most 1000 values of at most 4096 bytes are possible";
+        let long = |bytes: usize| format!("constants:\n  n: {}\n", "x".repeat(bytes));
+        assert_eq!(found(&long(MAX_BYTES)), (1, vec![]));
+        assert_eq!(found(&long(MAX_BYTES + 1)), (0, vec![(Some(2), told.to_owned())]));
+        let many = |count: usize| {
+            (0..count).fold("constants:\n".to_owned(), |text, at| text + &format!("  n{at}: {at}\n"))
+        };
+        assert_eq!(found(&many(MAX)), (MAX, vec![]));
+        assert_eq!(found(&many(MAX + 1)), (MAX, vec![(Some(MAX as u32 + 2), told.to_owned())]));
+    }
+
+    #[test]
     fn defined_tags_are_replaced_once_and_others_stay() {
         let one = |k: &str, v: &str| (k.to_owned(), v.to_owned());
-        let constants =
-            Constants(BTreeMap::from([one("n", "10"), one("n.tex", "10^1"), one("loop", "{{loop}}")]));
+        let constants = Constants(BTreeMap::from([
+            one("n", "10"),
+            one("n.tex", "10^1"),
+            one("loop", "{{loop}}"),
+            one("_n", "_"),
+        ]));
         for (text, want) in [
             ("x = {{n}};", "x = 10;"),
             ("{{n}}{{n.tex}}", "1010^1"),
@@ -176,10 +203,12 @@ mod tests {
             ("{{{n}}}", "{10}"),
             ("{{x{{n}}", "{{x10"),
             ("{{loop}}", "{{loop}}"),
+            ("{{_n}}", "_"),
             ("", ""),
         ] {
             assert_eq!(constants.apply(text.as_bytes()), Cow::Borrowed(want.as_bytes()), "{text}");
         }
         assert!(matches!(Constants::default().apply(b"{{n}}"), Cow::Borrowed(_)));
+        assert!(matches!(constants.apply(b"{n} {x{ }}"), Cow::Borrowed(_)), "nothing is copied without need");
     }
 }

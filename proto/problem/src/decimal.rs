@@ -259,6 +259,16 @@ mod tests {
             assert_eq!(d(a), d(b));
         }
         assert_ne!(d("1e-20000"), d("0"));
+        for (text, digits, exponent, magnitude) in [
+            ("0.0e9", &[][..], 0, -1),
+            ("120", &[1, 2], 1, 2),
+            ("-0.0305", &[3, 0, 5], -4, -2),
+            ("7e-3", &[7], -3, -3),
+        ] {
+            let got = d(text);
+            assert_eq!((got.digits(), got.exponent(), got.magnitude()), (digits, exponent, magnitude));
+            assert_eq!((got.is_negative(), got.is_zero()), (text.starts_with('-'), digits.is_empty()));
+        }
     }
 
     #[test]
@@ -277,11 +287,49 @@ mod tests {
     }
 
     #[test]
+    fn numbers_order_by_their_values_and_zero_has_no_sign() {
+        let ordered = ["-1e9", "-2", "-1.5", "-0.1", "0", "1e-400", "0.1", "1.5", "2", "1e9"];
+        for (i, a) in ordered.iter().enumerate() {
+            for (j, b) in ordered.iter().enumerate() {
+                assert_eq!(d(a).cmp(&d(b)), i.cmp(&j), "{a} {b}");
+                assert_eq!(d(a).partial_cmp(&d(b)), Some(i.cmp(&j)), "{a} {b}");
+            }
+        }
+        assert_eq!(d("-0").cmp(&d("0")), Ordering::Equal);
+    }
+
+    #[test]
+    fn a_number_is_scaled_to_a_whole_one_rounded_half_away_from_zero_where_it_fits() {
+        for (text, places, want) in [
+            ("0", 9, Some(0)),
+            ("1.5", 0, Some(2)),
+            ("-1.5", 0, Some(-2)),
+            ("1.49", 0, Some(1)),
+            ("1.49", 1, Some(15)),
+            ("1.49", 2, Some(149)),
+            ("1.49", 3, Some(1490)),
+            ("0.5", 0, Some(1)),
+            ("0.05", 0, Some(0)),
+            ("0.95", 1, Some(10)),
+            ("12e3", 1, Some(120_000)),
+            ("1e37", 1, Some(10i128.pow(38))),
+            ("1e38", 1, None),
+            ("1e999", 0, None),
+            ("1e-999", 9, Some(0)),
+        ] {
+            assert_eq!(d(text).scaled(places), want, "{text} {places}");
+        }
+    }
+
+    #[test]
     fn huge_exponents_cost_nothing() {
         let huge = d("1e999999999999999999999999");
         assert_eq!(huge.distance(&d("1")).cmp_abs(&d("5")), Ordering::Greater);
         assert_eq!(d("1e-99999999999999999999").cmp_abs(&d("0")), Ordering::Greater);
         assert_eq!(huge.times_abs(&huge).cmp_abs(&huge), Ordering::Greater);
+        // As far apart as is still told exactly, and one place further.
+        assert_eq!(d("1e20000").distance(&d("1")).digits().len(), 20_000);
+        assert_eq!(d("1e20001").distance(&d("1")), d("1e20001"));
     }
 
     #[test]

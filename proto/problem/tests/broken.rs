@@ -132,6 +132,7 @@ const ROWS: &[Row] = &[
     (New, "data/secret/1.ans", GONE, ("data/secret/1.ans", None, "missing")),
     (New, "data/secret/1/x.txt", "", ("data/secret/1.in", None, "share a name")),
     (New, "data/secret/test_group.in", "", ("data/secret/test_group.ans", None, "missing")),
+    (New, "data/secret/test_group.in", "", ("data/secret/test_group.in", None, "no case may be called `test_group`")),
     (New, "data/secret/1.yaml", "verdict: AC\n", ("data/secret/1.yaml", Some(1), "unknown key `verdict`")),
     (New, "data/secret/1.yaml", "hint: [x]\n", ("data/secret/1.yaml", Some(1), "`hint` is a list")),
     (New, "data/secret/1.yaml", "args: [[x]]\n", ("data/secret/1.yaml", Some(1), "a list of words")),

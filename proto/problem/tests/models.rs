@@ -329,3 +329,38 @@ fn limits_that_cannot_be_honoured_are_named() {
     };
     assert_eq!(problem.honourable(&enough), Ok(()));
 }
+
+#[test]
+fn a_legacy_case_has_its_hint_beside_it_and_may_be_called_as_it_likes() {
+    let dir = package(&[
+        ("problem.yaml", "name: M\n"),
+        ("data/secret/1.in", ""),
+        ("data/secret/1.hint", "Zero is a number.\n"),
+        ("data/secret/test_group.in", ""),
+    ]);
+    let cases = read(dir.path()).problem.cases;
+    let hints: Vec<_> = cases.iter().map(|case| (case.name.as_str(), case.hint.as_deref())).collect();
+    assert_eq!(hints, [("secret/1", Some("Zero is a number.\n")), ("secret/test_group", None)]);
+}
+
+#[test]
+fn a_folder_of_secret_without_a_case_is_a_group_only_where_the_static_validator_looks_at_it() {
+    let manifest = format!("{HEAD}type: scoring\n");
+    let with = |files: &[(&str, &str)]| {
+        let sound = [
+            ("problem.yaml", manifest.as_str()),
+            ("static_validator/v.py", ""),
+            ("data/secret/a/1.in", ""),
+            ("data/secret/a/test_group.yaml", "max_score: 70\n"),
+        ];
+        let dir = package(&[&sound, files].concat());
+        read_dir(dir.path()).map(|loaded| loaded.problem.groups.iter().map(|g| g.name.clone()).collect())
+    };
+    let group = |settings| ("data/secret/b/test_group.yaml", settings);
+    let all: Vec<String> = with(&[group("max_score: 30\nstatic_validation_score: pass-fail\n")]).unwrap();
+    assert_eq!(all, ["secret", "secret/a", "secret/b"]);
+    let refused = with(&[group("max_score: 30\n")]).unwrap_err();
+    assert!(refused.to_string().contains("the group has no test case, and no static validation either"));
+    let all: Vec<String> = with(&[("data/secret/b/notes.txt", "")]).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(all, ["secret", "secret/a"], "a folder of something else is no group");
+}
