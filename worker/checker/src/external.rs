@@ -162,14 +162,15 @@ pub fn interpret(name: &str, facts: &RunFacts, limits: &Limits, feedback: Feedba
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::Duration;
 
     use proto::facts::{Accounting, LimitEvent, LimitHit};
 
     use super::*;
 
-    fn facts(exit: Exit) -> RunFacts {
+    /// What was observed of a program that ended so, without anything else to tell.
+    pub(crate) fn facts(exit: Exit) -> RunFacts {
         RunFacts {
             exit: Some(exit),
             cpu_time: Duration::from_millis(1),

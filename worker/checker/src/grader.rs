@@ -103,7 +103,12 @@ fn line(stdout: &[u8]) -> Word {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use proto::facts::Exit;
+
     use super::*;
+    use crate::external::tests::facts;
 
     fn score(text: &str) -> Score {
         Score::parse(text).unwrap()
@@ -128,6 +133,9 @@ mod tests {
             ("AC 12.5\n", Some((Verdict::AC, "12.5"))),
             ("WA   -3", Some((Verdict::WA, "-3"))),
             ("OLE 0 \n", Some((Verdict::OLE, "0"))),
+            ("TLE 1", Some((Verdict::TLE, "1"))),
+            ("RTE 1", Some((Verdict::RTE, "1"))),
+            ("MLE 1", Some((Verdict::MLE, "1"))),
             ("", None),
             ("AC", None),
             ("AC x", None),
@@ -143,5 +151,29 @@ mod tests {
             assert_eq!(line(text.as_bytes()).ok(), want, "{text:?}");
         }
         assert!(line(b"AC \xff").is_err());
+        assert!(line(b"JE 0").unwrap_err().contains("it found the package at fault"));
+        let padded = |len: usize| format!("{:len$}", "AC 1");
+        assert_eq!(line(padded(ANSWER_MAX).as_bytes()), Ok((Verdict::AC, Score::ONE)));
+        assert!(line(padded(ANSWER_MAX + 1).as_bytes()).is_err(), "nobody looks further than {ANSWER_MAX}");
+    }
+
+    #[test]
+    fn a_grader_that_breaks_is_the_packages_fault_and_a_box_that_breaks_is_ours() {
+        let said = |facts: &RunFacts, stdout: &[u8], stderr: &[u8]| {
+            interpret("graders/g.py", facts, &Limits::run_defaults(), stdout, stderr)
+        };
+        let well = facts(Exit::Code(0));
+        assert_eq!(said(&well, b"AC 2\n", b"chatter"), Ok(Ok((Verdict::AC, score("2")))));
+        let slow = RunFacts { cpu_time: Duration::from_secs(99), ..well.clone() };
+        for (facts, stdout, stderr, told) in [
+            (&well, &b"2"[..], &b""[..], "grader graders/g.py: it wrote \"2\"; one line"),
+            (&facts(Exit::Code(1)), b"AC 2\n", b"oops", "grader graders/g.py: exit status 1\noops"),
+            (&slow, b"AC 2\n", b"", "grader graders/g.py: cpu time limit"),
+        ] {
+            let word = said(facts, stdout, stderr).unwrap().unwrap_err();
+            assert!(word.starts_with(told), "{word}");
+        }
+        let gone = RunFacts { exit: None, ..well };
+        assert!(said(&gone, b"AC 2\n", b"").unwrap_err().starts_with("grader graders/g.py: the box"));
     }
 }

@@ -273,11 +273,21 @@ mod tests {
             ("unordered", "1 2", "1", Some(r#"expected "2", got end of output"#)),
             ("unordered", "1", "1 7", Some(r#"column 3: expected end of output, got "7""#)),
             ("unordered", "", "", None),
+            ("sorted", "a\nb\nc\n", "a\nb\n", Some(r#"line 3, column 1: expected "c", got end of output"#)),
+            ("sorted", "c\nb\na\n", "b\na\n", Some(r#"line 3, column 1: expected "c", got end of output"#)),
         ];
         for (name, answer, output, want) in rows {
             let got = (by_name(name).unwrap().compare)(answer.as_bytes(), output.as_bytes());
             let why = got.difference.as_ref().map(ToString::to_string);
             assert_eq!(got.accepted, want.is_none(), "{name} {answer:?} {output:?}: {why:?}");
+            if let Some(difference) = &got.difference {
+                let kind = match (&difference.expected, &difference.got) {
+                    (None, _) => DifferenceKind::Trailing,
+                    (_, None) => DifferenceKind::Missing,
+                    (Some(_), Some(_)) => DifferenceKind::Token,
+                };
+                assert_eq!(difference.kind, kind, "{name} {answer:?} {output:?}");
+            }
             assert!(why.unwrap_or_default().contains(want.unwrap_or_default()), "{name} {output:?}: {got:?}");
         }
     }

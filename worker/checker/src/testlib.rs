@@ -146,11 +146,10 @@ fn offset(status: i32) -> Option<Score> {
 mod tests {
     use std::time::Duration;
 
-    use proto::facts::Accounting;
-
     use Verdict::{AC, JE, WA};
 
     use super::*;
+    use crate::external::tests::facts;
 
     #[test]
     fn status_and_text_are_read_together() {
@@ -195,25 +194,6 @@ mod tests {
         assert_eq!(fault, "checker checker.cpp: exit status 9; segfault?");
     }
 
-    fn facts(exit: Option<Exit>) -> RunFacts {
-        RunFacts {
-            exit,
-            cpu_time: Duration::from_millis(1),
-            cpu_user: None,
-            wall_time: Duration::from_millis(1),
-            memory_bytes: None,
-            memory_peak_raw: None,
-            stdout_bytes: 0,
-            stderr_bytes: 0,
-            written_bytes: None,
-            limit_events: Vec::new(),
-            oom_kills: 0,
-            process_limit_hits: 0,
-            violation: None,
-            accounting: Accounting::Exact,
-        }
-    }
-
     #[test]
     fn points_and_parts_count_where_a_case_can_have_them_and_nowhere_else() {
         let score = |text| Given::Score(Score::parse(text).unwrap());
@@ -236,25 +216,24 @@ mod tests {
         ];
         for (status, stderr, with, without) in rows {
             for (points, want) in [(true, with), (false, without)] {
-                let ran = facts(Some(Exit::Code(*status)));
+                let ran = facts(Exit::Code(*status));
                 let got = interpret("check.cpp", &ran, &Limits::run_defaults(), stderr.as_bytes(), points);
                 assert_eq!((got.verdict, got.given), (want.0, Ok(want.1)), "{status} {stderr:?} {points}");
             }
         }
-        let refused = facts(Some(Exit::Code(7)));
+        let refused = facts(Exit::Code(7));
         let refused = interpret("check.cpp", &refused, &Limits::run_defaults(), b"points 7", false);
         assert!(refused.reason.unwrap().starts_with("checker check.cpp: gave points (points 7), which only"));
     }
 
     #[test]
     fn a_checker_that_does_not_end_by_itself_is_at_fault_and_a_box_that_failed_is_ours() {
-        let slow =
-            |status| RunFacts { cpu_time: Duration::from_secs(100), ..facts(Some(Exit::Code(status))) };
+        let slow = |status| RunFacts { cpu_time: Duration::from_secs(100), ..facts(Exit::Code(status)) };
         for (ran, verdict, why) in [
             (slow(0), JE, "cpu time limit"),
             (slow(1), JE, "cpu time limit"),
-            (facts(Some(Exit::Signal(11))), JE, "SIGSEGV"),
-            (facts(None), Verdict::SE, "the box ended"),
+            (facts(Exit::Signal(11)), JE, "SIGSEGV"),
+            (RunFacts { exit: None, ..facts(Exit::Code(0)) }, Verdict::SE, "the box ended"),
         ] {
             let got = interpret("check.cpp", &ran, &Limits::run_defaults(), b"ok", true);
             let reason = got.reason.unwrap();

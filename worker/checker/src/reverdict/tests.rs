@@ -228,6 +228,7 @@ fn a_scored_judgement_is_made_again_only_where_every_case_that_counts_was_run() 
         ([AC, AC, AC, AC, WA, SK], Policy::All, Ok((PA, "90", ["30", "30", "30", "30"]))),
         ([JE, SK, SK, SK, SK, SK], Policy::Icpc, Ok((JE, "-", ["-", "-", "-", "-"]))),
         ([AC, SK, AC, AC, AC, AC], Policy::Icpc, Err(&["secret/a/2"])),
+        ([WA, SK, AC, AC, AC, AC], Policy::Icpc, Err(&["secret/a/2"])),
         ([TLE, AC, AC, AC, AC, AC], Policy::Icpc, Err(&["secret/a/1"])),
         ([AC, AC, AC, AC, AC, SK], Policy::Icpc, Err(&["secret/d/1"])),
         ([AC, AC, SK, WA, AC, AC], Policy::Icpc, Err(&["secret/b/1"])),
