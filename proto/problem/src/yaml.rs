@@ -165,6 +165,8 @@ pub fn read<'a>(path: &'a str, source: &str, findings: &mut Findings) -> Option<
         Err(e) => {
             let line = e.location().map(|l| l.line() as u32).filter(|l| *l > 0);
             let text = e.without_snippet().to_string();
+            // What the library says to its own users is left out.
+            let text = text.replace(", set DuplicateKeyPolicy in Options if acceptable", "");
             let text: String = text.lines().next().unwrap_or_default().chars().take(300).collect();
             findings.error(path, line, format!("this is not valid YAML: {text}"));
             return None;
@@ -354,6 +356,11 @@ impl<'a> Fields<'a> {
         // `take` swaps entries about.
         mappings.sort_by_key(|(key, _)| key.line);
         mappings
+    }
+
+    /// The keys nobody took yet.
+    pub fn keys(&self) -> Vec<String> {
+        self.entries.iter().map(|(k, _)| k.name.clone()).collect()
     }
 
     /// Takes keys that say nothing about judging.

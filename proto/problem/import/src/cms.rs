@@ -18,34 +18,14 @@ pub(crate) const FILE: &str = Format::Cms.marker();
 /// Most tests read.
 const MAX_TESTS: u64 = 10_000;
 
-/// Keys that say nothing about judging. The last four are of tasks older than CMS, whose reader passes over them, too:
-/// the checker is found by its file, and the task type by the manager's.
-const SILENT: [&str; 35] = [
+/// Keys that say nothing of what a submission gets, to nobody. The last four are of tasks older than CMS, whose reader
+/// passes over them, too: the checker is found by its file, and the task type by the manager's.
+const SILENT: [&str; 15] = [
     "author",
     "version",
     "tags",
     "primary_language",
-    "languages",
     "statements",
-    "token_mode",
-    "token_max_number",
-    "token_min_interval",
-    "token_gen_initial",
-    "token_gen_number",
-    "token_gen_interval",
-    "token_gen_max",
-    "token_initial",
-    "token_total",
-    "token_max",
-    "token_gen_time",
-    "max_submission_number",
-    "max_user_test_number",
-    "min_submission_interval",
-    "min_user_test_interval",
-    "feedback_level",
-    "score_mode",
-    "title_translations",
-    "submission_format",
     "difficulty",
     "syllabuslevel",
     "only_gen",
@@ -58,9 +38,59 @@ const SILENT: [&str; 35] = [
     "type",
 ];
 
-const KNOWN: &str = "`name`, `title`, `time_limit`, `memory_limit`, `n_input`, `infile`, `outfile`, `total_value`, \
-                     `score_type`, `score_type_parameters`, `score_precision`, `public_testcases`, `num_processes`, \
-                     `output_only`";
+/// Keys that are left out, and why: told once for all of them that are there.
+const LEFT_OUT: [(&[&str], &str); 6] = [
+    (
+        &["public_testcases", "risultati", "feedback_level"],
+        "which results contestants see is the judge's policy",
+    ),
+    (&["score_precision"], "scores are exact and never rounded before they are shown"),
+    (
+        &["score_mode"],
+        "a package says what one submission is worth; what several of a contestant are worth together is the contest's",
+    ),
+    (
+        &[
+            "token_mode",
+            "token_max_number",
+            "token_min_interval",
+            "token_gen_initial",
+            "token_gen_number",
+            "token_gen_interval",
+            "token_gen_max",
+            "token_initial",
+            "token_total",
+            "token_max",
+            "token_gen_time",
+        ],
+        "there are no tokens here: every submission shows what the judge's policy shows",
+    ),
+    (
+        &[
+            "max_submission_number",
+            "max_user_test_number",
+            "min_submission_interval",
+            "min_user_test_interval",
+        ],
+        "how often contestants may submit is the contest's",
+    ),
+    (
+        &["languages", "submission_format", "title_translations"],
+        "a submission is in any language the judge has, under any name, and the title is the one of `title`",
+    ),
+];
+
+/// Keys of CMS's relatives that change what judging means, and what is missing here.
+const REFUSED: [(&str, &str); 5] = [
+    (
+        "exponent",
+        "outputs are compared as numbers within a tolerance: use a checker, or write the package by hand with `float_tolerance`",
+    ),
+    ("output_only_testcases", "some tests take a file in place of a program's run"),
+    ("output_optional_testcases", "some tests take a file in place of a program's run"),
+    ("task_type", "the task type is found by its files: `check/manager` for Communication, else Batch"),
+    ("task_type_parameters", "what they say is found by the task's files"),
+];
 
 pub(crate) fn read(tree: &Tree, options: &Options, log: &mut Log) -> Option<Draft> {
     let text = tree.text(FILE, yaml::MAX_BYTES, &mut log.findings)?;
@@ -82,9 +112,14 @@ pub(crate) fn read(tree: &Tree, options: &Options, log: &mut Log) -> Option<Draf
         tests(tree, layout.tests, &mut draft, log);
         draft.parts = Some(layout.parts);
     }
-    dropped(&mut top, log);
+    left_out(&mut top, log);
+    for (key, why) in REFUSED {
+        if let Some(node) = top.take(key) {
+            log.refuse(FILE, Some(node.line), format!("`{key}` cannot be carried over: {why}"));
+        }
+    }
     top.ignore(&SILENT);
-    top.finish(true, KNOWN, &mut log.findings);
+    log.rest(FILE, "CMS", top);
     attachments(tree, &language, &mut draft, log);
     Some(draft)
 }
@@ -108,14 +143,14 @@ fn limits(top: &mut Fields<'_>, draft: &mut Draft, log: &mut Log) {
     }
 }
 
-fn dropped(top: &mut Fields<'_>, log: &mut Log) {
-    for (key, what) in [
-        ("public_testcases", "which results contestants see is the judge's policy"),
-        ("risultati", "which results contestants see is the judge's policy"),
-        ("score_precision", "scores are exact and never rounded before they are shown"),
-    ] {
-        if let Some(node) = top.take(key) {
-            log.change(FILE, Some(node.line), format!("`{key}` is left out: {what}"));
+fn left_out(top: &mut Fields<'_>, log: &mut Log) {
+    for (keys, why) in LEFT_OUT {
+        let there: Vec<(u32, &str)> =
+            keys.iter().filter_map(|key| Some((top.take(key)?.line, *key))).collect();
+        if let Some(line) = there.iter().map(|(line, _)| *line).min() {
+            let names = there.iter().map(|(_, key)| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+            let verb = if there.len() == 1 { "is" } else { "are" };
+            log.change(FILE, Some(line), format!("{names} {verb} left out: {why}"));
         }
     }
 }

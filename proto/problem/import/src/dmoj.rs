@@ -17,9 +17,6 @@ use crate::{Format, Log, Options};
 
 pub(crate) const FILE: &str = Format::Dmoj.marker();
 
-const KNOWN: &str = "`archive`, `test_cases`, `pretest_test_cases`, `points`, `checker`, `interactive`, \
-                     `signature_grader`, `file_io`, `output_limit_length`, `short_circuit`, `time_limit`, `memory_limit`";
-
 /// Files of the problem: its folder first, then its archive.
 struct Store<'a> {
     folder: &'a Tree,
@@ -64,15 +61,18 @@ pub(crate) fn read(
         store.archive = archive(tree, &path, line, scratch, log);
     }
     limits(&mut top, &mut draft, log);
-    let checker = checker::read(&mut top, &store, &mut draft, log);
-    let interactive = checker::interactive(&mut top, &store, &mut draft, log);
-    if interactive && checker {
-        log.change(FILE, None, "the interactor decides; `checker` is left out");
+    if checker::interactive(&mut top, &store, &mut draft, log) {
+        if let Some(node) = top.take("checker") {
+            log.change(FILE, Some(node.line), "the interactor decides; `checker` is left out");
+        }
+    } else {
+        checker::read(&mut top, &store, &mut draft, log);
     }
     signature(&mut top, &store, &mut draft, log);
     file_io(&mut top, &mut draft, log);
     cases::read(&mut top, &store, options, &mut draft, log);
-    top.finish(true, KNOWN, &mut log.findings);
+    computed(&mut top, log);
+    log.rest(FILE, "DMOJ", top);
     Some(draft)
 }
 
@@ -88,9 +88,30 @@ fn refused(top: &mut Fields<'_>, log: &mut Log) {
             "the tests come from a program that is run when judging; run it, put its files beside init.yml and name them with `in` and `out`",
         ),
         ("grader", "it is of an old DMOJ and is no longer judged there"),
+        (
+            "io_redirects",
+            "it is of an old DMOJ and is no longer judged there; `file_io: {input: …, output: …}` names the files",
+        ),
     ] {
         if let Some(node) = top.take(key) {
             log.refuse(FILE, Some(node.line), format!("`{key}` cannot be carried over: {why}"));
+        }
+    }
+}
+
+/// Keys that end with `+`: their values are Python that an old DMOJ ran to find out what they say.
+fn computed(top: &mut Fields<'_>, log: &mut Log) {
+    for key in top.keys() {
+        if key.ends_with('+')
+            && let Some(node) = top.take(&key)
+        {
+            let key: String = key.chars().take(60).collect();
+            let message = format!(
+                "`{key}` cannot be carried over: its value is Python that an old DMOJ runs; write what comes of it as \
+                 `{}`",
+                key.trim_end_matches('+')
+            );
+            log.refuse(FILE, Some(node.line), message);
         }
     }
 }

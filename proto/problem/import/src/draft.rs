@@ -96,6 +96,12 @@ pub(crate) struct Draft {
     pub(crate) files: Files,
 }
 
+/// Whether a program in C++ includes `testlib.h`.
+pub(crate) fn includes_testlib(source: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(source);
+    text.lines().any(|line| line.trim_start().starts_with("#include") && line.contains("testlib.h"))
+}
+
 /// A text as YAML and JSON both read it.
 pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::String(text.to_owned()).to_string()

@@ -14,6 +14,7 @@
 mod cms;
 mod dmoj;
 mod draft;
+mod pattern;
 mod polygon;
 mod write;
 mod xml;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use problem::tree::Tree;
+use problem::yaml::Fields;
 use problem::{Diagnostic, Findings, PackageError};
 use proto::units::Bytes;
 use serde::Serialize;
@@ -164,6 +166,19 @@ impl Log {
     pub(crate) fn change(&mut self, path: &str, line: Option<u32>, message: impl Into<String>) {
         if self.changes.len() < MAX_CHANGES {
             self.changes.push(Change { path: path.to_owned(), line, message: message.into() });
+        }
+    }
+
+    /// Tells every key that nobody took, of which `home` takes no notice either.
+    pub(crate) fn rest(&mut self, path: &str, home: &str, fields: Fields<'_>) {
+        let mut left = fields.rest();
+        left.sort_by_key(|(key, _)| key.line);
+        for (key, _) in left {
+            let name: String = key.name.chars().take(60).collect();
+            let message = format!(
+                "`{name}` is nothing this importer knows, and is left out; {home} passes over it, too"
+            );
+            self.change(path, Some(key.line), message);
         }
     }
 }

@@ -14,6 +14,7 @@ use problem::tree::Tree;
 use roxmltree::Node;
 
 use crate::draft::Draft;
+use crate::write::Content;
 use crate::{Format, Log, Options, xml};
 
 pub(crate) const FILE: &str = Format::Polygon.marker();
@@ -39,7 +40,7 @@ pub(crate) fn read(tree: &Tree, options: &Options, log: &mut Log) -> Option<Draf
     let testset = testset(problem, log)?;
     let source = Source { tree, problem, testset, pass_fail: options.pass_fail };
     let mut draft = Draft { main: FILE, ..Draft::default() };
-    names(problem, &mut draft);
+    names(problem, &mut draft, log);
     limits(source, &mut draft, log);
     judging(problem, &mut draft, log)?;
     draft.cases = test_set::read(source, log)?;
@@ -47,6 +48,7 @@ pub(crate) fn read(tree: &Tree, options: &Options, log: &mut Log) -> Option<Draf
     checker::read(source, &mut draft, log);
     programs::read(source, &mut draft, log);
     statement::read(source, &mut draft, log);
+    materials(source, &mut draft, log);
     rest::tell(problem, log);
     Some(draft)
 }
@@ -74,19 +76,51 @@ fn testset<'a, 'i>(problem: Node<'a, 'i>, log: &mut Log) -> Option<Node<'a, 'i>>
     Some(chosen)
 }
 
-fn names(problem: Node<'_, '_>, draft: &mut Draft) {
+/// What contestants are given beside the statement.
+fn materials(source: Source<'_, '_>, draft: &mut Draft, log: &mut Log) {
+    let listed = xml::child(source.problem, "materials");
+    for node in listed.into_iter().flat_map(|all| xml::children(all, "material")) {
+        let path = xml::attribute(node, "path").unwrap_or_default();
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let message = if let Some(entry) = source.tree.files.get(path) {
+            draft.files.insert(format!("attachments/{name}"), Content::File(entry.disk.clone()));
+            format!("material `{name}` becomes an attachment, which whoever sees the problem may have")
+        } else {
+            let shown: String = path.chars().take(100).collect();
+            format!("material `{shown}` is missing from the package and is left out")
+        };
+        log.change(FILE, Some(xml::line(node)), message);
+    }
+}
+
+fn names(problem: Node<'_, '_>, draft: &mut Draft, log: &mut Log) {
     let url = xml::attribute(problem, "url").or(xml::attribute(problem, "short-name"));
     url.unwrap_or_default().clone_into(&mut draft.identity);
+    let mut unknown = Vec::new();
     for name in xml::child(problem, "names").into_iter().flat_map(|names| xml::children(names, "name")) {
         let (Some(title), Some(language)) = (xml::attribute(name, "value"), xml::attribute(name, "language"))
         else {
             continue;
         };
-        if let Some(code) = statement::language(language)
-            && draft.titles.iter().all(|(known, _)| known != code)
-        {
-            draft.titles.push((code.to_owned(), title.to_owned()));
+        match statement::language(language) {
+            Some(code) if draft.titles.iter().all(|(known, _)| known != code) => {
+                draft.titles.push((code.to_owned(), title.to_owned()));
+            }
+            Some(_) => {}
+            None => unknown.push((title, language, xml::line(name))),
         }
+    }
+    for (i, (title, language, line)) in unknown.into_iter().enumerate() {
+        let language: String = language.chars().take(40).collect();
+        // Better under a wrong language than not at all.
+        let what = if i == 0 && draft.titles.is_empty() {
+            draft.titles.push(("en".to_owned(), title.to_owned()));
+            "stands as the English one"
+        } else {
+            "is left out"
+        };
+        let message = format!("the name in `{language}` {what}: no code is known for the language");
+        log.change(FILE, Some(line), message);
     }
     if draft.titles.is_empty() {
         draft.titles =

@@ -81,11 +81,63 @@ fn a_checker_is_carried_over_by_its_source_only() {
         let home = home(TASK, &[(path, "int main() {}\n"), ("gen/GEN", GEN)]);
         let (imported, problem) = home.import();
         assert!(matches!(&problem.validator, Validator::Custom(p) if p[0].has_build), "{path}");
+        assert!(!told(&imported, "testlib.h"));
         assert!(told(&imported, "outcome between 0 and 1"));
         assert!(
             home.made("data/secret/02-subtask-1/test_group.yaml").contains("output_validator_args: [points]")
         );
     }
+}
+
+#[test]
+fn a_checker_that_includes_testlib_says_what_is_missing() {
+    let checker = ("check/checker.cpp", "#include \"testlib.h\"\nint main() {}\n");
+    assert!(told(&home(TASK, &[checker]).import().0, "testlib.h is not beside it"));
+    assert!(!told(&home(TASK, &[checker, ("check/testlib.h", "")]).import().0, "testlib.h is not"));
+}
+
+#[test]
+fn subtasks_may_be_patterns_over_the_names_of_tests() {
+    let by = |parameters: &str| {
+        home(&format!("{TASK}score_type: GroupMin\nscore_type_parameters: {parameters}\n"), &[]).import()
+    };
+    let (_, problem) = by("[[40, '00[01]'], [60, '00[12]']]");
+    assert_eq!(groups(&problem), ["01-subtask-0 Min 40 2 []", "02-subtask-1 Min 60 2 []"]);
+    // Python's `match`: at the start, and not to the end.
+    let (imported, problem) = by("[[100, '002|0{3}']]");
+    assert_eq!(groups(&problem), ["01-subtask-0 Min 100 2 []"]);
+    assert!(told(&imported, "tests that are in no subtask are left out: 001"));
+}
+
+#[test]
+fn a_score_type_without_its_parameters_counts_for_nothing_as_at_home() {
+    for (key, missing) in
+        [("score_type: GroupMul", "score_type_parameters"), ("score_type_parameters: 5", "score_type")]
+    {
+        let (imported, problem) = home(&format!("{TASK}{key}\n"), &[("gen/GEN", GEN)]).import();
+        assert_eq!(groups(&problem).len(), 3, "{key}");
+        assert!(told(&imported, &format!("`{missing}` is not beside it")), "{key}");
+    }
+}
+
+#[test]
+fn what_a_task_says_of_contests_is_told_once_for_each_matter() {
+    let task = format!(
+        "{TASK}token_mode: finite\ntoken_gen_max: 3\nscore_mode: max_subtask\nfeedback_level: restricted\n\
+         public_testcases: all\nmax_submission_number: 9\nsubmission_format: [\"sum.%l\"]\ncolour: red\nauthor: me\n"
+    );
+    let (imported, _) = home(&task, &[]).import();
+    for words in [
+        "`token_mode`, `token_gen_max` are left out",
+        "`score_mode` is left out",
+        "`public_testcases`, `feedback_level` are left out",
+        "`max_submission_number` is left out",
+        "`submission_format` is left out",
+        "`colour` is nothing this importer knows",
+    ] {
+        assert_eq!(imported.changes.iter().filter(|c| c.message.contains(words)).count(), 1, "{words}");
+    }
+    assert!(!told(&imported, "author"));
 }
 
 #[test]
@@ -96,6 +148,12 @@ fn communication_becomes_an_interactive_problem() {
     assert!(problem.interactive && problem.sidecar.input_file.is_none());
     assert_eq!(problem.cases[0].args, ["/dev/stdin", "/dev/stdout"]);
     assert_eq!(problem.includes["cpp"].files.len(), 2);
+    // By name or by stdin and stdout: as `user_io` says, else by whether there is a stub.
+    let args = |task: &str, files: &[(&str, &str)]| {
+        home(&format!("{TASK}{task}"), files).import().1.cases[0].args.len()
+    };
+    assert_eq!([args("", &files), args("", &files[..1])], [2, 0]);
+    assert_eq!([args("user_io: std_io\n", &files), args("user_io: fifo_io\n", &files[..1])], [0, 2]);
     assert!(home(&format!("{TASK}num_processes: 2\n"), &files).refused().contains("one program"));
 }
 
@@ -116,14 +174,28 @@ fn what_no_package_can_say_is_refused_with_its_place() {
     for (task, files, words) in [
         ("output_only: true\n", &[][..], "submit-answer"),
         ("score_type: GroupThreshold\nscore_type_parameters: [[100, 3]]\n", &[], "task.yaml:6"),
-        ("score_type: GroupMin\nscore_type_parameters: [[100, 'a.*']]\n", &[], "patterns"),
+        (
+            "score_type: GroupMin\nscore_type_parameters: [[100, 'a.*']]\n",
+            &[],
+            "task.yaml:7: `a.*` fits no test's name",
+        ),
+        (
+            "score_type: GroupMin\nscore_type_parameters: [[100, '(?=0).*']]\n",
+            &[],
+            "task.yaml:7: `(?=0).*` is no pattern",
+        ),
+        ("score_type: GroupMin\nscore_type_parameters: [[100, 1], [0, '0.*']]\n", &[], "neither a list of"),
         ("score_type: GroupMin\nscore_type_parameters: [[100, 2]]\n", &[], "the subtasks have 2 tests"),
         (
             "score_type: GroupMul\nscore_type_parameters: [[100, 3]]\n",
             &[("check/checker.cpp", "")],
             "multiplies",
         ),
-        ("colour: red\n", &[], "unknown key `colour`"),
+        ("total_value: -5\n", &[], "task.yaml:6: `total_value` is `-5`"),
+        ("user_io: pipes\n", &[("check/manager.cpp", "")], "task.yaml:6: `user_io` is `pipes`"),
+        ("exponent: 6\n", &[], "task.yaml:6: `exponent`"),
+        ("output_only_testcases: 0,1\n", &[], "task.yaml:6: `output_only_testcases`"),
+        ("", &[("check/checker", "#!/usr/bin/python3\n")], "check/checker: it is a script"),
         ("infile: a/b\n", &[], "a plain file name"),
         ("", &[("gen/GEN", "1\n")], "lists 1 tests"),
         ("", &[("gen/GEN", "# ST: x\n")], "gen/GEN:1"),

@@ -116,7 +116,58 @@ fn an_interactors_case_needs_no_answer() {
         home(&format!("unbuffered: true\ninteractive: {{files: i.cpp, type: testlib}}\n{cases}"));
     interactive.put("i.cpp", "int main() {}\n");
     assert_eq!(interactive.import().1.cases.len(), 2);
-    assert!(home(cases).refused().contains("`in` and `out`"), "without an interactor it does");
+    assert!(home(cases).refused().contains("needs `out`"), "without an interactor it does");
+}
+
+#[test]
+fn a_case_without_a_file_has_an_empty_one_and_cases_inherit_what_stands_outside() {
+    // A program that reads nothing, and an interactor that needs nothing.
+    let reads_nothing = home("test_cases:\n- {out: 1.out, points: 100}\n");
+    let (imported, problem) = reads_nothing.import();
+    assert_eq!(common::read(&problem.cases[0].input), "");
+    assert_eq!(common::read(&problem.cases[0].answer), "2\n");
+    assert!(told(&imported, "no `in` here"));
+    let talking = home("interactive: {files: i.cpp, type: testlib}\ntest_cases:\n- points: 20\n");
+    talking.put("i.cpp", "int main() {}\n");
+    let (imported, problem) = talking.import();
+    assert_eq!((problem.cases.len(), problem.interactive), (1, true));
+    assert!(!told(&imported, "no checker is named"), "an interactor decides");
+    let own = home(
+        "checker: {name: bridged, args: {files: c.cpp, type: testlib}}\ntest_cases:\n- {in: 1.in, points: 1}\n",
+    );
+    own.put("c.cpp", "int main() {}\n");
+    assert_eq!(common::read(&own.import().1.cases[0].answer), "");
+    let outside = "in: 4.in\ntest_cases:\n- batched:\n  - {in: 1.in}\n  - {}\n  out: 3.out\n  points: 7\n";
+    let outside = home(outside);
+    let (_, problem) = outside.import();
+    let files = |at: usize| (common::read(&problem.cases[at].input), common::read(&problem.cases[at].answer));
+    assert_eq!(files(0), ("1\n".to_owned(), "6\n".to_owned()));
+    assert_eq!(files(1), ("4\n".to_owned(), "6\n".to_owned()));
+}
+
+#[test]
+fn keys_that_dmoj_passes_over_are_told_and_anchors_may_stand_under_them() {
+    let init = "title: Twice\nshared: &shared {points: 5}\ntest_cases:\n- {<<: *shared, in: 1.in, out: 1.out}\n\
+                - {<<: *shared, in: 2.in, out: 2.out, note: small}\n";
+    let home = home(init);
+    let (imported, _) = home.import();
+    assert!(home.made("data/secret/test_group.yaml").contains("max_score: 10\n"));
+    for key in ["title", "shared", "note"] {
+        assert!(told(&imported, &format!("`{key}` is nothing this importer knows")), "{key}");
+    }
+}
+
+#[test]
+fn programs_in_c_are_compiled_as_c() {
+    let checker =
+        home(&format!("{LIST}checker: {{name: bridged, args: {{files: c.c, lang: C11, type: testlib}}}}\n"));
+    checker.put("c.c", "int main(void) { return 0; }\n");
+    checker.import();
+    assert!(checker.made("output_validator/c.c").contains("main"));
+    let interactor = home(&format!("{LIST}interactive: {{files: i.c}}\n"));
+    interactor.put("i.c", "int main(void) { return 0; }\n");
+    interactor.import();
+    assert!(interactor.made("output_validator/build").contains("g++ -x c -O2 -pipe -o interactor i.c -lm"));
 }
 
 #[test]
@@ -249,7 +300,8 @@ fn what_no_package_can_say_is_refused_with_its_line() {
         ("interactive: {files: 1.in, type: coci}\n", 4, "`coci`"),
         ("interactive: {files: '1.in;x', type: testlib}\n", 4, "not there"),
         ("archive: none.zip\n", 4, "not there"),
-        ("colour: red\n", 4, "unknown key `colour`"),
+        ("test_cases++: 1\n", 4, "Python that an old DMOJ runs"),
+        ("io_redirects: {a.in: {fd: 0, mode: r}}\n", 4, "`file_io"),
         ("signature_grader: {entry: x.cpp, header: x.h}\n", 4, "`x.cpp`"),
         ("file_io: {input: ../a}\n", 1, "a plain file name"),
     ] {
@@ -261,7 +313,13 @@ fn what_no_package_can_say_is_refused_with_its_line() {
         ("points: 1\n", "`test_cases` is missing"),
         ("test_cases:\n- {in: 9.in, out: 1.out}\n", "init.yml:2"),
         ("test_cases:\n- {in: ../../etc/passwd, out: 1.out}\n", "neither beside"),
-        ("test_cases:\n- {in: 1.in}\n", "needs `in` and `out`"),
+        ("test_cases:\n- {in: 1.in}\n", "needs `out`"),
+        ("test_cases:\n- batched:\n  - {in: 1.in, out: 1.out}\n  checker: sorted\n", "of a single batch"),
+        ("test_cases:\n- {in: 1.in, out: 1.out, memory_limit: 1}\n", "of a single case"),
+        (
+            "test_cases:\n- {in: 1.in, out: 1.out, in: 2.in}\n",
+            "duplicate mapping key: in at line 2, column 26",
+        ),
         ("test_cases:\n- {in: 1.in, out: 1.out, checker: sorted}\n", "single case"),
         ("test_cases:\n- {in: 1.in, out: 1.out, points: -1}\n", "not negative"),
         ("test_cases:\n- {in: 1.in, out: 1.out, points: 0.00000000005}\n", "at most nine decimal places"),

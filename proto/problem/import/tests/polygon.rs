@@ -313,3 +313,61 @@ fn missing_tests_say_what_to_do() {
     let text = home.refused();
     assert!(text.contains("tests/03") && text.contains("gen 5") && text.contains("full package"), "{text}");
 }
+
+#[test]
+fn tests_of_an_archive_for_windows_end_their_lines_as_programs_here_read_them() {
+    let home = home("", THREE, WCMP);
+    home.put("tests/01", "1 1\r\n");
+    home.put("tests/02.a", "3\r\n");
+    let (imported, _) = home.import();
+    assert_eq!(
+        (home.made("data/sample/01.in"), home.made("data/secret/02.ans")),
+        ("1 1\n".to_owned(), "3\n".to_owned())
+    );
+    assert!(told(&imported, "2 files of tests end their lines with CR LF"));
+}
+
+#[test]
+fn nothing_a_problem_gives_to_contestants_is_lost_without_a_word() {
+    let extra = format!(
+        "{WCMP}<solutions><solution tag=\"accepted\"><source path=\"o.py\" type=\"python.2\"/></solution></solutions></assets>\
+         <materials><material publish=\"with-statement\" path=\"materials/kit.zip\"/><material path=\"none.zip\"/></materials>\
+         <statements><statement language=\"english\" path=\"a.tex\" type=\"application/x-tex\"/></statements>\
+         <files><resources><file path=\"g.h\"><assets><asset name=\"SOLUTION\"/></assets></file></resources></files><assets>"
+    );
+    let home = home("", THREE, &extra);
+    home.put("materials/kit.zip", "kit");
+    home.put("o.py", "print 1\n");
+    home.put("g.h", "");
+    let (imported, problem) = home.import();
+    assert_eq!(home.made("attachments/kit.zip"), "kit");
+    assert!(problem.submissions.is_empty());
+    for words in [
+        "material `kit.zip` becomes an attachment",
+        "material `none.zip` is missing",
+        "the statement in `english` is left out",
+        "solution `o.py` is in `python.2`",
+    ] {
+        assert!(told(&imported, words), "{words}");
+    }
+    assert!(!told(&imported, "`asset`"), "what is read is not said to be unknown");
+}
+
+#[test]
+fn a_name_in_a_language_without_a_code_is_told_and_better_than_none() {
+    let home = home("", THREE, WCMP);
+    let named = |names: &str| {
+        let text = xml("", THREE, WCMP);
+        let (before, after) = (text.split_once("<names>").unwrap().0, text.split_once("</names>").unwrap().1);
+        home.put("problem.xml", format!("{before}<names>{names}</names>{after}"));
+        let _ = std::fs::remove_dir_all(home.target());
+        home.import()
+    };
+    let (imported, problem) = named("<name language=\"klingon\" value=\"boq\"/>");
+    assert_eq!(problem.title, "boq");
+    assert!(told(&imported, "the name in `klingon` stands as the English one"));
+    let (imported, problem) =
+        named("<name language=\"klingon\" value=\"boq\"/><name language=\"english\" value=\"Sum\"/>");
+    assert_eq!(problem.title, "Sum");
+    assert!(told(&imported, "the name in `klingon` is left out"));
+}

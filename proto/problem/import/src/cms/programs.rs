@@ -1,5 +1,7 @@
 //! What decides in a CMS task, and what is compiled with solutions.
 
+use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 
 use problem::tree::{Entry, Tree};
@@ -7,7 +9,7 @@ use problem::yaml::Fields;
 
 use super::FILE;
 use crate::Log;
-use crate::draft::Draft;
+use crate::draft::{Draft, includes_testlib};
 use crate::write::Content;
 
 /// Largest source carried over.
@@ -24,6 +26,7 @@ pub(super) enum Deciding {
 
 pub(super) fn read(tree: &Tree, top: &mut Fields<'_>, draft: &mut Draft, log: &mut Log) -> Deciding {
     let processes = top.whole("num_processes", "processes", 1000, &mut log.findings).unwrap_or(1);
+    let talk = top.text("user_io", &mut log.findings);
     let mut file = |key: &str, default: &str| match top.text(key, &mut log.findings) {
         Some((name, _)) => name,
         None => default.to_owned(),
@@ -31,7 +34,8 @@ pub(super) fn read(tree: &Tree, top: &mut Fields<'_>, draft: &mut Draft, log: &m
     let (infile, outfile) = (file("infile", "input.txt"), file("outfile", "output.txt"));
     solutions(tree, draft, log);
     if let Some(at) = ["check/manager", "cor/manager"].into_iter().find(|path| exists(tree, path)) {
-        communication(tree, at, processes, draft, log);
+        let pipes = pipes(tree, talk, log);
+        communication(tree, at, processes, pipes, draft, log);
         return Deciding::Parts;
     }
     draft.input_file = Some(infile).filter(|name| !name.is_empty());
@@ -63,7 +67,13 @@ fn source<'a>(tree: &'a Tree, path: &str) -> Option<(String, &'a Entry)> {
 /// The program's source behind an output validator that speaks CMS to it; false when there is none to use.
 fn wrapped(tree: &Tree, at: &str, artifact: &str, define: &str, draft: &mut Draft, log: &mut Log) -> bool {
     let Some((path, entry)) = source(tree, at).filter(|(_, entry)| entry.size <= MAX_SOURCE) else {
-        log.refuse(at, None, format!("there is a binary and no source of it: put its C++ source beside it as `{at}.cpp`; no binary of a package is run"));
+        let script = tree.files.get(at).is_some_and(|entry| begins_as_a_script(&entry.disk));
+        let what = if script {
+            "it is a script, and only C++ is carried over"
+        } else {
+            "there is a binary and no source of it"
+        };
+        log.refuse(at, None, format!("{what}: put its C++ source beside it as `{at}.cpp`; no binary or script of a task is run as it is"));
         return false;
     };
     let plain_c = Path::new(&path).extension().is_some_and(|extension| extension == "c");
@@ -78,6 +88,7 @@ fn wrapped(tree: &Tree, at: &str, artifact: &str, define: &str, draft: &mut Draf
     {
         draft.files.insert(format!("{folder}/{name}"), Content::File(header.disk.clone()));
     }
+    testlib_there(&path, entry, folder, draft, log);
     draft.files.insert(format!("{folder}/program.src"), Content::File(entry.disk.clone()));
     draft
         .files
@@ -87,8 +98,46 @@ fn wrapped(tree: &Tree, at: &str, artifact: &str, define: &str, draft: &mut Draf
     true
 }
 
-/// A manager that talks with the stub of the submission.
-fn communication(tree: &Tree, at: &str, processes: u64, draft: &mut Draft, log: &mut Log) {
+fn begins_as_a_script(at: &Path) -> bool {
+    let mut begin = [0; 2];
+    fs::File::open(at).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *b"#!"
+}
+
+/// Tells when `testlib.h` is included and not there.
+fn testlib_there(path: &str, entry: &Entry, folder: &str, draft: &Draft, log: &mut Log) {
+    let wanted = fs::read(&entry.disk).is_ok_and(|bytes| includes_testlib(&bytes));
+    if wanted && !draft.files.contains_key(&format!("{folder}/testlib.h")) {
+        log.change(path, None, format!("testlib.h is not beside it, and the program includes it: put the file, changed for CMS, into `{folder}/`, or it does not compile"));
+    }
+}
+
+/// How the submission and the manager reach each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pipes {
+    /// By the two files that the submission's arguments name.
+    Named,
+    /// By its stdin and stdout.
+    Standard,
+}
+
+/// What `user_io` says; else as CMS finds it out: by name for a stub, and stdin and stdout for a program alone.
+fn pipes(tree: &Tree, talk: Option<(String, u32)>, log: &mut Log) -> Pipes {
+    let stub = tree.under("sol").any(|(name, _)| name.starts_with("stub.") && !name.contains('/'));
+    let by_files = if stub { Pipes::Named } else { Pipes::Standard };
+    match talk.as_ref().map(|(talk, line)| (talk.as_str(), *line)) {
+        None => by_files,
+        Some(("fifo_io", _)) => Pipes::Named,
+        Some(("std_io", _)) => Pipes::Standard,
+        Some((other, line)) => {
+            let shown: String = other.chars().take(40).collect();
+            log.refuse(FILE, Some(line), format!("`user_io` is `{shown}`; `fifo_io` or `std_io` is needed"));
+            by_files
+        }
+    }
+}
+
+/// A manager that talks with the submission, or with the stub it is compiled with.
+fn communication(tree: &Tree, at: &str, processes: u64, pipes: Pipes, draft: &mut Draft, log: &mut Log) {
     if processes != 1 {
         let message = format!(
             "`num_processes` is {processes}; in a package the validator talks with one program, so this task cannot be carried over"
@@ -97,11 +146,18 @@ fn communication(tree: &Tree, at: &str, processes: u64, draft: &mut Draft, log: 
     }
     draft.interactive = true;
     draft.told_points = true;
-    // Stubs open what their arguments name.
-    draft.args = vec!["/dev/stdin".to_owned(), "/dev/stdout".to_owned()];
+    if pipes == Pipes::Named {
+        draft.args = vec!["/dev/stdin".to_owned(), "/dev/stdout".to_owned()];
+    }
     wrapped(tree, at, "manager", "-DMANAGER ", draft, log);
     compiled_with(tree, "stub", draft, log);
-    log.change(FILE, None, "Communication becomes an interactive problem: the manager's pipes lead to the submission's stdin and stdout, which its arguments name, and what the stub prints for itself would be part of the talk");
+    let reached = match pipes {
+        Pipes::Named => {
+            ", which its arguments name, and what the stub prints for itself would be part of the talk"
+        }
+        Pipes::Standard => "",
+    };
+    log.change(FILE, None, format!("Communication becomes an interactive problem: the manager's pipes lead to the submission's stdin and stdout{reached}"));
     log.change(FILE, None, "the submission sees the end of its input when the manager ends, not when the manager closes its pipe");
 }
 

@@ -1,12 +1,14 @@
 //! How the tests of a CMS task make its score: `gen/GEN`, or `score_type` with its parameters.
 
+use std::collections::BTreeSet;
+
 use problem::score::Score;
 use problem::tree::Tree;
 use problem::yaml::{Fields, Node, Value};
 
 use super::{FILE, MAX_TESTS, programs::Deciding};
-use crate::draft::{How, Part, points as score};
-use crate::{Log, Options};
+use crate::draft::{How, POINTS, Part, points as score};
+use crate::{Log, Options, pattern};
 
 const GEN: &str = "gen/GEN";
 /// Largest GEN read.
@@ -29,12 +31,8 @@ pub(super) fn read(
     log: &mut Log,
 ) -> Option<Layout> {
     let claimed = top.whole("n_input", "tests", u32::MAX, &mut log.findings);
-    let total = match top.number("total_value", &mut log.findings) {
-        Some((_, text, _)) => score(&text).unwrap_or(Score::whole(100)),
-        None => Score::whole(100),
-    };
-    let kind = top.text("score_type", &mut log.findings);
-    let parameters = top.take("score_type_parameters");
+    let total = total(top, log);
+    let explicit = explicit(top, log);
     let (gen_subtasks, gen_tests) = match tree.text(GEN, MAX_GEN, &mut log.findings) {
         Some(text) => of_gen(&text, log)?,
         None => (Vec::new(), None),
@@ -55,10 +53,10 @@ pub(super) fn read(
         log.refuse(FILE, None, format!("there are {tests} tests; at most {MAX_TESTS} are possible"));
         return None;
     }
-    let parts = match kind {
+    let parts = match explicit {
         None if gen_subtasks.is_empty() => vec![sum(tests, total)],
         None => groups(&gen_subtasks, How::Least),
-        Some((kind, line)) => by_type(&kind, line, parameters.as_ref(), tests, deciding, log)?,
+        Some((kind, line, parameters)) => by_type(&kind, line, &parameters, tests, deciding, log)?,
     };
     if !options.pass_fail && deciding == Deciding::Parts {
         log.change(
@@ -68,6 +66,35 @@ pub(super) fn read(
         );
     }
     Some(Layout { tests, parts })
+}
+
+/// `total_value`, which the tests share where there are no subtasks; 100 when it is not there.
+fn total(top: &mut Fields<'_>, log: &mut Log) -> Score {
+    let Some((_, text, line)) = top.number("total_value", &mut log.findings) else {
+        return Score::whole(100);
+    };
+    score(&text).unwrap_or_else(|| {
+        log.refuse(FILE, Some(line), format!("`total_value` is `{text}`; {POINTS}"));
+        Score::whole(100)
+    })
+}
+
+/// `score_type`, its line, and its parameters. One without the other counts for nothing, here and in CMS.
+fn explicit(top: &mut Fields<'_>, log: &mut Log) -> Option<(String, u32, Node)> {
+    let kind = top.text("score_type", &mut log.findings);
+    let parameters = top.take("score_type_parameters");
+    let (there, missing, line) = match (kind, parameters) {
+        (Some((kind, line)), Some(parameters)) => return Some((kind, line, parameters)),
+        (Some((_, line)), None) => ("score_type", "score_type_parameters", line),
+        (None, Some(parameters)) => ("score_type_parameters", "score_type", parameters.line),
+        (None, None) => return None,
+    };
+    let message = format!(
+        "`{there}` is left out, because `{missing}` is not beside it: without both, {GEN} counts, or the tests share \
+         `total_value`, as in CMS"
+    );
+    log.change(FILE, Some(line), message);
+    None
 }
 
 fn sum(tests: u64, total: Score) -> Part {
@@ -129,30 +156,14 @@ fn of_gen(text: &str, log: &mut Log) -> Option<(Vec<Subtask>, Option<u64>)> {
 fn by_type(
     kind: &str,
     line: u32,
-    parameters: Option<&Node>,
+    parameters: &Node,
     tests: u64,
     deciding: Deciding,
     log: &mut Log,
 ) -> Option<Vec<Part>> {
-    let listed = |log: &mut Log| {
-        let subtasks = parameters.and_then(pairs);
-        if subtasks.is_none() {
-            let message = "`score_type_parameters` is no list of `[points, number of tests]`; patterns over test names are not carried over";
-            log.refuse(FILE, Some(line), message);
-        }
-        // Before anything is made of them: a list may claim more tests than there is memory for.
-        let counted: u64 = subtasks.iter().flatten().map(|(_, tests, _)| *tests).sum();
-        if subtasks.is_some() && counted != tests {
-            let message = format!("the subtasks have {counted} tests, and there are {tests}");
-            log.refuse(FILE, Some(line), message);
-            return None;
-        }
-        subtasks
-    };
     match kind {
         "Sum" => {
-            let value =
-                parameters.and_then(|node| crate::dmoj::scalar(&node.value)).and_then(|text| score(&text));
+            let value = crate::dmoj::scalar(&parameters.value).and_then(|text| score(&text));
             let Some(value) = value else {
                 log.refuse(
                     FILE,
@@ -164,10 +175,10 @@ fn by_type(
             let total = (0..tests).try_fold(Score::ZERO, |all, _| all.plus(value))?;
             Some(vec![sum(tests, total)])
         }
-        "GroupMin" => Some(groups(&listed(log)?, How::Least)),
+        "GroupMin" => listed(parameters, line, tests, log),
         "GroupMul" if deciding == Deciding::WholeOnly => {
             log.change(FILE, Some(line), "`GroupMul` becomes the least of a group: outcomes are only 0 and 1 here, so the product is the least");
-            Some(groups(&listed(log)?, How::Least))
+            listed(parameters, line, tests, log)
         }
         "GroupMul" => {
             log.refuse(FILE, Some(line), "`GroupMul` multiplies outcomes, which can be parts of one here; a package has the sum and the least only. Use `GroupMin` if that is meant");
@@ -179,6 +190,78 @@ fn by_type(
             None
         }
     }
+}
+
+/// The subtasks of `score_type_parameters`, each worth the least of its tests: `[points, number of tests]` one after
+/// the other, or `[points, pattern]` over the tests' names, which are their numbers with three places.
+fn listed(parameters: &Node, line: u32, tests: u64, log: &mut Log) -> Option<Vec<Part>> {
+    if let Some(patterns) = patterns(parameters) {
+        return Some(named(&patterns, tests, log));
+    }
+    let Some(subtasks) = pairs(parameters) else {
+        let message = "`score_type_parameters` is neither a list of `[points, number of tests]` nor one of \
+                       `[points, pattern over the tests' names]`";
+        log.refuse(FILE, Some(line), message);
+        return None;
+    };
+    // Before anything is made of them: a list may claim more tests than there is memory for.
+    let counted: u64 = subtasks.iter().map(|(_, tests, _)| *tests).sum();
+    if counted != tests {
+        let message = format!("the subtasks have {counted} tests, and there are {tests}");
+        log.refuse(FILE, Some(line), message);
+        return None;
+    }
+    Some(groups(&subtasks, How::Least))
+}
+
+/// Most subtasks by patterns: each looks at every test.
+const MAX_PATTERNS: usize = 1000;
+
+fn named(patterns: &[(Score, String, u32)], tests: u64, log: &mut Log) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for (i, (points, text, line)) in patterns.iter().enumerate() {
+        let shown: String = text.chars().take(60).collect();
+        let Some(regex) = pattern::python(text, false) else {
+            let message = format!("`{shown}` is no pattern that can be used: {}", pattern::USABLE);
+            log.refuse(FILE, Some(*line), message);
+            continue;
+        };
+        let cases: Vec<usize> =
+            (0..tests as usize).filter(|test| regex.is_match(&format!("{test:03}"))).collect();
+        if cases.is_empty() {
+            let last = tests.saturating_sub(1);
+            let message = format!("`{shown}` fits no test's name; those are 000 to {last:03}");
+            log.refuse(FILE, Some(*line), message);
+        }
+        parts.push(part(&format!("subtask-{i}"), *points, How::Least, cases, Some(*line)));
+    }
+    let taken: BTreeSet<usize> = parts.iter().flat_map(|part| part.cases.iter().copied()).collect();
+    let left: Vec<String> =
+        (0..tests as usize).filter(|test| !taken.contains(test)).map(|test| format!("{test:03}")).collect();
+    if !left.is_empty() {
+        let shown = left.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
+        let more = if left.len() > 10 { ", and others" } else { "" };
+        log.change(FILE, None, format!("tests that are in no subtask are left out: {shown}{more}"));
+    }
+    parts
+}
+
+fn patterns(node: &Node) -> Option<Vec<(Score, String, u32)>> {
+    let Value::List(items) = &node.value else { return None };
+    let one = |item: &Node| {
+        let Value::List(pair) = &item.value else { return None };
+        let [Node { value: Value::Number(_, points), .. }, Node { value: Value::Text(pattern), .. }, ..] =
+            &pair[..]
+        else {
+            return None;
+        };
+        Some((score(points)?, pattern.clone(), item.line))
+    };
+    items
+        .iter()
+        .map(one)
+        .collect::<Option<Vec<_>>>()
+        .filter(|all| !all.is_empty() && all.len() <= MAX_PATTERNS)
 }
 
 fn pairs(node: &Node) -> Option<Vec<Subtask>> {

@@ -4,17 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use problem::score::Score;
 use problem::yaml::{Fields, Node, Value};
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use super::{FILE, Store, scalar};
 use crate::draft::{self, Case, Draft, How, Need, Part};
 use crate::write::Content;
-use crate::{Log, Options};
+use crate::{Log, Options, pattern};
 
 /// Most cases read.
 const MAX_CASES: usize = 10_000;
-/// Compiled size of a pattern, in bytes.
-const MAX_PATTERN: usize = 1 << 20;
 
 /// DMOJ's own patterns (`dmoj/problem.py`), which some write out. Case is one to it in all of them.
 const WRITTEN_OUT: [&str; 2] = [
@@ -25,11 +23,23 @@ const WRITTEN_OUT: [&str; 2] = [
 /// One of them without its look-ahead, which asks for `.in` or `in` somewhere in the name.
 const DEFAULT_PATTERN: &str = r"^.*?(?:(?:^|\W)(?P<batch>\d+)[^\d\s]+)?(?P<case>\d+)[^\d\s]*$";
 
-/// What a case says or inherits.
+/// What a case says, or inherits of its batch or of the whole problem.
 #[derive(Debug, Clone)]
 struct Inherited {
     points: Score,
+    input: Option<String>,
     output: Option<String>,
+}
+
+impl Inherited {
+    /// What these fields say, and of the rest what is inherited.
+    fn of(fields: &mut Fields<'_>, inherited: &Inherited, log: &mut Log) -> Self {
+        let mut file = |key: &str, of: &Option<String>| {
+            fields.text(key, &mut log.findings).map(|(name, _)| name).or(of.clone())
+        };
+        let (input, output) = (file("in", &inherited.input), file("out", &inherited.output));
+        Self { points: points(fields, log).unwrap_or(inherited.points), input, output }
+    }
 }
 
 /// Parts so far.
@@ -50,8 +60,8 @@ pub(super) fn read(
     draft: &mut Draft,
     log: &mut Log,
 ) {
-    let points = points(top, log).unwrap_or(Score::ONE);
-    let inherited = Inherited { points, output: top.text("out", &mut log.findings).map(|(out, _)| out) };
+    let none = Inherited { points: Score::ONE, input: None, output: None };
+    let inherited = Inherited::of(top, &none, log);
     let line = top.line_of("short_circuit");
     let chained = top.boolean("short_circuit", &mut log.findings).unwrap_or(false);
     let mut made = Made { store, draft, parts: Vec::new(), batches: Vec::new(), left_out: BTreeSet::new() };
@@ -159,13 +169,7 @@ impl Made<'_, '_> {
         };
         for item in items {
             let Some(mut fields) = mapping(item, log) else { continue };
-            let own = Inherited {
-                points: points(&mut fields, log).unwrap_or(inherited.points),
-                output: fields
-                    .text("out", &mut log.findings)
-                    .map(|(out, _)| out)
-                    .or_else(|| inherited.output.clone()),
-            };
+            let own = Inherited::of(&mut fields, inherited, log);
             match fields.take("batched") {
                 Some(batch) => self.batch(&batch, fields, &own, log),
                 None => {
@@ -189,23 +193,23 @@ impl Made<'_, '_> {
                 log.refuse(FILE, Some(nested.line), "a batch lies in a batch; DMOJ knows no such thing");
                 continue;
             }
-            if inner.take("points").is_some() {
+            if inner.take("points").is_some() && self.left_out.insert("points") {
                 log.change(
                     FILE,
                     Some(item.line),
-                    "points of a case inside a batch are left out: the batch gives its own, all or nothing",
+                    "points of a case inside a batch are left out, here and in every other batch: the batch gives its own, all or nothing",
                 );
             }
-            let output =
-                inner.text("out", &mut log.findings).map(|(out, _)| out).or_else(|| own.output.clone());
-            cases.extend(self.case(inner, &Inherited { points: own.points, output }, item.line, log));
+            let own = Inherited::of(&mut inner, own, log);
+            cases.extend(self.case(inner, &own, item.line, log));
         }
         let name = format!("batch-{}", self.batches.len() + 1);
         let mut made = part(&name, own.points, How::All, cases, Some(batch.line));
         if let Some(node) = fields.take("dependencies") {
             made.needs = self.needs(&node, log);
         }
-        fields.finish(true, "`batched`, `points`, `dependencies`, `out`", &mut log.findings);
+        self.own_settings(&mut fields, "batch", log);
+        log.rest(FILE, "DMOJ", fields);
         self.batches.push(self.parts.len());
         self.parts.push(made);
     }
@@ -230,15 +234,24 @@ impl Made<'_, '_> {
         needs
     }
 
-    fn case(&mut self, mut fields: Fields<'_>, own: &Inherited, line: u32, log: &mut Log) -> Option<usize> {
-        let input = fields.text("in", &mut log.findings).map(|(input, _)| input);
-        for key in ["checker", "generator", "generator_args", "io_redirects", "output_limit_length"] {
+    /// What a case or a batch has of its own and a package has once for all.
+    fn own_settings(&mut self, fields: &mut Fields<'_>, whose: &str, log: &mut Log) {
+        for key in [
+            "checker",
+            "generator",
+            "generator_args",
+            "generator_in",
+            "io_redirects",
+            "output_limit_length",
+            "time_limit",
+            "memory_limit",
+        ] {
             if let Some(node) = fields.take(key) {
                 log.refuse(
                     FILE,
                     Some(node.line),
                     format!(
-                        "`{key}` of a single case cannot be carried over; a package has one for all its cases"
+                        "`{key}` of a single {whose} cannot be carried over; a package has one for all its cases"
                     ),
                 );
             }
@@ -248,33 +261,46 @@ impl Made<'_, '_> {
                 && self.left_out.insert(key)
             {
                 let message = format!(
-                    "`{key}` of a single case is left out here and wherever else it stands: what the whole problem says counts"
+                    "`{key}` of a single {whose} is left out here and wherever else it stands: what the whole problem says counts"
                 );
                 log.change(FILE, Some(node.line), message);
             }
         }
-        fields.finish(true, "`in`, `out`, `points`", &mut log.findings);
-        match (input, own.output.clone()) {
-            (Some(input), Some(output)) => self.add(&input, Some(&output), line, log),
-            // An interactor has no use for an answer it does not read.
-            (Some(input), None) if self.draft.interactive => self.add(&input, None, line, log),
-            _ => {
-                log.refuse(FILE, Some(line), "the case needs `in` and `out`");
-                None
-            }
-        }
     }
 
-    fn add(&mut self, input: &str, output: Option<&str>, line: u32, log: &mut Log) -> Option<usize> {
+    fn case(&mut self, mut fields: Fields<'_>, own: &Inherited, line: u32, log: &mut Log) -> Option<usize> {
+        self.own_settings(&mut fields, "case", log);
+        log.rest(FILE, "DMOJ", fields);
+        // An interactor and a checker of the problem's own may have no use for an answer.
+        if own.output.is_none() && !self.draft.interactive && !self.draft.testlib {
+            log.refuse(
+                FILE,
+                Some(line),
+                "the case needs `out`: without an answer there is nothing to compare with",
+            );
+            return None;
+        }
+        for (key, file) in [("in", &own.input), ("out", &own.output)] {
+            if file.is_none() && self.left_out.insert(key) {
+                let message = format!(
+                    "there is no `{key}` here and wherever else it is missing: the file is empty, as in DMOJ"
+                );
+                log.change(FILE, Some(line), message);
+            }
+        }
+        self.add(own.input.as_deref(), own.output.as_deref(), line, log)
+    }
+
+    fn add(&mut self, input: Option<&str>, output: Option<&str>, line: u32, log: &mut Log) -> Option<usize> {
         if self.draft.cases.len() >= MAX_CASES {
             log.refuse(FILE, Some(line), format!("there are more than {MAX_CASES} cases"));
             return None;
         }
-        let input = self.content(input, line, log)?;
-        let answer = match output {
-            Some(output) => self.content(output, line, log)?,
-            None => Content::Bytes(Vec::new()),
+        let mut content = |path: Option<&str>| match path {
+            Some(path) => self.content(path, line, log),
+            None => Some(Content::Bytes(Vec::new())),
         };
+        let (input, answer) = (content(input)?, content(output)?);
         self.draft.cases.push(Case { input, answer, sample: false });
         Some(self.draft.cases.len() - 1)
     }
@@ -338,7 +364,7 @@ impl Made<'_, '_> {
             files.sort();
             let cases: Vec<usize> = files
                 .iter()
-                .filter_map(|(_, input, answer)| self.add(input, Some(answer), line, log))
+                .filter_map(|(_, input, answer)| self.add(Some(input), Some(answer), line, log))
                 .collect();
             let worth = points.get(i).copied().unwrap_or(inherited.points);
             let (name, how) = if batched { ("batch", How::All) } else { ("case", How::Least) };
@@ -414,16 +440,18 @@ fn pattern(fields: &mut Fields<'_>, key: &str, log: &mut Log) -> Result<Option<R
         return Ok(None);
     }
     // As Python's `match` with IGNORECASE, which DMOJ uses: at the start of the name.
-    let regex =
-        RegexBuilder::new(&format!("^(?:{text})")).case_insensitive(true).size_limit(MAX_PATTERN).build();
-    match regex {
-        Ok(regex) if regex.capture_names().flatten().any(|name| name == "case") => Ok(Some(regex)),
-        Ok(_) => {
+    match pattern::python(&text, true) {
+        Some(regex) if regex.capture_names().flatten().any(|name| name == "case") => Ok(Some(regex)),
+        Some(_) => {
             log.refuse(FILE, Some(line), format!("`{key}` has no group `(?P<case>…)`"));
             Err(Refused)
         }
-        Err(_) => {
-            log.refuse(FILE, Some(line), format!("`{key}` is no pattern that can be used: Python's without look-around and back-references are, of a reasonable size"));
+        None => {
+            log.refuse(
+                FILE,
+                Some(line),
+                format!("`{key}` is no pattern that can be used: {}", pattern::USABLE),
+            );
             Err(Refused)
         }
     }

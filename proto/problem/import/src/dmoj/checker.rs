@@ -52,8 +52,8 @@ const ROWS: [Row; 7] = [
     },
 ];
 
-/// Takes the top-level checker; true when there was one.
-pub(super) fn read(top: &mut Fields<'_>, store: &Store<'_>, draft: &mut Draft, log: &mut Log) -> bool {
+/// Takes the top-level checker.
+pub(super) fn read(top: &mut Fields<'_>, store: &Store<'_>, draft: &mut Draft, log: &mut Log) {
     let Some(node) = top.take("checker") else {
         draft.validator_args = vec!["case_sensitive".to_owned()];
         log.change(
@@ -61,7 +61,7 @@ pub(super) fn read(top: &mut Fields<'_>, store: &Store<'_>, draft: &mut Draft, l
             None,
             format!("no checker is named, so DMOJ's `standard` decides: {}", ROWS[0].differs),
         );
-        return false;
+        return;
     };
     let line = node.line;
     let (name, args) = match node.value {
@@ -82,7 +82,6 @@ pub(super) fn read(top: &mut Fields<'_>, store: &Store<'_>, draft: &mut Draft, l
             "`checker` names none; a name, or a mapping with `name` and `args`, is needed",
         ),
     }
-    true
 }
 
 fn by_name(
@@ -197,9 +196,10 @@ fn bridge(line: u32, args: &mut Fields<'_>, store: &Store<'_>, log: &mut Log) ->
             "`args` with an order of its own cannot be carried over; the order of the program's `type` can",
         );
     }
-    if language.as_deref().is_some_and(|l| !l.starts_with("CPP")) {
+    let known = |l: &str| l.starts_with("CPP") || matches!(l, "C" | "C11");
+    if language.as_deref().is_some_and(|l| !known(l)) {
         let shown: String = language.unwrap_or_default().chars().take(30).collect();
-        log.refuse(FILE, Some(line), format!("the program is in `{shown}`; only C++ is carried over"));
+        log.refuse(FILE, Some(line), format!("the program is in `{shown}`; only C and C++ are carried over"));
         return None;
     }
     if files.is_empty() {
@@ -267,17 +267,16 @@ pub(super) fn interactive(top: &mut Fields<'_>, store: &Store<'_>, draft: &mut D
         log.refuse(FILE, Some(line), "a source's name has other letters than `a-z`, `0-9`, `_`, `.` and `-`");
         return true;
     }
+    // As DMOJ does without `lang`: by what the names end with.
+    let plain_c = sources.iter().all(|name| name.rsplit_once('.').is_some_and(|(_, e)| e == "c"));
+    let (language, link) = if plain_c { ("-x c", " -lm") } else { ("-x c++ -std=gnu++17", "") };
     let build = format!(
-        "#!/bin/sh\n# Written by `tribunal problem import`.\nset -e\ng++ -x c++ -std=gnu++17 -O2 -pipe -o interactor {}\n\
+        "#!/bin/sh\n# Written by `tribunal problem import`.\nset -e\ng++ {language} -O2 -pipe -o interactor {}{link}\n\
          g++ -x c++ -std=gnu++17 -O2 {define}-o run shim.cc\n",
         sources.join(" ")
     );
     draft.interactive = true;
-    draft.testlib = false;
-    draft.checker = None;
     draft.told_points = true;
-    draft.validator_args = Vec::new();
-    draft.files.retain(|path, _| !path.starts_with("output_validator/"));
     for (name, content) in bridge.files {
         draft.files.insert(format!("output_validator/{name}"), content);
     }

@@ -7,7 +7,7 @@ use problem::tree::Entry;
 use roxmltree::Node;
 
 use super::FILE;
-use crate::draft::Draft;
+use crate::draft::{Draft, includes_testlib};
 use crate::write::Content;
 use crate::{Log, xml};
 
@@ -116,10 +116,7 @@ pub(super) fn headers(
         }
     }
     for program in programs {
-        let wanted = String::from_utf8_lossy(&program.bytes)
-            .lines()
-            .any(|line| line.trim_start().starts_with("#include") && line.contains("testlib.h"));
-        if wanted && !draft.files.contains_key(&format!("{folder}/testlib.h")) {
+        if includes_testlib(&program.bytes) && !draft.files.contains_key(&format!("{folder}/testlib.h")) {
             log.change(&program.path, None, format!("testlib.h is not in the package, and the program includes it: put the file into `{folder}/`, or it does not compile"));
         }
     }
@@ -220,6 +217,9 @@ const TAGS: [(&str, &str, &str); 11] = [
     ("memory-limit-exceeded-or-accepted", "large_or_accepted", "  permitted: [AC, RTE]\n"),
 ];
 
+/// Types of solutions that end with `.py` and would be taken for Python 3.
+const PYTHON_2: [&str; 2] = ["python.2", "python.pypy2"];
+
 fn solutions(source: super::Source<'_, '_>, assets: Node<'_, '_>, draft: &mut Draft, log: &mut Log) {
     let mut told = BTreeSet::new();
     for solution in xml::child(assets, "solutions")
@@ -234,6 +234,15 @@ fn solutions(source: super::Source<'_, '_>, assets: Node<'_, '_>, draft: &mut Dr
             log.change(FILE, line, format!("solution `{path}` with the tag `{shown}` is left out"));
             continue;
         };
+        let kind = xml::child(solution, "source").and_then(|s| xml::attribute(s, "type")).unwrap_or_default();
+        if PYTHON_2.contains(&kind) {
+            log.change(
+                FILE,
+                line,
+                format!("solution `{path}` is in `{kind}`, which no image here runs, and is left out"),
+            );
+            continue;
+        }
         let Some(entry) = source.tree.files.get(path).filter(|entry| entry.size <= MAX_SOURCE) else {
             log.change(FILE, line, format!("solution `{path}` is missing or too large and is left out"));
             continue;
@@ -284,7 +293,7 @@ fn graders(source: super::Source<'_, '_>, draft: &mut Draft, log: &mut Log) {
                 draft.files.insert(format!("include/cpp/{name}"), Content::File(entry.disk.clone()));
                 log.change(FILE, Some(xml::line(file)), format!("`{name}` is compiled with solutions in C++, as `include/cpp/`"));
             }
-            None => log.change(FILE, Some(xml::line(file)), format!("`{name}`, compiled with solutions at home, is left out: only C++ graders are carried over")),
+            None => log.change(FILE, Some(xml::line(file)), format!("`{name}`, which solutions are compiled or run with at home, is left out: only C++ graders are carried over")),
         }
     }
 }

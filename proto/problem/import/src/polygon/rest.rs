@@ -63,7 +63,7 @@ const KNOWN: [Known; 15] = [
     ("group", &["name", "points", "points-policy", "feedback-policy"], &["dependencies"]),
     ("dependencies", &[], &["dependency"]),
     ("dependency", &["group"], &[]),
-    ("assets", &[], &["checker", "interactor", "validators", "validator", "solutions"]),
+    ("assets", &[], &["checker", "interactor", "validators", "validator", "solutions", "asset"]),
     ("checker", &["name", "type"], &["source", "binary", "copy", "testset"]),
     ("interactor", &["name", "type"], &["source", "binary", "copy", "runs"]),
     ("validators", &[], &["validator"]),

@@ -1,6 +1,6 @@
 //! Statements of a Polygon problem: its PDF as it is, else its sections of TeX one after the other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{FILE, Source};
 use crate::draft::Draft;
@@ -11,7 +11,7 @@ use crate::{Log, xml};
 const MAX_SECTION: u64 = 256 << 10;
 
 /// Polygon's word for a language, its code (ISO 639-1).
-const LANGUAGES: [(&str, &str); 24] = [
+const LANGUAGES: [(&str, &str); 46] = [
     ("english", "en"),
     ("russian", "ru"),
     ("ukrainian", "uk"),
@@ -36,6 +36,28 @@ const LANGUAGES: [(&str, &str); 24] = [
     ("japanese", "ja"),
     ("korean", "ko"),
     ("vietnamese", "vi"),
+    ("arabic", "ar"),
+    ("bengali", "bn"),
+    ("bosnian", "bs"),
+    ("czech", "cs"),
+    ("danish", "da"),
+    ("dutch", "nl"),
+    ("estonian", "et"),
+    ("finnish", "fi"),
+    ("greek", "el"),
+    ("hebrew", "he"),
+    ("hindi", "hi"),
+    ("hungarian", "hu"),
+    ("indonesian", "id"),
+    ("kyrgyz", "ky"),
+    ("latvian", "lv"),
+    ("lithuanian", "lt"),
+    ("macedonian", "mk"),
+    ("mongolian", "mn"),
+    ("persian", "fa"),
+    ("slovak", "sk"),
+    ("swedish", "sv"),
+    ("tajik", "tg"),
 ];
 
 /// Section, its heading.
@@ -56,6 +78,8 @@ pub(super) fn language(word: &str) -> Option<&'static str> {
 
 pub(super) fn read(source: Source<'_, '_>, draft: &mut Draft, log: &mut Log) {
     let mut done = BTreeSet::new();
+    // The first line that names each language.
+    let mut named: BTreeMap<&str, (&str, u32)> = BTreeMap::new();
     for node in xml::child(source.problem, "statements")
         .into_iter()
         .flat_map(|s| xml::children(s, "statement").collect::<Vec<_>>())
@@ -73,6 +97,7 @@ pub(super) fn read(source: Source<'_, '_>, draft: &mut Draft, log: &mut Log) {
             );
             continue;
         };
+        named.entry(code).or_insert((word, xml::line(node)));
         if xml::attribute(node, "type") == Some("application/pdf")
             && let Some(entry) = source.tree.files.get(path)
         {
@@ -80,6 +105,15 @@ pub(super) fn read(source: Source<'_, '_>, draft: &mut Draft, log: &mut Log) {
         }
         if done.insert(code) {
             sections(source, word, code, draft, log);
+        }
+    }
+    for (code, (word, line)) in named {
+        let there = |end: &str| draft.files.contains_key(&format!("statement/problem.{code}.{end}"));
+        if !there("pdf") && !there("md") {
+            let message = format!(
+                "the statement in `{word}` is left out: neither its PDF nor `statement-sections/{word}` is in the package"
+            );
+            log.change(FILE, Some(line), message);
         }
     }
 }

@@ -1,5 +1,9 @@
 //! Tests of a Polygon test set: numbered files, which have to be there.
 
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+
 use roxmltree::Node;
 
 use super::{FILE, Source};
@@ -9,6 +13,8 @@ use crate::{Log, xml};
 
 /// Most tests read; a package may have no more cases.
 const MAX_TESTS: usize = 10_000;
+/// Bytes of a file in which its first line has to end for CR LF to be looked for.
+const LOOKED_AT: u64 = 64 << 10;
 /// Missing files named one by one.
 const MAX_NAMED: usize = 10;
 
@@ -55,7 +61,46 @@ pub(super) fn read(source: Source<'_, '_>, log: &mut Log) -> Option<Vec<Case>> {
     if missing > MAX_NAMED {
         log.refuse(FILE, None, format!("{missing} files of tests are missing"));
     }
-    (missing == 0).then_some(cases)
+    (missing == 0).then(|| {
+        line_ends(&mut cases, log);
+        cases
+    })
+}
+
+/// Archives for Windows end lines with CR LF, which programs do not see there; here they would.
+fn line_ends(cases: &mut [Case], log: &mut Log) {
+    let mut changed = 0;
+    for content in cases.iter_mut().flat_map(|case| [&mut case.input, &mut case.answer]) {
+        if let Content::File(path) = content
+            && let Some(bytes) = without_carriage_returns(path)
+        {
+            *content = Content::Bytes(bytes);
+            changed += 1;
+        }
+    }
+    if changed > 0 {
+        log.change(FILE, None, format!("{changed} files of tests end their lines with CR LF, as archives for Windows do; they end with LF in the package, as they are read at home"));
+    }
+}
+
+/// The text with LF in place of CR LF; `None` where some line ends otherwise, or there is none.
+fn without_carriage_returns(path: &Path) -> Option<Vec<u8>> {
+    let mut begin = Vec::new();
+    fs::File::open(path).ok()?.take(LOOKED_AT).read_to_end(&mut begin).ok()?;
+    let first = begin.iter().position(|byte| *byte == b'\n')?;
+    if first == 0 || begin[first - 1] != b'\r' {
+        return None;
+    }
+    let text = fs::read(path).ok()?;
+    let mut lines = Vec::with_capacity(text.len());
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'\r' if text.get(at + 1) == Some(&b'\n') => {}
+            b'\n' if at == 0 || text[at - 1] != b'\r' => return None,
+            byte => lines.push(*byte),
+        }
+    }
+    Some(lines)
 }
 
 /// The tests of a set in order.
@@ -117,6 +162,23 @@ fn numbered((before, width, after): &Pattern, n: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn line_ends_change_only_where_every_line_has_them() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (text, want) in [
+            ("1\r\n2\r\n", Some("1\n2\n")),
+            ("\r\n3", Some("\n3")),
+            ("1\r\n2\n", None),
+            ("1\n2\r\n", None),
+            ("1\r2", None),
+            ("\n\r\n", None),
+            ("", None),
+        ] {
+            fs::write(file.path(), text).unwrap();
+            assert_eq!(without_carriage_returns(file.path()).as_deref(), want.map(str::as_bytes), "{text:?}");
+        }
+    }
 
     #[test]
     fn a_pattern_has_one_number() {
