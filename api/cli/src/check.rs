@@ -1,12 +1,12 @@
-//! `tribunal check`: only the checker, on files at hand.
+//! `tribunal check`: only the checker, on files at hand, which are read piece by piece however large they are.
 
 use std::fs::File;
-use std::io::{Cursor, Read as _};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::Arc;
 
-use checker::{Comparison, Flags, compare_streams, simple};
+use checker::{Comparison, Flags, live::Live, simple};
 use proto::verdict::Verdict;
+use sandbox::spec::{Content, OpenFile};
 use serde_json::json;
 use worker::engine::{Checked, Question};
 use worker::{JudgeError, Rejected};
@@ -22,17 +22,22 @@ pub(crate) fn main(args: &CheckArgs, settings: &Settings) -> Result<u8, Failure>
     let checked = match &args.problem {
         None => {
             // It takes no part in the comparison, and a name that leads nowhere is still a mistake.
-            File::open(&args.input).map_err(|e| unreadable(&args.input, &e))?;
-            let compared = match &args.checker {
-                None => by_default(args, &flags.unwrap_or_default())?,
-                Some(name) => by_name(name, args)?,
+            File::open(&args.input).map_err(|e| Failure::usage(told(&args.input, &e)))?;
+            let how = match &args.checker {
+                None => Live::Tokens(parsed(&flags.unwrap_or_default())?),
+                Some(name) => by_name(name)?,
             };
+            let compared = compare(&how, args)?;
             let verdict = if compared.accepted { Verdict::AC } else { Verdict::WA };
             Ok(Checked { verdict, reason: compared.difference.map(|d| d.to_string()), score: None })
         }
         Some(path) => {
-            let (input, answer, output) = (read(&args.input)?, read(&args.answer)?, read(&args.output)?);
-            let question = Question { input, answer, output };
+            let given = |path: &Path| opened(path).map(Content::File);
+            let question = Question {
+                input: given(&args.input)?,
+                answer: given(&args.answer)?,
+                output: given(&args.output)?,
+            };
             let boxes = Settings::boxes(0);
             stop::unless_stopped(async {
                 let scratch = scratch()?;
@@ -63,39 +68,65 @@ pub(crate) fn main(args: &CheckArgs, settings: &Settings) -> Result<u8, Failure>
     })
 }
 
-/// The default validator over the files themselves, however large: memory stays the same.
-fn by_default(args: &CheckArgs, flags: &[String]) -> Result<Comparison, Failure> {
-    let flags = Flags::parse(flags).map_err(|e| Failure::usage(format!("--validator-flags: {e}")))?;
-    let open = |path: &Path| File::open(path).map_err(|e| unreadable(path, &e));
-    let (mut answer, mut output) = (open(&args.answer)?, open(&args.output)?);
-    let plain = |file: &File| file.metadata().is_ok_and(|meta| meta.is_file());
-    if plain(&answer) && plain(&output) {
-        return compare_streams(&mut answer, &mut output, &flags).map_err(Failure::usage);
-    }
-    // A pipe cannot be read twice, and the place of a difference asks for that. Nor can a named one be opened twice: its
-    // writer is gone by then.
-    let (answer, output) = (whole(&args.answer, answer)?, whole(&args.output, output)?);
-    compare_streams(&mut Cursor::new(answer), &mut Cursor::new(output), &flags).map_err(Failure::usage)
+fn parsed(flags: &[String]) -> Result<Flags, Failure> {
+    Flags::parse(flags).map_err(|e| Failure::usage(format!("--validator-flags: {e}")))
 }
 
-fn by_name(name: &str, args: &CheckArgs) -> Result<Comparison, Failure> {
-    let named = simple::by_name(name).ok_or_else(|| {
+fn by_name(name: &str) -> Result<Live, Failure> {
+    Live::by_name(name).ok_or_else(|| {
         let known: Vec<&str> = simple::NAMED.iter().map(|named| named.name).collect();
         Failure::usage(format!("--checker: `{name}` is unknown; one of {} is needed", known.join(", ")))
-    })?;
-    Ok((named.compare)(&read(&args.answer)?, &read(&args.output)?))
+    })
 }
 
-fn whole(path: &Path, mut file: File) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|e| unreadable(path, &e))?;
-    Ok(bytes)
+fn compare(how: &Live, args: &CheckArgs) -> Result<Comparison, Failure> {
+    let (answer, output) = (opened(&args.answer)?, opened(&args.output)?);
+    let side = |path, file: &OpenFile| file.reader().map(|from| Side { path, from });
+    let compared = side(&args.answer, &answer).and_then(|mut a| {
+        let compared = how.compare_streams(&mut a, &mut side(&args.output, &output)?);
+        // The word on a file that somebody wrote to meanwhile is on neither of the two that it was.
+        for (path, file) in [(&args.answer, &answer), (&args.output, &output)] {
+            file.unchanged().map_err(|e| told(path, &e))?;
+        }
+        compared
+    });
+    compared.map_err(Failure::usage)
 }
 
-fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
-    Failure::usage(format!("could not read {}: {error}", file.display()))
+/// A file as it is read by a checker.
+struct Side<'a> {
+    path: &'a Path,
+    from: sandbox::spec::Reading,
 }
 
-fn read(file: &Path) -> Result<Arc<[u8]>, Failure> {
-    std::fs::read(file).map(Arc::from).map_err(|e| unreadable(file, &e))
+impl Read for Side<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.from.read(into).map_err(|e| told(self.path, &e))
+    }
+}
+
+impl Seek for Side<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.from.seek(to)
+    }
+}
+
+/// The file at `path`. What comes through a pipe, which can neither be read again nor opened a second time, goes to a
+/// file without a name first; and so does what says that it has no bytes, because files of /proc say so, too.
+fn opened(path: &Path) -> Result<OpenFile, Failure> {
+    let open = || -> io::Result<OpenFile> {
+        let mut file = File::open(path)?;
+        let meta = file.metadata()?;
+        if meta.is_file() && meta.len() > 0 {
+            return file.try_into();
+        }
+        let mut aside = tempfile::tempfile()?;
+        io::copy(&mut file, &mut aside)?;
+        aside.try_into()
+    };
+    open().map_err(|e| Failure::usage(told(path, &e)))
+}
+
+fn told(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("could not read {}: {error}", path.display()))
 }

@@ -122,6 +122,77 @@ fn check_compares_with_the_default_validator_without_a_box() {
 }
 
 #[test]
+fn check_reads_files_of_any_length_in_the_same_memory() {
+    const LONG: u64 = 64 << 20;
+    // Room for the program as it is and for less than one of the files; one line and one token, so that neither a
+    // line nor a token is held whole.
+    const ROOM_KIB: u64 = 110_000;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, last: &[u8]| {
+        use std::os::unix::fs::FileExt as _;
+        let path = folder.path().join(name);
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(LONG).unwrap();
+        file.write_all_at(last, LONG - 1).unwrap();
+        path
+    };
+    let (answer, equal, other) = (file("answer", b"x"), file("equal", b"x"), file("other", b"y"));
+    for checker in ["default", "exact", "lines"] {
+        for (output, status) in [(&equal, 0), (&other, 1)] {
+            let ended = Command::new("sh")
+                .args(["-c", &format!("ulimit -v {ROOM_KIB}; exec \"$@\""), "sh"])
+                .args([env!("CARGO_BIN_EXE_tribunal"), "check", "--checker", checker, "--input"])
+                .arg(&answer)
+                .arg("--answer")
+                .arg(&answer)
+                .arg("--output")
+                .arg(output)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&ended.stderr);
+            assert_eq!(ended.status.code(), Some(status), "{checker}: {said}");
+        }
+    }
+}
+
+#[test]
+fn check_names_the_file_that_cannot_be_read_with_the_systems_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = folder.path().join("answer");
+    std::fs::write(&answer, "1\n").unwrap();
+    let answer = answer.to_str().unwrap();
+    for (path, why) in [("/proc/self/mem", "os error 5"), ("/tmp", "os error 21"), ("/nowhere", "os error 2")]
+    {
+        let named = format!("could not read {path}: ");
+        refused(&["check", "--input", answer, "--answer", path, "--output", answer], &[&named, why]);
+        refused(&["check", "--input", answer, "--answer", answer, "--output", path], &[&named, why]);
+    }
+}
+
+#[test]
+fn check_takes_what_comes_through_a_pipe_and_what_has_no_length() {
+    let script =
+        "echo 1 2 | \"$1\" check --checker \"$2\" --input /dev/null --answer /dev/stdin --output \"$3\"";
+    let folder = tempfile::tempdir().unwrap();
+    for (checker, output, status) in
+        [("default", "1  2", 0), ("exact", "1 2\n", 0), ("lines", "1 3", 1), ("unordered", "2 1", 0)]
+    {
+        let path = folder.path().join("output");
+        std::fs::write(&path, output).unwrap();
+        let ended = Command::new("sh")
+            .args(["-c", script, "sh", env!("CARGO_BIN_EXE_tribunal"), checker])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(status), "{checker}: {said}");
+    }
+    let proc = "/proc/sys/kernel/ostype";
+    let ended = tribunal(&["check", "--input", proc, "--answer", "/dev/null", "--output", proc]);
+    assert_eq!(ended.status.code(), Some(1), "a file of /proc says that it is empty and is not");
+}
+
+#[test]
 fn help_and_version_exit_0() {
     for args in [&["--help"][..], &["--version"], &["judge", "--help"], &["images", "build", "--help"]] {
         assert_eq!(tribunal(args).status.code(), Some(0), "{args:?}");

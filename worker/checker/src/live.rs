@@ -1,17 +1,19 @@
 //! Outputs compared while they are produced: read once, in the order in which they come.
 //!
-//! The same words as the functions that have all bytes at hand, to the letter. `exact` and the default validator
-//! take constant memory, `lines` that of one line, `sorted` and `unordered` that of one part as long as they accept:
-//! to name the part that is too many they look at what was put aside of the output, from the first difference on.
+//! The same words as the functions that have all bytes at hand, to the letter. `exact`, `lines` and the default
+//! validator take constant memory, `sorted` and `unordered` that of one part as long as they accept: to name the part
+//! that is too many they look at the output again, from the first difference on. Of one that comes only once that was
+//! put aside.
 
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 
 use crate::default_validator::{
-    Comparison, DifferenceKind, Flags, Place, compare, compare_as_it_comes, equal_prefix,
+    Comparison, DifferenceKind, Flags, Place, compare, compare_as_it_comes, compare_streams, equal_prefix,
 };
-use crate::excerpt::{QUOTED, quote, quote_head};
-use crate::simple::{self, ACCEPTED, differs, ends_cut};
+use crate::excerpt::{QUOTED, quote_head};
+use crate::simple::{self, ACCEPTED, differs};
 
+mod lines;
 mod multiset;
 
 /// Bytes read at once of each side.
@@ -67,18 +69,39 @@ impl Live {
         output: &mut impl Read,
         aside: impl FnOnce() -> io::Result<S>,
     ) -> io::Result<Comparison> {
-        let in_order: fn(&mut _, &mut _) -> io::Result<Comparison> = match self {
-            Live::Tokens(flags) => return compare_as_it_comes(answer, output, flags),
-            Live::Sorted => return multiset::compare(simple::newline, answer, output, aside),
-            Live::Unordered => return multiset::compare(simple::blank, answer, output, aside),
-            Live::Exact => exact,
-            Live::Lines => lines,
-        };
         answer.rewind()?;
-        let (mut a, mut o) =
-            (BufReader::with_capacity(BUFFER, answer), BufReader::with_capacity(BUFFER, output));
-        in_order(&mut a, &mut o)
+        match self {
+            Live::Tokens(flags) => compare_as_it_comes(answer, output, flags),
+            Live::Sorted => multiset::compare(simple::newline, answer, output, aside),
+            Live::Unordered => multiset::compare(simple::blank, answer, output, aside),
+            Live::Exact => exact(&mut buffered(answer), &mut buffered(output)),
+            Live::Lines => lines::compare(&mut buffered(answer), &mut buffered(output)),
+        }
     }
+
+    /// The same from the starts of two texts that can be read again, whatever their length: nothing is put aside.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn compare_streams(
+        &self,
+        answer: &mut (impl Read + Seek),
+        output: &mut (impl Read + Seek),
+    ) -> io::Result<Comparison> {
+        answer.rewind()?;
+        output.rewind()?;
+        match self {
+            Live::Tokens(flags) => compare_streams(answer, output, flags),
+            Live::Sorted => multiset::compare_streams(simple::newline, answer, output),
+            Live::Unordered => multiset::compare_streams(simple::blank, answer, output),
+            Live::Exact => exact(&mut buffered(answer), &mut buffered(output)),
+            Live::Lines => lines::compare(&mut buffered(answer), &mut buffered(output)),
+        }
+    }
+}
+
+fn buffered(text: &mut impl Read) -> impl BufRead {
+    BufReader::with_capacity(BUFFER, text)
 }
 
 fn exact(answer: &mut impl BufRead, output: &mut impl BufRead) -> io::Result<Comparison> {
@@ -131,60 +154,6 @@ fn filled(text: &mut impl BufRead) -> io::Result<&[u8]> {
     text.fill_buf()
 }
 
-fn lines(answer: &mut impl BufRead, output: &mut impl BufRead) -> io::Result<Comparison> {
-    let (mut a, mut o) = (Lines::of(answer), Lines::of(output));
-    for number in 1.. {
-        let (x, y) = (a.next()?, o.next()?);
-        let kind = match (x, y) {
-            (None, None) => break,
-            (Some(x), Some(y)) if x == y => continue,
-            (Some(_), Some(_)) => DifferenceKind::Token,
-            (Some(_), None) => DifferenceKind::Missing,
-            (None, Some(_)) => DifferenceKind::Trailing,
-        };
-        let both = x.unwrap_or_default().iter().zip(y.unwrap_or_default());
-        let column = both.take_while(|(a, b)| a == b).count() + 1;
-        return Ok(differs(kind, (number, column), number, x.map(quote), y.map(quote)));
-    }
-    Ok(ACCEPTED)
-}
-
-/// The lines of a text without the white space at their ends, and without empty ones at the text's end. A text of
-/// nothing else is one empty line.
-struct Lines<'a, R> {
-    from: &'a mut R,
-    /// The line that comes after `empty` empty ones.
-    line: Vec<u8>,
-    empty: usize,
-    waits: bool,
-    first: bool,
-}
-
-impl<'a, R: BufRead> Lines<'a, R> {
-    fn of(from: &'a mut R) -> Self {
-        Self { from, line: Vec::new(), empty: 0, waits: false, first: true }
-    }
-
-    fn next(&mut self) -> io::Result<Option<&[u8]>> {
-        let first = std::mem::replace(&mut self.first, false);
-        while !self.waits {
-            self.line.clear();
-            if self.from.read_until(b'\n', &mut self.line)? == 0 {
-                return Ok(first.then_some(&[]));
-            }
-            self.line.truncate(ends_cut(&self.line).len());
-            self.waits = !self.line.is_empty();
-            self.empty += usize::from(!self.waits);
-        }
-        if self.empty > 0 {
-            self.empty -= 1;
-            return Ok(Some(&[]));
-        }
-        self.waits = false;
-        Ok(Some(&self.line))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,6 +174,10 @@ mod tests {
             let got = live.compare(&mut Cursor::new(answer), &mut Drops(output, drop), ASIDE).unwrap();
             assert_eq!(got, whole, "{name}");
             assert_eq!(live.compare_whole(answer, output), whole, "{name}");
+            let mut output = Cursor::new(output);
+            output.set_position(1);
+            let again = live.compare_streams(&mut Cursor::new(answer), &mut output).unwrap();
+            assert_eq!(again, whole, "{name}, read again");
         }
         for flags in ["space_change_sensitive", "float_tolerance 1e-6"] {
             let flags: Vec<String> = flags.split(' ').map(str::to_owned).collect();
@@ -237,6 +210,18 @@ mod tests {
             output.splice(at..(at + 1).min(answer.len()), with.into_iter().take(2));
             agree(&answer, &output, drop);
         }
+
+        #[test]
+        fn empty_lines_count_where_something_follows_and_nowhere_else(
+            answer in blank(), output in blank(), drop in 1usize..9,
+        ) {
+            agree_by(&simple::NAMED[2..3], &answer, &output, drop);
+        }
+    }
+
+    /// Mostly nothing that shows.
+    fn blank() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(proptest::sample::select(b"a \t\r\n\n\n".to_vec()), 0..12)
     }
 
     #[test]
@@ -259,6 +244,9 @@ mod tests {
         agree(&long, &longer, 65_536);
         agree(&longer, &long, 65_536);
         agree(&long, &[b'\n'; 1 << 20], 65_536);
+        let spaces = vec![b' '; 1 << 20];
+        agree(&[&long[..], b"\ny"].concat(), &[&long[..], &spaces, b"\ny"].concat(), 65_536);
+        agree(&[&long[..], b"\ny"].concat(), &[&long[..], &spaces, b"y\ny"].concat(), 65_536);
     }
 
     #[test]

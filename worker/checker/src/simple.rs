@@ -218,7 +218,7 @@ pub(crate) fn differs(
     Comparison { accepted: false, difference: Some(difference) }
 }
 
-const fn is_blank(b: u8) -> bool {
+pub(crate) const fn is_blank(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')
 }
 

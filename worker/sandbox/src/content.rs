@@ -109,7 +109,7 @@ impl OpenFile {
     }
 
     /// Reads it from its begin on, whoever else reads it meanwhile. What was cut off since it was opened is an error,
-    /// what was added is not seen.
+    /// what was added is not seen. Errors say from which byte on nothing could be read, and the system's words.
     pub fn reader(&self) -> io::Result<Reading> {
         Ok(Reading { file: self.fd.try_clone()?.into(), at: 0, end: self.len() })
     }
@@ -169,9 +169,12 @@ impl Read for Reading {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
         let most = into.len().min(left);
-        let n = self.file.read_at(&mut into[..most], self.at)?;
+        let told = |kind, why: &dyn std::fmt::Display| {
+            io::Error::new(kind, format!("{why}, from byte {} of {} on", self.at, self.end))
+        };
+        let n = self.file.read_at(&mut into[..most], self.at).map_err(|e| told(e.kind(), &e))?;
         if n == 0 && most > 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter while it was read"));
+            return Err(told(io::ErrorKind::UnexpectedEof, &"it became shorter while it was read"));
         }
         self.at += n as u64;
         Ok(n)

@@ -9,7 +9,7 @@ use proto::facts::RunFacts;
 use proto::limits::Limits;
 use serde::{Deserialize, Serialize};
 
-pub use crate::content::{Content, OpenFile};
+pub use crate::content::{Content, OpenFile, Reading};
 
 /// The read-only tree a box starts from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -276,7 +276,7 @@ pub(super) async fn check(
     beside: &[BoxFile],
     feedback: &[BoxFile],
 ) -> Result<Answer, JudgeError> {
-    let RunWith { runner, plan, case, validators, aside, .. } = on;
+    let RunWith { runner, plan, case, validators, .. } = on;
     let (name, flags, answer) = match &case.check {
         Check::Nothing => return Ok(Answer::of(Word::plain(Verdict::OK, None, None))),
         Check::Custom { answer, args, points } => {
@@ -287,7 +287,7 @@ pub(super) async fn check(
         Check::Default { answer, flags } => (None, &flags[..], answer),
         Check::Named { answer, name } => (Some(name.as_str()), &[][..], answer),
     };
-    Ok(Answer::of(outputs::own_word(name, flags, answer, output, aside).await?))
+    Ok(Answer::of(outputs::own_word(name, flags, outputs::opened(answer).await?, output).await?))
 }
 
 /// An input and an answer as a validator is given them.

@@ -1,6 +1,4 @@
-//! Only the checker, on bytes at hand: `tribunal check`.
-
-use std::sync::Arc;
+//! Only the checker, on bytes at hand or files of any length: `tribunal check`.
 
 use checker::Scorer;
 use problem::model::{Problem, Validator};
@@ -9,19 +7,35 @@ use proto::verdict::Verdict;
 use sandbox::spec::Content;
 
 use super::decide::Word;
-use super::plan::Data;
-use super::{Engine, outputs, plan, validator};
+use super::{Engine, blocking, outputs, plan, validator};
 use crate::error::{JudgeError, Rejected};
 
 /// Bytes to be judged.
 #[derive(Debug, Clone)]
 pub struct Question {
     /// The test's input.
-    pub input: Arc<[u8]>,
+    pub input: Content,
     /// The right answer.
-    pub answer: Arc<[u8]>,
+    pub answer: Content,
     /// What a program wrote.
-    pub output: Arc<[u8]>,
+    pub output: Content,
+}
+
+impl Question {
+    /// As judging asks it: what is short is given as bytes, the rest as files.
+    async fn short_at_hand(self) -> Result<Self, JudgeError> {
+        let at_hand = |content, what: &str| match content {
+            Content::Bytes(_) => Ok(content),
+            Content::File(file) => outputs::short_at_hand(file)
+                .map_err(|e| JudgeError::failed(format!("could not read the {what}: {e}"))),
+        };
+        let Self { input, answer, output } = self;
+        blocking(move || -> Result<_, JudgeError> {
+            let (input, answer) = (at_hand(input, "input")?, at_hand(answer, "answer")?);
+            Ok(Self { input, answer, output: at_hand(output, "output")? })
+        })
+        .await?
+    }
 }
 
 /// The checker's word.
@@ -55,9 +69,8 @@ impl Engine {
             flags.or_else(|| problem.cases.last().map(|c| c.validator_args.clone())).unwrap_or_default();
         if problem.validator == Validator::Default {
             checker::Flags::parse(&flags).map_err(|e| Rejected::Flags(e.to_string()))?;
-            let (answer, output) = (Data::Bytes(question.answer), Content::Bytes(question.output));
             let name = problem.sidecar.checker.as_deref();
-            let word = outputs::own_word(name, &flags, &answer, output, &self.aside).await?;
+            let word = outputs::own_word(name, &flags, question.answer, question.output).await?;
             return Ok(valued(problem, word));
         }
         let plan = plan::validator_plan(problem);
@@ -66,9 +79,8 @@ impl Engine {
             Ok(validators) => validators,
             Err(why) => return Ok(valued(problem, Word::plain(Verdict::JE, Some(why), None))),
         };
-        let Question { input, answer, output } = question;
+        let Question { input, answer, output } = question.short_at_hand().await?;
         let points = problem.cases.len().checked_sub(1).is_some_and(|last| plan::takes_points(problem, last));
-        let [input, answer, output] = [input, answer, output].map(Content::Bytes);
         let asked =
             validator::Asked { input, answer, output, args: &flags, points, beside: &[], feedback: &[] };
         Ok(valued(problem, validator::ask_all(&*self.runner, &plan, &validators, &asked).await?.word))

@@ -11,7 +11,6 @@ use proto::units::Bytes;
 use proto::verdict::Verdict;
 use sandbox::spec::{BoxFile, Collect, Content, RunOutcome, RunSpec, Stdin};
 
-use super::blocking;
 use super::outputs::{self, IN_MEMORY};
 use super::plan::{Data, Plan};
 use crate::error::JudgeError;
@@ -22,8 +21,7 @@ const TOO_LARGE: &str = "is too large";
 /// Puts the case's input where the program looks for it, and asks for what it writes.
 pub(super) async fn place(plan: &Plan, input: &Data, mut spec: RunSpec) -> Result<RunSpec, JudgeError> {
     if let Some(name) = &plan.sidecar.input_file {
-        let input = input.clone();
-        let content = blocking(move || outputs::content(&input)).await??;
+        let content = outputs::opened(input).await?;
         // What we put there takes of the box's memory and disk, and is not the program's doing.
         let taken = content.len();
         spec.limits.memory = Bytes(spec.limits.memory.get().saturating_add(taken));

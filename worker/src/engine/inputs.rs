@@ -307,10 +307,10 @@ impl Asker<'_> {
         args: &[String],
     ) -> Result<decide::Word, JudgeError> {
         let [input, answer, output] = [input, answer, output].map(|path| Data::File(path.to_owned()));
-        let output = blocking(move || outputs::content(&output)).await??;
+        let output = outputs::opened(&output).await?;
         if self.problem.validator == Validator::Default {
             let name = self.problem.sidecar.checker.as_deref();
-            return outputs::own_word(name, args, &answer, output, &self.engine.aside).await;
+            return outputs::own_word(name, args, outputs::opened(&answer).await?, output).await;
         }
         let (input, answer) = case::contents(&input, &answer).await?;
         let points =

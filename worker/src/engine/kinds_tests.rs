@@ -8,7 +8,7 @@ use proto::facts::Exit;
 use proto::job::SourceFile;
 use proto::report::{CompileStatus, Judgement};
 use proto::verdict::Verdict;
-use sandbox::spec::{Collected, RunOutcome, RunSpec, Stdin};
+use sandbox::spec::{Collected, Content, RunOutcome, RunSpec, Stdin};
 
 use super::{ANSWERS, Against, Question, Submission, TimeBounds};
 use crate::cache::CachedRunner;
@@ -192,9 +192,8 @@ async fn asking_only_the_validator_tells_what_the_output_is_worth() {
                 .collect();
             Ok(if is_compile(spec) { compiled() } else { outcome })
         });
-        let nothing: Arc<[u8]> = Arc::from(&b""[..]);
-        let question =
-            Question { input: Arc::clone(&nothing), answer: Arc::clone(&nothing), output: nothing };
+        let nothing: Content = Vec::new().into();
+        let question = Question { input: nothing.clone(), answer: nothing.clone(), output: nothing };
         let checked = engine(runner as _).check(&problem, None, question).await.unwrap();
         assert_eq!((checked.verdict, checked.score.as_deref()), (verdict, score), "{status} {wrote:?}");
         assert_eq!(checked.reason.is_some(), verdict == JE, "{:?}", checked.reason);

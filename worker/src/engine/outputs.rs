@@ -97,22 +97,29 @@ fn in_folder(folder: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("a file in `{}`: {error}", folder.display()))
 }
 
+/// [`content`] for who may not block.
+pub(super) async fn opened(data: &Data) -> Result<Content, JudgeError> {
+    let data = data.clone();
+    blocking(move || content(&data)).await?
+}
+
 /// A case's bytes as a box or a comparison is given them: at hand up to [`IN_MEMORY`]. Blocks.
 pub(super) fn content(data: &Data) -> Result<Content, JudgeError> {
     let path = match data {
         Data::Bytes(bytes) => return Ok(Content::Bytes(Arc::clone(bytes))),
         Data::File(path) => path,
     };
-    let read = || -> io::Result<Content> {
-        let file = OpenFile::open(path)?;
-        if file.len() > IN_MEMORY {
-            return Ok(Content::File(file));
-        }
-        let mut bytes = Vec::with_capacity(file.len() as usize);
-        file.reader()?.read_to_end(&mut bytes)?;
-        Ok(bytes.into())
-    };
-    read().map_err(|e| unreadable(path, &e))
+    OpenFile::open(path).and_then(short_at_hand).map_err(|e| unreadable(path, &e))
+}
+
+/// What an open file holds: at hand up to [`IN_MEMORY`]. Blocks.
+pub(super) fn short_at_hand(file: OpenFile) -> io::Result<Content> {
+    if file.len() > IN_MEMORY {
+        return Ok(Content::File(file));
+    }
+    let mut bytes = Vec::with_capacity(file.len() as usize);
+    file.reader()?.read_to_end(&mut bytes)?;
+    Ok(bytes.into())
 }
 
 /// Names only the last component: where a worker keeps its packages is nobody's business.
@@ -126,42 +133,63 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> JudgeError {
 pub(super) async fn own_word(
     name: Option<&str>,
     flags: &[String],
-    answer: &Data,
+    answer: Content,
     output: Content,
-    aside: &Aside,
 ) -> Result<Word, JudgeError> {
     match decide::own_checker(name, flags) {
-        Ok(how) => Ok(decide::compared(compare(answer, output, how, aside).await?)),
+        Ok(how) => Ok(decide::compared(compare(answer, output, how).await?)),
         Err(why) => Ok(Word::plain(Verdict::JE, Some(why), None)),
     }
 }
 
 /// Holds `output` against `answer`: where both are short at once, otherwise piece by piece. Dropping the future ends it.
-async fn compare(answer: &Data, output: Content, how: Live, aside: &Aside) -> Result<Comparison, JudgeError> {
-    let (answer, aside, waiting) = (answer.clone(), aside.clone(), Waiting::default());
+async fn compare(answer: Content, output: Content, how: Live) -> Result<Comparison, JudgeError> {
+    let waiting = Waiting::default();
     let waited_for = Arc::clone(&waiting.0);
     blocking(move || {
-        let answer = content(&answer)?;
         if let (Content::Bytes(answer), Content::Bytes(output)) = (&answer, &output)
             && answer.len() as u64 <= IN_MEMORY
         {
             return Ok(how.compare_whole(answer, output));
         }
-        let of_output = reader(&output).map(|from| WhileWaitedFor { from, waited_for });
-        let compared = of_output.and_then(|mut output| match &answer {
-            Content::Bytes(bytes) => how.compare(&mut Cursor::new(&bytes[..]), &mut output, || aside.file()),
-            Content::File(file) => how.compare(&mut file.reader()?, &mut output, || aside.file()),
+        let both = Side::of("the answer", &answer).and_then(|a| Ok((a, Side::of("the output", &output)?)));
+        let compared = both.and_then(|(mut answer, output)| {
+            how.compare_streams(&mut answer, &mut WhileWaitedFor { from: output, waited_for })
         });
         compared.map_err(|e| JudgeError::failed(format!("could not compare an output: {e}")))
     })
     .await?
 }
 
-fn reader(content: &Content) -> io::Result<Box<dyn Read + '_>> {
-    Ok(match content {
-        Content::Bytes(bytes) => Box::new(Cursor::new(&bytes[..])),
-        Content::File(file) => Box::new(file.reader()?),
-    })
+/// One side of a comparison, which its errors name.
+struct Side<'a> {
+    name: &'static str,
+    from: Box<dyn Bytes + 'a>,
+}
+
+trait Bytes: Read + Seek {}
+impl<R: Read + Seek> Bytes for R {}
+
+impl<'a> Side<'a> {
+    fn of(name: &'static str, content: &'a Content) -> io::Result<Self> {
+        let from: Box<dyn Bytes> = match content {
+            Content::Bytes(bytes) => Box::new(Cursor::new(&bytes[..])),
+            Content::File(file) => Box::new(file.reader()?),
+        };
+        Ok(Self { name, from })
+    }
+}
+
+impl Read for Side<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.from.read(into).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", self.name)))
+    }
+}
+
+impl Seek for Side<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.from.seek(to)
+    }
 }
 
 /// True until it is dropped.
@@ -193,6 +221,12 @@ impl<R: Read> Read for WhileWaitedFor<R> {
             return Err(io::Error::other("nobody waits for the word"));
         }
         self.from.read(into)
+    }
+}
+
+impl<R: Seek> Seek for WhileWaitedFor<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.from.seek(to)
     }
 }
 

@@ -8,7 +8,9 @@ use proto::facts::{Exit, LimitEvent, LimitHit};
 use proto::job::SourceFile;
 use proto::report::{Interaction, Judgement, Said, Talker, TestReport};
 use proto::verdict::Verdict::{AC, ILE, JE, MLE, RTE, WA};
-use sandbox::spec::{Collected, PairOutcome, PairSpec, PartnerState, RunOutcome, RunSpec, Side, Transcript};
+use sandbox::spec::{
+    Collected, Content, PairOutcome, PairSpec, PartnerState, RunOutcome, RunSpec, Side, Transcript,
+};
 
 use super::{Against, Engine, Question, Submission};
 use crate::error::{JudgeError, Rejected};
@@ -153,8 +155,8 @@ fn a_judgement_of_ten_thousand_talks_fits_into_a_message() {
 fn output_alone_of_an_interactive_problem_is_not_checked() {
     let (_folder, mut problem) = problem(&[("in", "out")], Some("int main() {}"));
     problem.interactive = true;
-    let nothing: Arc<[u8]> = Arc::from(&b""[..]);
-    let question = Question { input: Arc::clone(&nothing), answer: Arc::clone(&nothing), output: nothing };
+    let nothing: Content = Vec::new().into();
+    let question = Question { input: nothing.clone(), answer: nothing.clone(), output: nothing };
     let engine: Engine = engine(FakeRunner::new(|_| Ok(compiled())));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let refused = runtime.block_on(engine.check(&problem, None, question)).unwrap_err();

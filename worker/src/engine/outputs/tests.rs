@@ -9,7 +9,7 @@ fn text(bytes: usize) -> Vec<u8> {
     (0..).flat_map(|n: u32| format!("{n} text\n").into_bytes()).take(bytes).collect()
 }
 
-fn opened(bytes: &[u8]) -> OpenFile {
+fn a_file(bytes: &[u8]) -> OpenFile {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
     file.try_into().unwrap()
@@ -22,8 +22,7 @@ fn aside() -> (tempfile::TempDir, Aside) {
 }
 
 async fn accepted(answer: &Data, output: Content, how: Live) -> bool {
-    let (_data, aside) = aside();
-    compare(answer, output, how, &aside).await.unwrap().accepted
+    compare(super::opened(answer).await.unwrap(), output, how).await.unwrap().accepted
 }
 
 #[tokio::test]
@@ -47,7 +46,7 @@ async fn a_long_output_in_a_file_gets_the_word_of_its_bytes() {
             (&turned, Live::Unordered, true),
             (&wrong, Live::Unordered, false),
         ] {
-            let file = opened(output);
+            let file = a_file(output);
             assert_eq!(
                 accepted(&answer, Content::File(file.clone()), how.clone()).await,
                 is_right,
@@ -65,18 +64,24 @@ async fn an_output_that_becomes_shorter_is_our_failure_and_never_accepted() {
     std::fs::write(file.path(), text(LONG)).unwrap();
     let output = OpenFile::open(file.path()).unwrap();
     file.as_file().set_len(LONG as u64 / 2).unwrap();
-    let answer = Data::Bytes(text(LONG / 2).into());
-    let (_data, aside) = aside();
-    let word = compare(&answer, Content::File(output.clone()), Live::Exact, &aside).await;
-    assert!(matches!(word, Err(JudgeError::Failed { retry: true, .. })), "{word:?}");
+    let answer = text(LONG / 2).into();
+    let word = compare(answer, Content::File(output.clone()), Live::Exact).await;
+    let Err(JudgeError::Failed { retry: true, cause }) = word else { panic!("{word:?}") };
+    assert!(
+        cause.ends_with(&format!(
+            "the output: it became shorter while it was read, from byte {} of {LONG} on",
+            LONG / 2
+        )),
+        "{cause}"
+    );
     assert!(output.unchanged().is_err());
 }
 
 #[tokio::test]
 async fn an_empty_file_is_an_empty_output() {
     let answer = Data::Bytes(text(LONG).into());
-    assert!(!accepted(&answer, Content::File(opened(b"")), Live::Exact).await);
-    assert!(accepted(&Data::Bytes(b"".as_slice().into()), Content::File(opened(b"")), Live::Exact).await);
+    assert!(!accepted(&answer, Content::File(a_file(b"")), Live::Exact).await);
+    assert!(accepted(&Data::Bytes(b"".as_slice().into()), Content::File(a_file(b"")), Live::Exact).await);
 }
 
 #[test]
