@@ -364,3 +364,103 @@ fn a_folder_of_secret_without_a_case_is_a_group_only_where_the_static_validator_
     let all: Vec<String> = with(&[("data/secret/b/notes.txt", "")]).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(all, ["secret", "secret/a"], "a folder of something else is no group");
 }
+
+#[test]
+fn a_static_validation_is_worth_what_its_group_says() {
+    let manifest = format!("{HEAD}type: scoring\n");
+    let with = |score: &str| {
+        let settings = format!("max_score: 100\nscore_aggregation: sum\nstatic_validation_score: {score}\n");
+        let dir = package(&[
+            ("problem.yaml", &manifest),
+            ("static_validator/v.py", ""),
+            ("data/secret/a/1.in", ""),
+            ("data/secret/a/test_group.yaml", &settings),
+        ]);
+        read_dir(dir.path()).map(|loaded| {
+            let check = loaded.problem.groups.into_iter().find_map(|group| group.static_check);
+            check.expect("a static validation").score.map(|score| score.to_string())
+        })
+    };
+    for (text, worth) in [("30", Some("30")), ("0", Some("0")), ("100", Some("100"))] {
+        assert_eq!(with(text).unwrap().as_deref(), worth, "{text}");
+    }
+    let told = with("101").unwrap_err().to_string();
+    assert!(told.contains("`static_validation_score` is above `max_score`"), "{told}");
+    for text in ["-1", "2.5", "half", "1e300"] {
+        let told = with(text).unwrap_err().to_string();
+        assert!(told.contains("must be a whole number that is not negative, or `pass-fail`"), "{told}");
+    }
+}
+
+#[test]
+fn a_legacy_group_has_the_scores_it_names_and_is_told_that_going_on_decides_nothing() {
+    let with = |kind: &str, settings: &str| {
+        let manifest = format!("name: M\ntype: {kind}\n");
+        let files = [
+            ("problem.yaml", manifest.as_str()),
+            ("data/secret/1.in", ""),
+            ("data/secret/testdata.yaml", settings),
+        ];
+        let dir = package(&files);
+        let Loaded { problem, diagnostics } = read(dir.path());
+        let Grading::Grader(grader) = problem.groups[0].grading.clone() else { panic!("legacy") };
+        let told = diagnostics.iter().any(|found| found.message.contains("decides all the same"));
+        (grader.accept_score.to_string(), grader.reject_score.to_string(), grader.stop_on_reject, told)
+    };
+    let row = |accept: &str, reject: &str, stops, told| (accept.to_owned(), reject.to_owned(), stops, told);
+    assert_eq!(with("scoring", "accept_score: 7\n"), row("7", "0", true, false));
+    assert_eq!(with("scoring", "reject_score: 2\n"), row("1", "2", true, false));
+    assert_eq!(with("scoring", "reject_score: 2\naccept_score: 9\n"), row("9", "2", true, false));
+    assert_eq!(with("scoring", "on_reject: continue\n"), row("1", "0", false, false));
+    assert_eq!(with("pass-fail", "on_reject: continue\n"), row("1", "0", false, true));
+    assert_eq!(with("pass-fail", "on_reject: break\n"), row("1", "0", true, false));
+}
+
+#[test]
+fn a_static_validation_passes_or_fails_where_its_group_does_and_has_a_number_elsewhere() {
+    let sum = "max_score: 100\nscore_aggregation: sum\n";
+    for (kind, group, settings, score, sound) in [
+        ("scoring", "secret/a", sum, "30", true),
+        ("scoring", "secret/a", sum, "pass-fail", false),
+        ("scoring", "secret/a", "max_score: 100\n", "pass-fail", true),
+        ("scoring", "secret/a", "max_score: 100\n", "30", false),
+        ("scoring", "sample", "", "pass-fail", true),
+        ("scoring", "sample", "", "30", false),
+        ("pass-fail", "secret", "", "pass-fail", true),
+        ("pass-fail", "secret", "", "30", false),
+    ] {
+        let manifest = format!("{HEAD}type: {kind}\n");
+        let settings = format!("{settings}static_validation_score: {score}\n");
+        let file = format!("data/{group}/test_group.yaml");
+        let case = if kind == "scoring" { "data/secret/a/1.in" } else { "data/secret/1.in" };
+        let mut files = vec![
+            ("problem.yaml", manifest.as_str()),
+            ("static_validator/v.py", ""),
+            ("data/sample/1.in", ""),
+            (case, ""),
+        ];
+        if kind == "scoring" {
+            files.push(("data/secret/a/test_group.yaml", "max_score: 100\n"));
+        }
+        files.push((&file, &settings));
+        let dir = package(&files);
+        let told = read_dir(dir.path()).err().map(|e| e.to_string());
+        let words = "`static_validation_score` is `pass-fail` in a pass-fail group and a number in any other";
+        assert_eq!(told.is_none(), sound, "{kind} {group} {settings}: {told:?}");
+        assert!(told.is_none_or(|told| told.contains(words)), "{kind} {group} {settings}");
+    }
+}
+
+#[test]
+fn all_of_secret_may_wait_for_the_samples() {
+    let manifest = format!("{HEAD}type: scoring\n");
+    let dir = package(&[
+        ("problem.yaml", &manifest),
+        ("data/sample/1.in", ""),
+        ("data/secret/1.in", ""),
+        ("data/secret/test_group.yaml", "require_pass: sample\n"),
+    ]);
+    let problem = read(dir.path()).problem;
+    let required: Vec<_> = problem.groups.iter().map(|g| (g.name.as_str(), &g.require_pass[..])).collect();
+    assert_eq!(required, [("sample", &[][..]), ("secret", &[0])]);
+}
