@@ -464,3 +464,53 @@ fn all_of_secret_may_wait_for_the_samples() {
     let required: Vec<_> = problem.groups.iter().map(|g| (g.name.as_str(), &g.require_pass[..])).collect();
     assert_eq!(required, [("sample", &[][..]), ("secret", &[0])]);
 }
+
+#[test]
+fn limits_are_taken_up_to_their_bounds_and_refused_beyond_them() {
+    for (line, sound) in [
+        ("time_multipliers: {ac_to_time_limit: 1}", true),
+        ("time_multipliers: {ac_to_time_limit: 0.99}", false),
+        ("time_multipliers: {time_limit_to_tle: 1000}", true),
+        ("time_multipliers: {time_limit_to_tle: 1e9}", false),
+        ("time_resolution: 0.1", true),
+        ("time_resolution: 0", false),
+        ("time_resolution: 1e9", false),
+        ("validation_passes: 2", true),
+        ("validation_passes: 1", false),
+        ("time_limit: 0.25", true),
+        ("time_limit: 0", false),
+        ("time_limit: 1e9", false),
+    ] {
+        let manifest = format!(
+            "problem_format_version: 2025-09\nname: M\nuuid: u\ntype: multi-pass\nlimits: {{{line}{}}}\n",
+            if line.starts_with("time_limit:") { "" } else { ", time_limit: 1" }
+        );
+        let dir =
+            package(&[("problem.yaml", &manifest), ("data/secret/1.in", ""), ("output_validator/v.py", "")]);
+        let told = read_dir(dir.path()).err().map(|e| e.to_string());
+        assert_eq!(told.is_none(), sound, "{line}: {told:?}");
+        assert!(told.is_none_or(|told| told.contains("error: problem.yaml:5: ")), "{line}");
+    }
+}
+
+#[test]
+fn who_may_give_scores_is_said_in_legacy_and_follows_from_the_kind_later() {
+    let draft = "problem_format_version: 2023-07-draft\nname: M\nuuid: u\nlimits: {time_limit: 1}\n";
+    for (manifest, may) in [
+        ("name: M\n".to_owned(), false),
+        ("name: M\ntype: scoring\n".to_owned(), false),
+        ("name: M\ntype: scoring\nvalidation: custom\n".to_owned(), false),
+        ("name: M\ntype: scoring\nvalidation: custom score\n".to_owned(), true),
+        (HEAD.to_owned(), false),
+        (format!("{HEAD}type: scoring\n"), true),
+        (format!("{draft}type: scoring\n"), true),
+        (draft.to_owned(), false),
+    ] {
+        let dir = package(&[
+            ("problem.yaml", &manifest),
+            ("data/secret/1.in", ""),
+            (if manifest.contains("uuid") { "output_validator/v.py" } else { "output_validators/v.py" }, ""),
+        ]);
+        assert_eq!(read(dir.path()).problem.validator_scores, may, "{manifest}");
+    }
+}
