@@ -84,14 +84,13 @@ pub fn re_verdict(
         let needs_run = open.into_iter().map(|at| judgement.tests[at].name.clone()).collect();
         return Ok(Reverdict { judgement: None, changes, needs_run });
     }
-    match &scorer {
-        Some(scorer) => scorer.fold_into(&mut judgement, &places, grades)?,
-        None => {
-            let folded = fold(&judgement.tests, policy);
-            judgement.verdict = folded.verdict;
-            judgement.reason = folded.reason;
-            judgement.groups = folded.groups;
-        }
+    if let Some(scorer) = &scorer {
+        scorer.fold_into(&mut judgement, &places, grades)?;
+    } else {
+        let folded = fold(&judgement.tests, policy);
+        judgement.verdict = folded.verdict;
+        judgement.reason = folded.reason;
+        judgement.groups = folded.groups;
     }
     if !compiled {
         judgement.verdict = Verdict::CE;
@@ -114,12 +113,11 @@ fn with_cases_of(problem: &Problem, tests: &mut Vec<TestReport>) -> HashSet<Stri
     let statics: Vec<usize> = problem.static_groups().collect();
     let mut new = HashSet::new();
     for place in problem.judging_order() {
-        let (name, group, sample) = match problem.cases.get(place) {
-            Some(case) => (case.name.clone(), &case.group, case.sample),
-            None => {
-                let group = &problem.groups[statics[place - problem.cases.len()]].name;
-                (format!("{group}/{STATIC_CASE}"), group, group == "sample")
-            }
+        let (name, group, sample) = if let Some(case) = problem.cases.get(place) {
+            (case.name.clone(), &case.group, case.sample)
+        } else {
+            let group = &problem.groups[statics[place - problem.cases.len()]].name;
+            (format!("{group}/{STATIC_CASE}"), group, group == "sample")
         };
         let test = had.remove(&name).unwrap_or_else(|| {
             let why = "the judgement is from before this case".to_owned();

@@ -200,8 +200,9 @@ mod tests {
         let part = |text| Given::Multiplier(Score::parse(text).unwrap());
         let (whole, none) = (Given::Nothing, Given::Nothing);
         // Status and text; verdict and score where the case can have points, then where it cannot.
+        type Row<'a> = (i32, &'a str, (Verdict, Given), (Verdict, Given));
         #[rustfmt::skip]
-        let rows: &[(i32, &str, (Verdict, Given), (Verdict, Given))] = &[
+        let rows: &[Row<'_>] = &[
             (0, "ok", (AC, whole), (AC, whole)),
             (1, "wrong answer", (WA, none), (WA, none)),
             (3, "FAIL", (JE, none), (JE, none)),

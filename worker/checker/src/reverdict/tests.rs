@@ -171,8 +171,9 @@ fn of_cases(verdict: Verdict, cases: &[(&str, Verdict, Option<RunFacts>)]) -> Ju
 
 #[test]
 fn another_policy_needs_what_it_would_have_run_and_nothing_else() {
+    type Row<'a> = (Policy, &'a [(&'a str, Verdict)], Result<Verdict, &'a [&'a str]>);
     #[rustfmt::skip]
-    let rows: &[(Policy, &[(&str, Verdict)], Result<Verdict, &[&str]>)] = &[
+    let rows: &[Row<'_>] = &[
         (Policy::Icpc, &[("a/1", WA), ("a/2", SK), ("b/1", SK)], Ok(WA)),
         (Policy::Icpc, &[("a/1", SK), ("b/1", AC), ("b/2", WA), ("b/3", SK)], Err(&["a/1"])),
         (Policy::Oi, &[("a/1", WA), ("a/2", SK), ("b/1", AC)], Ok(WA)),
@@ -217,8 +218,9 @@ fn a_scored_judgement_is_made_again_only_where_every_case_that_counts_was_run() 
     let names = ["secret/a/1", "secret/a/2", "secret/b/1", "secret/b/2", "secret/c/1", "secret/d/1"];
     let late = |verdict| (verdict == TLE).then(killed);
     type Scores<'a> = (Verdict, &'a str, [&'a str; 4]);
+    type Row<'a> = ([Verdict; 6], Policy, Result<Scores<'a>, &'a [&'a str]>);
     #[rustfmt::skip]
-    let rows: &[([Verdict; 6], Policy, Result<Scores<'_>, &[&str]>)] = &[
+    let rows: &[Row<'_>] = &[
         ([AC; 6], Policy::Icpc, Ok((AC, "100", ["30", "30", "30", "30"]))),
         ([AC, WA, AC, AC, AC, AC], Policy::Icpc, Ok((PA, "70", ["30", "0", "30", "30"]))),
         ([AC, AC, WA, SK, AC, AC], Policy::Icpc, Ok((PA, "70", ["30", "30", "0", "-"]))),
