@@ -448,6 +448,24 @@ mod tests {
     }
 
     #[test]
+    fn line_ends_of_windows_are_turned_in_scripts_and_nowhere_else() {
+        let turned = |script: &str| {
+            let bundle = read(&[("run_autograder", script)]).unwrap();
+            let told = bundle.notes.iter().any(|note| note.contains("the line ends of Windows"));
+            (bundle.files.text("autograder/run_autograder").unwrap(), told)
+        };
+        for (script, text, told) in [
+            ("#!/bin/sh\necho\n", "#!/bin/sh\necho\n", false),
+            ("#!/bin/sh\r\necho\r\n", "#!/bin/sh\necho\n", true),
+            ("#!/bin/sh\r\nprintf 'a\rb'\n\r", "#!/bin/sh\nprintf 'a\rb'\n\r", true),
+            ("#!/bin/sh\nprintf 'a\rb'\n", "#!/bin/sh\nprintf 'a\rb'\n", false),
+            ("\x7fELF\r\n", "\x7fELF\r\n", false),
+        ] {
+            assert_eq!(turned(script), (text.to_owned(), told), "{script:?}");
+        }
+    }
+
+    #[test]
     fn who_brings_a_setup_that_installs_is_told_before_anybody_is_graded() {
         let told = |setup: &str, toml: &str| {
             let files = [("run_autograder", "#!/bin/sh\n"), ("setup.sh", setup), ("harness.toml", toml)];

@@ -514,3 +514,141 @@ fn who_may_give_scores_is_said_in_legacy_and_follows_from_the_kind_later() {
         assert_eq!(read(dir.path()).problem.validator_scores, may, "{manifest}");
     }
 }
+
+#[test]
+fn a_time_limit_that_is_inferred_and_passes_of_nothing_are_told() {
+    let told = |manifest: &str, words: &str| {
+        let dir =
+            package(&[("problem.yaml", manifest), ("data/secret/1.in", ""), ("output_validator/v.py", "")]);
+        read(dir.path()).diagnostics.iter().any(|found| found.message.contains(words))
+    };
+    let head = "problem_format_version: 2025-09\nname: M\nuuid: u\n";
+    let with = |rest: &str| format!("{head}{rest}\n");
+    for (rest, inferred) in [
+        ("", true),
+        ("limits: {memory: 64}", true),
+        ("limits: {time_limit: 1}", false),
+        ("type: submit-answer", false),
+    ] {
+        assert_eq!(told(&with(rest), "no time limit is given"), inferred, "{rest}");
+    }
+    for (rest, told_so) in [
+        ("limits: {time_limit: 1}", false),
+        ("limits: {time_limit: 1, validation_passes: 3}", true),
+        ("limits: {time_limit: 1, validation_passes: 2}", false),
+        ("type: multi-pass\nlimits: {time_limit: 1, validation_passes: 3}", false),
+    ] {
+        assert_eq!(told(&with(rest), "`limits.validation_passes` has no effect"), told_so, "{rest}");
+    }
+}
+
+#[test]
+fn words_of_the_manifest_are_taken_as_they_are_meant() {
+    let read_of = |manifest: &str| {
+        let dir = package(&[("problem.yaml", manifest), ("data/secret/1.in", "")]);
+        read_dir(dir.path()).map(|loaded| loaded.problem).map_err(|e| e.to_string())
+    };
+    for (name, title) in [
+        ("name: {en: English, sv: Svenska}", "English"),
+        ("name: {sv: Svenska, en: English}", "English"),
+        ("name: {sv: Svenska, de: Deutsch}", "Svenska"),
+        ("name: 7", "7"),
+        ("name: '  Spaced '", "Spaced"),
+    ] {
+        let manifest = HEAD.replace("name: M", name);
+        assert_eq!(read_of(&manifest).unwrap().title, title, "{name}");
+    }
+    for (languages, want) in [
+        ("all", None),
+        ("[all]", None),
+        ("[cpp, all]", None),
+        ("cpp", Some(vec!["cpp"])),
+        ("[cpp, java]", Some(vec!["cpp", "java"])),
+    ] {
+        let problem = read_of(&format!("{HEAD}languages: {languages}\n")).unwrap();
+        let codes = problem.languages.as_deref().map(|all| all.iter().map(String::as_str).collect());
+        assert_eq!(codes, want, "{languages}");
+    }
+    for (rest, minimise) in [("max", Some(false)), ("min", Some(true)), ("best", None)] {
+        let got = read_of(&format!("name: M\ntype: scoring\ngrading: {{objective: {rest}}}\n"));
+        assert_eq!(got.ok().map(|problem| problem.minimise), minimise, "{rest}");
+    }
+    for (rest, sound) in [("default", true), ("default score", false), ("other", false)] {
+        let got = read_of(&format!("name: M\nvalidation: {rest}\n"));
+        assert!(got.is_ok() == sound, "{rest}");
+        assert!(got.err().is_none_or(|told| told.contains("`default` or `custom` is needed")), "{rest}");
+    }
+    assert_eq!([ProblemKind::PassFail.name(), ProblemKind::Scoring.name()], ["pass-fail", "scoring"]);
+}
+
+#[test]
+fn a_submission_is_named_by_its_path_or_a_folder_it_is_in() {
+    let dir =
+        package(&[("problem.yaml", HEAD), ("data/secret/1.in", ""), ("submissions/wrong_answer/a.py", "")]);
+    let submission = &read(dir.path()).problem.submissions[0];
+    for (glob, named) in [
+        ("wrong_answer/a.py", true),
+        ("submissions/wrong_answer/a.py", true),
+        ("wrong_answer", true),
+        ("wrong_answer/*", true),
+        ("*/a.py", true),
+        ("accepted/*", false),
+        ("a.py", false),
+        ("submissions/accepted", false),
+    ] {
+        assert_eq!(submission.is_named_by(glob), named, "{glob}");
+    }
+}
+
+#[test]
+fn what_samples_show_is_tried_where_an_answer_is_an_output() {
+    let probes = |kind: &str, files: &[(&str, &str)]| {
+        let manifest = format!("{HEAD}type: {kind}\n");
+        let sound = [
+            ("problem.yaml", manifest.as_str()),
+            ("data/sample/1.in", ""),
+            ("data/secret/1.in", ""),
+            ("data/secret/1.out", ""),
+            ("output_validator/v.py", ""),
+        ];
+        let dir = package(&[&sound, files].concat());
+        let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+        let problem = read(dir.path()).problem;
+        let all = problem.probes.iter().map(|p| (p.name.clone(), p.checked.as_ref().map(|(_, o)| name(o))));
+        all.collect::<Vec<_>>()
+    };
+    let of = |output: &str| vec![("sample/1".to_owned(), Some(output.to_owned()))];
+    assert_eq!(probes("pass-fail", &[]), of("1.ans"));
+    assert_eq!(probes("pass-fail", &[("data/sample/1.out", "")]), of("1.out"));
+    assert_eq!(probes("pass-fail", &[("data/sample/1.ans.statement", "")]), vec![]);
+    assert_eq!(probes("interactive", &[]), vec![]);
+    assert_eq!(probes("multi-pass", &[]), vec![]);
+    let invalid = [
+        ("data/invalid_input/1.in", ""),
+        ("data/invalid_output/1.in", ""),
+        ("data/invalid_output/1.out", ""),
+    ];
+    let names = |kind| probes(kind, &invalid).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names("pass-fail"), ["invalid_input/1", "invalid_output/1", "sample/1"]);
+    assert_eq!(names("interactive"), ["invalid_input/1"], "an output says nothing without the talk");
+}
+
+#[test]
+fn a_draft_may_have_its_validators_in_either_folder_and_not_in_both() {
+    let draft = "problem_format_version: 2023-07-draft\nname: M\nuuid: u\nlimits: {time_limit: 1}\n";
+    let told = |manifest: &str, folders: &[&str]| {
+        let programs: Vec<_> = folders.iter().map(|folder| format!("{folder}/v.py")).collect();
+        let mut files = vec![("problem.yaml", manifest), ("data/secret/1.in", "")];
+        files.extend(programs.iter().map(|path| (path.as_str(), "")));
+        let dir = package(&files);
+        read_dir(dir.path()).map(|loaded| loaded.diagnostics).map_err(|e| e.to_string())
+    };
+    let renamed = |folders: &[&str]| {
+        told(draft, folders).unwrap().iter().any(|found| found.message.contains("newer name of this folder"))
+    };
+    assert!(renamed(&["output_validators"]) && !renamed(&["output_validator"]) && !renamed(&[]));
+    let both = ["output_validators", "output_validator"];
+    for (manifest, folders) in [(draft, &both[..]), (HEAD, &both[..]), (HEAD, &both[..1])] {
+        assert!(told(manifest, folders).unwrap_err().contains("this is the folder of legacy packages"));
+    }
+}
