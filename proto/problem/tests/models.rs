@@ -652,3 +652,18 @@ fn a_draft_may_have_its_validators_in_either_folder_and_not_in_both() {
         assert!(told(manifest, folders).unwrap_err().contains("this is the folder of legacy packages"));
     }
 }
+
+#[test]
+fn a_draft_is_told_of_the_older_name_of_settings_where_it_has_one_and_no_newer_beside_it() {
+    let draft = "problem_format_version: 2023-07-draft\nname: M\nuuid: u\nlimits: {time_limit: 1}\n";
+    let told = |files: &[(&str, &str)]| {
+        let dir = package(&[&[("problem.yaml", draft), ("data/secret/1.in", "")], files].concat());
+        let loaded = read_dir(dir.path()).unwrap_or_else(|e| panic!("{e}"));
+        let older = |found: &problem::Diagnostic| found.message.contains("the newer name of this file is");
+        (loaded.diagnostics.iter().any(older), loaded.problem.cases[0].validator_args.clone())
+    };
+    let args = "output_validator_args: [case_sensitive]\n";
+    assert_eq!(told(&[]), (false, vec![]));
+    assert_eq!(told(&[("data/secret/testdata.yaml", args)]), (true, vec!["case_sensitive".to_owned()]));
+    assert_eq!(told(&[("data/secret/test_group.yaml", args)]), (false, vec!["case_sensitive".to_owned()]));
+}
