@@ -448,6 +448,24 @@ mod tests {
     }
 
     #[test]
+    fn line_ends_of_windows_are_turned_in_scripts_and_nowhere_else() {
+        let turned = |script: &str| {
+            let bundle = read(&[("run_autograder", script)]).unwrap();
+            let told = bundle.notes.iter().any(|note| note.contains("the line ends of Windows"));
+            (bundle.files.text("autograder/run_autograder").unwrap(), told)
+        };
+        for (script, text, told) in [
+            ("#!/bin/sh\necho\n", "#!/bin/sh\necho\n", false),
+            ("#!/bin/sh\r\necho\r\n", "#!/bin/sh\necho\n", true),
+            ("#!/bin/sh\r\nprintf 'a\rb'\n\r", "#!/bin/sh\nprintf 'a\rb'\n\r", true),
+            ("#!/bin/sh\nprintf 'a\rb'\n", "#!/bin/sh\nprintf 'a\rb'\n", false),
+            ("\x7fELF\r\n", "\x7fELF\r\n", false),
+        ] {
+            assert_eq!(turned(script), (text.to_owned(), told), "{script:?}");
+        }
+    }
+
+    #[test]
     fn who_brings_a_setup_that_installs_is_told_before_anybody_is_graded() {
         let told = |setup: &str, toml: &str| {
             let files = [("run_autograder", "#!/bin/sh\n"), ("setup.sh", setup), ("harness.toml", toml)];
@@ -505,6 +523,43 @@ mod tests {
         ] {
             assert!(read(&[("harness.toml", bad)]).unwrap_err().to_string().contains(why), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_asked_for_wins_over_the_harness_and_that_over_the_defaults() {
+        let toml = "time = \"10s\"\nmemory = \"512MiB\"\n";
+        let own = read(&[("run_autograder", "1"), ("harness.toml", toml)]).unwrap();
+        let plain = read(&[("run_autograder", "1")]).unwrap();
+        let (s, mib) = (Duration::from_secs, Bytes::mib);
+        let none = LimitsRequest::default;
+        for (bundle, asked, (wall, cpu, memory)) in [
+            (&plain, none(), (s(120), s(240), mib(1024))),
+            (&own, none(), (s(10), s(20), mib(512))),
+            (&own, LimitsRequest { wall_time: Some(s(5)), ..none() }, (s(5), s(10), mib(512))),
+            (&own, LimitsRequest { cpu_time: Some(s(3)), ..none() }, (s(10), s(3), mib(512))),
+            (&own, LimitsRequest { memory: Some(mib(64)), ..none() }, (s(10), s(20), mib(64))),
+            (&plain, LimitsRequest { memory: Some(mib(64)), ..none() }, (s(120), s(240), mib(64))),
+        ] {
+            let got = bundle.limits(&asked, &Bundle::default_limits()).unwrap();
+            assert_eq!((got.wall_time, got.cpu_time, got.memory), (wall, cpu, memory), "{asked:?}");
+        }
+        // Twice as much processor time as wall-clock time, where that much may be had.
+        let maxima = Limits { cpu_time: s(15), ..Bundle::default_limits() };
+        assert_eq!(own.limits(&none(), &maxima).unwrap().cpu_time, s(15));
+        let asked = LimitsRequest { cpu_time: Some(s(16)), ..none() };
+        assert!(own.limits(&asked, &maxima).is_err());
+        let asked = LimitsRequest { processes: Some(7), ..none() };
+        assert_eq!(own.limits(&asked, &maxima).unwrap().processes, 7);
+    }
+
+    #[test]
+    fn what_version_control_and_archivers_add_is_no_part_of_a_harness() {
+        let clean = read(&[("run_autograder", "1")]).unwrap();
+        for added in [".git/HEAD", "__MACOSX/._run_autograder"] {
+            let bundle = read(&[("run_autograder", "1"), (added, "x")]).unwrap();
+            assert_eq!(bundle.digest, clean.digest, "{added}");
+        }
+        assert_ne!(read(&[("run_autograder", "1"), (".gitignore", "x")]).unwrap().digest, clean.digest);
     }
 
     #[test]

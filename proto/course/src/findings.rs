@@ -50,3 +50,37 @@ pub fn cut(text: &str, most: usize) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_findings_are_told_and_the_rest_is_counted() {
+        let told = |count: usize| {
+            let mut findings = Findings::default();
+            (0..count).for_each(|at| findings.add(format!("test {at}"), "is wrong"));
+            let list = findings.into_list();
+            (list.len(), list.last().map(|last| (last.place.clone(), last.message.clone())))
+        };
+        let last = |place: &str, message: &str| Some((place.to_owned(), message.to_owned()));
+        assert_eq!(told(0), (0, None));
+        assert_eq!(
+            told(FINDINGS_MAX),
+            (FINDINGS_MAX, last(&format!("test {}", FINDINGS_MAX - 1), "is wrong"))
+        );
+        assert_eq!(
+            told(FINDINGS_MAX + 3),
+            (FINDINGS_MAX + 1, last("all files", "3 more findings are left out"))
+        );
+    }
+
+    #[test]
+    fn a_text_is_cut_by_characters_and_says_so() {
+        for (text, most, want) in
+            [("abc", 3, "abc"), ("abcd", 3, "abc…"), ("", 0, ""), ("äöü", 2, "äö…"), ("a\nb\0", 9, "a b ")]
+        {
+            assert_eq!(cut(text, most), want);
+        }
+    }
+}

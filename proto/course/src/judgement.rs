@@ -291,6 +291,23 @@ mod tests {
     }
 
     #[test]
+    fn what_ended_early_says_why_to_the_student_and_what_fits_is_told_whole() {
+        for (status, why) in [
+            (Status::Graded, None),
+            (Status::Partial, Some("not to the end")),
+            (Status::Failed, Some("not to the end")),
+        ] {
+            let mut short = report(status);
+            for test in &mut short.tests {
+                test.output = Some("short".to_owned());
+            }
+            let judgement = made(&short, None);
+            assert_eq!(judgement.graded.unwrap().feedback.as_deref(), why, "{status:?}");
+            assert_eq!(judgement.notes, Vec::<String>::new(), "{status:?}");
+        }
+    }
+
+    #[test]
     fn long_texts_are_cut_and_a_note_tells() {
         let mut long = report(Status::Graded);
         for _ in 0..40 {
@@ -313,6 +330,10 @@ mod tests {
         (long.tests[0].output_truncated, long.output_truncated) = (true, true);
         let told = made(&long, None);
         assert_eq!((cut(&told), told.graded.as_ref().unwrap().output_truncated), (vec![true, true], true));
+        // And so is what is cut here alone.
+        (long.output, long.output_truncated) = (Some("x".repeat(TEXT_MAX + 1)), false);
+        let cut_here = made(&long, None).graded.unwrap();
+        assert_eq!((cut_here.output.unwrap().len(), cut_here.output_truncated), (TEXT_MAX, true));
         // A contestant is told of what he sees: here only of the first.
         let view = told.for_contestant();
         assert_eq!((cut(&view), view.graded.unwrap().output_truncated), (vec![true], true));

@@ -111,6 +111,35 @@ mod tests {
     }
 
     #[test]
+    fn a_link_stands_for_each_place_that_is_not_in_the_work_directory_already() {
+        let dir = tempfile::tempdir().unwrap();
+        let harness = dir.path().join("harness");
+        fs::create_dir(&harness).unwrap();
+        let toml = "submission = \"/opt/course/in\"\nresults = \"/opt/out/r.json\"\nfiles = \"/w/own\"\n";
+        for (name, text) in [("harness.toml", toml), ("go", "#!/bin/sh\n")] {
+            fs::write(harness.join(name), text).unwrap();
+        }
+        let bundle = Bundle::read(&harness).unwrap();
+        assert_eq!(bundle.places, ["/opt/course/in", "/opt/out", "/w/own"]);
+        let at = dir.path().join("layer");
+        let Layer(made) = Layer::make(&bundle, &at).unwrap();
+        let to = |path: &str| fs::read_link(made.join(path)).unwrap();
+        assert_eq!(to("opt/course/in"), Path::new("/w/opt/course/in"));
+        assert_eq!(to("opt/out"), Path::new("/w/opt/out"));
+        let all: Vec<_> = fs::read_dir(&made).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(all, ["opt"], "what lies in the work directory needs no link");
+        for folder in ["", "opt", "opt/course"] {
+            let mode = fs::metadata(made.join(folder)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o755, "{folder}");
+        }
+        // Twice into one folder is an error, and never half a layer.
+        assert!(Layer::make(&bundle, &at).is_err());
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(Layer::make(&bundle, &file).is_err());
+    }
+
+    #[test]
     fn no_place_of_the_system_can_be_taken() {
         for bad in
             ["/", "", "/proc", "/dev/shm", "/usr/x", "/etc", "/tmp/x", "/w", "/w/", "/a/../usr", "/a//b", "x"]

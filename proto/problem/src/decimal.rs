@@ -330,6 +330,9 @@ mod tests {
         // As far apart as is still told exactly, and one place further.
         assert_eq!(d("1e20000").distance(&d("1")).digits().len(), 20_000);
         assert_eq!(d("1e20001").distance(&d("1")), d("1e20001"));
+        assert_eq!(d("1").distance(&d("1e-20000")).digits().len(), 20_000);
+        assert_eq!(d("1").distance(&d("1e-20001")), d("1"));
+        assert_eq!(d("3e25000").distance(&d("1e25000")), d("2e25000"), "only their distance counts");
     }
 
     #[test]

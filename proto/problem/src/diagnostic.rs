@@ -112,3 +112,28 @@ impl Findings {
         self.failed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_error_finds_room_among_any_number_of_warnings() {
+        let mut findings = Findings::default();
+        for at in 0..=MAX_FINDINGS {
+            findings.warning("a", Some(at as u32), "look");
+        }
+        assert_eq!((findings.list.len(), findings.failed()), (MAX_FINDINGS, false));
+        findings.error("b", None, "wrong");
+        findings.error("c", None, "wrong, too");
+        findings.warning("d", None, "look");
+        assert_eq!((findings.list.len(), findings.failed()), (MAX_FINDINGS + 1, true));
+        assert_eq!(findings.list.last().map(|found| found.path.as_str()), Some("b"));
+
+        let mut findings = Findings::default();
+        for _ in 0..=MAX_FINDINGS {
+            findings.error("a", None, "wrong");
+        }
+        assert_eq!(findings.list.len(), MAX_FINDINGS);
+    }
+}

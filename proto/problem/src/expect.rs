@@ -120,5 +120,15 @@ mod tests {
         }
         let mixed = one_of(&[WA, TLE]);
         assert_eq!((mixed.permitted, mixed.required), (vec![AC, WA, TLE], vec![WA, TLE]));
+        // What is accepted at the end needs nothing else, and what does not compile accepts nothing before.
+        for (list, permitted, required) in [
+            (&[AC][..], &[AC][..], &[][..]),
+            (&[TLE, AC], &[TLE, AC], &[]),
+            (&[CE], &[CE], &[CE]),
+            (&[], &[], &[]),
+        ] {
+            let got = one_of(list);
+            assert_eq!((&got.permitted[..], &got.required[..]), (permitted, required), "{list:?}");
+        }
     }
 }

@@ -147,6 +147,27 @@ mod tests {
     }
 
     #[test]
+    fn one_tolerance_makes_numbers_of_tokens_and_no_other_flag_does() {
+        for (line, numeric) in [
+            ("", false),
+            ("case_sensitive space_change_sensitive", false),
+            ("float_tolerance 0", true),
+            ("float_relative_tolerance 1", true),
+            ("float_absolute_tolerance 1", true),
+        ] {
+            assert_eq!(Flags::parse_line(line).unwrap().numeric(), numeric, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_tolerance_has_so_many_characters_and_no_more() {
+        let of = |len: usize| Flags::parse_line(&format!("float_tolerance {:0<len$}", "0."));
+        assert!(of(QUOTED).is_ok());
+        let shown = format!("{:0<QUOTED$}", "0.");
+        assert_eq!(of(QUOTED + 1), Err(FlagError::BadValue { flag: BOTH, value: shown }));
+    }
+
+    #[test]
     fn repeated_mixed_and_incomplete_tolerances_are_refused() {
         use FlagError::{BadValue, MissingValue, Mixed, Repeated, Unknown};
         for (line, error) in [

@@ -124,16 +124,14 @@ impl Ord for Score {
 /// The decimal string of the API: as many places as needed, nine at most, the last one rounded half up.
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (size, over) = (self.top.unsigned_abs(), self.over.unsigned_abs());
+        let (size, mut over) = (self.top.unsigned_abs(), self.over.unsigned_abs());
         let (mut whole, mut rest, mut digits) = (size / over, size % over, 0u128);
+        // Ten times `rest`, which is less than `over`, has to fit; what is dropped for it is far below a ninth digit.
+        if over > u128::MAX / 10 {
+            (rest, over) = (rest >> 4, over >> 4);
+        }
         for _ in 0..PLACES {
-            // `rest < over`; where ten times that would overflow, a ninth digit is far below it.
-            let Some(ten) = rest.checked_mul(10) else {
-                let scaled = (rest >> 8) * 10 / (over >> 8).max(1);
-                digits = digits * 10 + scaled.min(9);
-                rest = 0;
-                continue;
-            };
+            let ten = rest * 10;
             digits = digits * 10 + ten / over;
             rest = ten % over;
         }
@@ -200,6 +198,33 @@ mod tests {
         let part = Score::whole(100).shared(7).unwrap().times(score("0.07")).unwrap();
         assert_eq!(part, Score::ONE);
         assert_eq!(score("2").minus(score("2.5")).unwrap().to_string(), "-0.5");
+    }
+
+    #[test]
+    fn a_fraction_of_the_longest_numbers_is_shown_to_its_ninth_digit() {
+        const MOST: i128 = i128::MAX;
+        for (top, over, shown) in [
+            (MOST / 4, MOST, "0.25"),
+            (MOST / 3, MOST, "0.333333333"),
+            (MOST / 3 * 2, MOST, "0.666666667"),
+            (-(MOST / 8), MOST, "-0.125"),
+            (MOST - 1, MOST, "1"),
+            (5, MOST, "0"),
+            (-5, MOST, "0"),
+            (MOST, MOST / 7, "7"),
+            (MOST / 10 + 1, MOST / 10 * 3, "0.333333333"),
+        ] {
+            assert_eq!(Score { top, over }.to_string(), shown, "{top}/{over}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_below_zero_is_negative() {
+        for (text, negative) in
+            [("-1", true), ("-0.000000001", true), ("0", false), ("-0", false), ("1", false)]
+        {
+            assert_eq!(score(text).is_negative(), negative, "{text}");
+        }
     }
 
     #[test]

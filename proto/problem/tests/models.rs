@@ -364,3 +364,306 @@ fn a_folder_of_secret_without_a_case_is_a_group_only_where_the_static_validator_
     let all: Vec<String> = with(&[("data/secret/b/notes.txt", "")]).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(all, ["secret", "secret/a"], "a folder of something else is no group");
 }
+
+#[test]
+fn a_static_validation_is_worth_what_its_group_says() {
+    let manifest = format!("{HEAD}type: scoring\n");
+    let with = |score: &str| {
+        let settings = format!("max_score: 100\nscore_aggregation: sum\nstatic_validation_score: {score}\n");
+        let dir = package(&[
+            ("problem.yaml", &manifest),
+            ("static_validator/v.py", ""),
+            ("data/secret/a/1.in", ""),
+            ("data/secret/a/test_group.yaml", &settings),
+        ]);
+        read_dir(dir.path()).map(|loaded| {
+            let check = loaded.problem.groups.into_iter().find_map(|group| group.static_check);
+            check.expect("a static validation").score.map(|score| score.to_string())
+        })
+    };
+    for (text, worth) in [("30", Some("30")), ("0", Some("0")), ("100", Some("100"))] {
+        assert_eq!(with(text).unwrap().as_deref(), worth, "{text}");
+    }
+    let told = with("101").unwrap_err().to_string();
+    assert!(told.contains("`static_validation_score` is above `max_score`"), "{told}");
+    for text in ["-1", "2.5", "half", "1e300"] {
+        let told = with(text).unwrap_err().to_string();
+        assert!(told.contains("must be a whole number that is not negative, or `pass-fail`"), "{told}");
+    }
+}
+
+#[test]
+fn a_legacy_group_has_the_scores_it_names_and_is_told_that_going_on_decides_nothing() {
+    let with = |kind: &str, settings: &str| {
+        let manifest = format!("name: M\ntype: {kind}\n");
+        let files = [
+            ("problem.yaml", manifest.as_str()),
+            ("data/secret/1.in", ""),
+            ("data/secret/testdata.yaml", settings),
+        ];
+        let dir = package(&files);
+        let Loaded { problem, diagnostics } = read(dir.path());
+        let Grading::Grader(grader) = problem.groups[0].grading.clone() else { panic!("legacy") };
+        let told = diagnostics.iter().any(|found| found.message.contains("decides all the same"));
+        (grader.accept_score.to_string(), grader.reject_score.to_string(), grader.stop_on_reject, told)
+    };
+    let row = |accept: &str, reject: &str, stops, told| (accept.to_owned(), reject.to_owned(), stops, told);
+    assert_eq!(with("scoring", "accept_score: 7\n"), row("7", "0", true, false));
+    assert_eq!(with("scoring", "reject_score: 2\n"), row("1", "2", true, false));
+    assert_eq!(with("scoring", "reject_score: 2\naccept_score: 9\n"), row("9", "2", true, false));
+    assert_eq!(with("scoring", "on_reject: continue\n"), row("1", "0", false, false));
+    assert_eq!(with("pass-fail", "on_reject: continue\n"), row("1", "0", false, true));
+    assert_eq!(with("pass-fail", "on_reject: break\n"), row("1", "0", true, false));
+}
+
+#[test]
+fn a_static_validation_passes_or_fails_where_its_group_does_and_has_a_number_elsewhere() {
+    let sum = "max_score: 100\nscore_aggregation: sum\n";
+    for (kind, group, settings, score, sound) in [
+        ("scoring", "secret/a", sum, "30", true),
+        ("scoring", "secret/a", sum, "pass-fail", false),
+        ("scoring", "secret/a", "max_score: 100\n", "pass-fail", true),
+        ("scoring", "secret/a", "max_score: 100\n", "30", false),
+        ("scoring", "sample", "", "pass-fail", true),
+        ("scoring", "sample", "", "30", false),
+        ("pass-fail", "secret", "", "pass-fail", true),
+        ("pass-fail", "secret", "", "30", false),
+    ] {
+        let manifest = format!("{HEAD}type: {kind}\n");
+        let settings = format!("{settings}static_validation_score: {score}\n");
+        let file = format!("data/{group}/test_group.yaml");
+        let case = if kind == "scoring" { "data/secret/a/1.in" } else { "data/secret/1.in" };
+        let mut files = vec![
+            ("problem.yaml", manifest.as_str()),
+            ("static_validator/v.py", ""),
+            ("data/sample/1.in", ""),
+            (case, ""),
+        ];
+        if kind == "scoring" {
+            files.push(("data/secret/a/test_group.yaml", "max_score: 100\n"));
+        }
+        files.push((&file, &settings));
+        let dir = package(&files);
+        let told = read_dir(dir.path()).err().map(|e| e.to_string());
+        let words = "`static_validation_score` is `pass-fail` in a pass-fail group and a number in any other";
+        assert_eq!(told.is_none(), sound, "{kind} {group} {settings}: {told:?}");
+        assert!(told.is_none_or(|told| told.contains(words)), "{kind} {group} {settings}");
+    }
+}
+
+#[test]
+fn all_of_secret_may_wait_for_the_samples() {
+    let manifest = format!("{HEAD}type: scoring\n");
+    let dir = package(&[
+        ("problem.yaml", &manifest),
+        ("data/sample/1.in", ""),
+        ("data/secret/1.in", ""),
+        ("data/secret/test_group.yaml", "require_pass: sample\n"),
+    ]);
+    let problem = read(dir.path()).problem;
+    let required: Vec<_> = problem.groups.iter().map(|g| (g.name.as_str(), &g.require_pass[..])).collect();
+    assert_eq!(required, [("sample", &[][..]), ("secret", &[0])]);
+}
+
+#[test]
+fn limits_are_taken_up_to_their_bounds_and_refused_beyond_them() {
+    for (line, sound) in [
+        ("time_multipliers: {ac_to_time_limit: 1}", true),
+        ("time_multipliers: {ac_to_time_limit: 0.99}", false),
+        ("time_multipliers: {time_limit_to_tle: 1000}", true),
+        ("time_multipliers: {time_limit_to_tle: 1e9}", false),
+        ("time_resolution: 0.1", true),
+        ("time_resolution: 0", false),
+        ("time_resolution: 1e9", false),
+        ("validation_passes: 2", true),
+        ("validation_passes: 1", false),
+        ("time_limit: 0.25", true),
+        ("time_limit: 0", false),
+        ("time_limit: 1e9", false),
+    ] {
+        let manifest = format!(
+            "problem_format_version: 2025-09\nname: M\nuuid: u\ntype: multi-pass\nlimits: {{{line}{}}}\n",
+            if line.starts_with("time_limit:") { "" } else { ", time_limit: 1" }
+        );
+        let dir =
+            package(&[("problem.yaml", &manifest), ("data/secret/1.in", ""), ("output_validator/v.py", "")]);
+        let told = read_dir(dir.path()).err().map(|e| e.to_string());
+        assert_eq!(told.is_none(), sound, "{line}: {told:?}");
+        assert!(told.is_none_or(|told| told.contains("error: problem.yaml:5: ")), "{line}");
+    }
+}
+
+#[test]
+fn who_may_give_scores_is_said_in_legacy_and_follows_from_the_kind_later() {
+    let draft = "problem_format_version: 2023-07-draft\nname: M\nuuid: u\nlimits: {time_limit: 1}\n";
+    for (manifest, may) in [
+        ("name: M\n".to_owned(), false),
+        ("name: M\ntype: scoring\n".to_owned(), false),
+        ("name: M\ntype: scoring\nvalidation: custom\n".to_owned(), false),
+        ("name: M\ntype: scoring\nvalidation: custom score\n".to_owned(), true),
+        (HEAD.to_owned(), false),
+        (format!("{HEAD}type: scoring\n"), true),
+        (format!("{draft}type: scoring\n"), true),
+        (draft.to_owned(), false),
+    ] {
+        let dir = package(&[
+            ("problem.yaml", &manifest),
+            ("data/secret/1.in", ""),
+            (if manifest.contains("uuid") { "output_validator/v.py" } else { "output_validators/v.py" }, ""),
+        ]);
+        assert_eq!(read(dir.path()).problem.validator_scores, may, "{manifest}");
+    }
+}
+
+#[test]
+fn a_time_limit_that_is_inferred_and_passes_of_nothing_are_told() {
+    let told = |manifest: &str, words: &str| {
+        let dir =
+            package(&[("problem.yaml", manifest), ("data/secret/1.in", ""), ("output_validator/v.py", "")]);
+        read(dir.path()).diagnostics.iter().any(|found| found.message.contains(words))
+    };
+    let head = "problem_format_version: 2025-09\nname: M\nuuid: u\n";
+    let with = |rest: &str| format!("{head}{rest}\n");
+    for (rest, inferred) in [
+        ("", true),
+        ("limits: {memory: 64}", true),
+        ("limits: {time_limit: 1}", false),
+        ("type: submit-answer", false),
+    ] {
+        assert_eq!(told(&with(rest), "no time limit is given"), inferred, "{rest}");
+    }
+    for (rest, told_so) in [
+        ("limits: {time_limit: 1}", false),
+        ("limits: {time_limit: 1, validation_passes: 3}", true),
+        ("limits: {time_limit: 1, validation_passes: 2}", false),
+        ("type: multi-pass\nlimits: {time_limit: 1, validation_passes: 3}", false),
+    ] {
+        assert_eq!(told(&with(rest), "`limits.validation_passes` has no effect"), told_so, "{rest}");
+    }
+}
+
+#[test]
+fn words_of_the_manifest_are_taken_as_they_are_meant() {
+    let read_of = |manifest: &str| {
+        let dir = package(&[("problem.yaml", manifest), ("data/secret/1.in", "")]);
+        read_dir(dir.path()).map(|loaded| loaded.problem).map_err(|e| e.to_string())
+    };
+    for (name, title) in [
+        ("name: {en: English, sv: Svenska}", "English"),
+        ("name: {sv: Svenska, en: English}", "English"),
+        ("name: {sv: Svenska, de: Deutsch}", "Svenska"),
+        ("name: 7", "7"),
+        ("name: '  Spaced '", "Spaced"),
+    ] {
+        let manifest = HEAD.replace("name: M", name);
+        assert_eq!(read_of(&manifest).unwrap().title, title, "{name}");
+    }
+    for (languages, want) in [
+        ("all", None),
+        ("[all]", None),
+        ("[cpp, all]", None),
+        ("cpp", Some(vec!["cpp"])),
+        ("[cpp, java]", Some(vec!["cpp", "java"])),
+    ] {
+        let problem = read_of(&format!("{HEAD}languages: {languages}\n")).unwrap();
+        let codes = problem.languages.as_deref().map(|all| all.iter().map(String::as_str).collect());
+        assert_eq!(codes, want, "{languages}");
+    }
+    for (rest, minimise) in [("max", Some(false)), ("min", Some(true)), ("best", None)] {
+        let got = read_of(&format!("name: M\ntype: scoring\ngrading: {{objective: {rest}}}\n"));
+        assert_eq!(got.ok().map(|problem| problem.minimise), minimise, "{rest}");
+    }
+    for (rest, sound) in [("default", true), ("default score", false), ("other", false)] {
+        let got = read_of(&format!("name: M\nvalidation: {rest}\n"));
+        assert!(got.is_ok() == sound, "{rest}");
+        assert!(got.err().is_none_or(|told| told.contains("`default` or `custom` is needed")), "{rest}");
+    }
+    assert_eq!([ProblemKind::PassFail.name(), ProblemKind::Scoring.name()], ["pass-fail", "scoring"]);
+}
+
+#[test]
+fn a_submission_is_named_by_its_path_or_a_folder_it_is_in() {
+    let dir =
+        package(&[("problem.yaml", HEAD), ("data/secret/1.in", ""), ("submissions/wrong_answer/a.py", "")]);
+    let submission = &read(dir.path()).problem.submissions[0];
+    for (glob, named) in [
+        ("wrong_answer/a.py", true),
+        ("submissions/wrong_answer/a.py", true),
+        ("wrong_answer", true),
+        ("wrong_answer/*", true),
+        ("*/a.py", true),
+        ("accepted/*", false),
+        ("a.py", false),
+        ("submissions/accepted", false),
+    ] {
+        assert_eq!(submission.is_named_by(glob), named, "{glob}");
+    }
+}
+
+#[test]
+fn what_samples_show_is_tried_where_an_answer_is_an_output() {
+    let probes = |kind: &str, files: &[(&str, &str)]| {
+        let manifest = format!("{HEAD}type: {kind}\n");
+        let sound = [
+            ("problem.yaml", manifest.as_str()),
+            ("data/sample/1.in", ""),
+            ("data/secret/1.in", ""),
+            ("data/secret/1.out", ""),
+            ("output_validator/v.py", ""),
+        ];
+        let dir = package(&[&sound, files].concat());
+        let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+        let problem = read(dir.path()).problem;
+        let all = problem.probes.iter().map(|p| (p.name.clone(), p.checked.as_ref().map(|(_, o)| name(o))));
+        all.collect::<Vec<_>>()
+    };
+    let of = |output: &str| vec![("sample/1".to_owned(), Some(output.to_owned()))];
+    assert_eq!(probes("pass-fail", &[]), of("1.ans"));
+    assert_eq!(probes("pass-fail", &[("data/sample/1.out", "")]), of("1.out"));
+    assert_eq!(probes("pass-fail", &[("data/sample/1.ans.statement", "")]), vec![]);
+    assert_eq!(probes("interactive", &[]), vec![]);
+    assert_eq!(probes("multi-pass", &[]), vec![]);
+    let invalid = [
+        ("data/invalid_input/1.in", ""),
+        ("data/invalid_output/1.in", ""),
+        ("data/invalid_output/1.out", ""),
+    ];
+    let names = |kind| probes(kind, &invalid).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names("pass-fail"), ["invalid_input/1", "invalid_output/1", "sample/1"]);
+    assert_eq!(names("interactive"), ["invalid_input/1"], "an output says nothing without the talk");
+}
+
+#[test]
+fn a_draft_may_have_its_validators_in_either_folder_and_not_in_both() {
+    let draft = "problem_format_version: 2023-07-draft\nname: M\nuuid: u\nlimits: {time_limit: 1}\n";
+    let told = |manifest: &str, folders: &[&str]| {
+        let programs: Vec<_> = folders.iter().map(|folder| format!("{folder}/v.py")).collect();
+        let mut files = vec![("problem.yaml", manifest), ("data/secret/1.in", "")];
+        files.extend(programs.iter().map(|path| (path.as_str(), "")));
+        let dir = package(&files);
+        read_dir(dir.path()).map(|loaded| loaded.diagnostics).map_err(|e| e.to_string())
+    };
+    let renamed = |folders: &[&str]| {
+        told(draft, folders).unwrap().iter().any(|found| found.message.contains("newer name of this folder"))
+    };
+    assert!(renamed(&["output_validators"]) && !renamed(&["output_validator"]) && !renamed(&[]));
+    let both = ["output_validators", "output_validator"];
+    for (manifest, folders) in [(draft, &both[..]), (HEAD, &both[..]), (HEAD, &both[..1])] {
+        assert!(told(manifest, folders).unwrap_err().contains("this is the folder of legacy packages"));
+    }
+}
+
+#[test]
+fn a_draft_is_told_of_the_older_name_of_settings_where_it_has_one_and_no_newer_beside_it() {
+    let draft = "problem_format_version: 2023-07-draft\nname: M\nuuid: u\nlimits: {time_limit: 1}\n";
+    let told = |files: &[(&str, &str)]| {
+        let dir = package(&[&[("problem.yaml", draft), ("data/secret/1.in", "")], files].concat());
+        let loaded = read_dir(dir.path()).unwrap_or_else(|e| panic!("{e}"));
+        let older = |found: &problem::Diagnostic| found.message.contains("the newer name of this file is");
+        (loaded.diagnostics.iter().any(older), loaded.problem.cases[0].validator_args.clone())
+    };
+    let args = "output_validator_args: [case_sensitive]\n";
+    assert_eq!(told(&[]), (false, vec![]));
+    assert_eq!(told(&[("data/secret/testdata.yaml", args)]), (true, vec!["case_sensitive".to_owned()]));
+    assert_eq!(told(&[("data/secret/test_group.yaml", args)]), (false, vec!["case_sensitive".to_owned()]));
+}

@@ -210,6 +210,11 @@ fn what_is_no_package_is_said_so() {
         let error = open(&packages().join(path), scratch.path()).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
+    let told = |path: &Path| open(path, scratch.path()).unwrap_err().to_string();
+    assert!(told(Path::new("/dev/null")).contains("a package is a folder or a .zip file"));
+    let huge = scratch.path().join("huge.zip");
+    fs::File::create(&huge).unwrap().set_len(problem::MAX_ZIP_BYTES + 1).unwrap();
+    assert!(told(&huge).contains("the file has 536870913 bytes; an archive has at most 536870912"));
 }
 
 /// A 2025-09 package made of `files`, beside a manifest and one case.
