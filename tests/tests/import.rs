@@ -5,8 +5,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 use tests::process::{finish, json, serve, share_images, tribunal};
 
@@ -223,6 +225,35 @@ fn a_dmoj_problem_is_judged_by_the_checker_it_names() {
         |text: &str| format!("#include <cstdio>\nint main() {{ std::fputs(\"{text}\", stdout); }}\n");
     assert_eq!(verdict(&desk, &program("a  b\\n")), "AC");
     assert_eq!(verdict(&desk, &program("a b\\n")), "WA");
+}
+
+#[test]
+fn an_import_that_a_signal_ends_leaves_nothing_and_says_which() {
+    let cases: String = (0..4000).map(|_| "- {in: 1.in, out: 1.out}\n").collect();
+    let (init, input) = (format!("test_cases:\n{cases}"), "1\n".repeat(10_000));
+    let desk = Desk::new(&[("init.yml", &init), ("1.in", &input), ("1.out", "1\n")]);
+    let (work, temporary) = (desk.dir.path().join("work"), desk.dir.path().join("temporary"));
+    fs::create_dir(&work).unwrap();
+    fs::create_dir(&temporary).unwrap();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        // Whoever runs the tests may have been started to ignore signals.
+        let asked = desk.command();
+        let mut command = Command::new("env");
+        command.arg("--default-signal=INT,TERM,HUP").arg(asked.get_program()).args(asked.get_args());
+        command.env("TMPDIR", &temporary).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.args(["problem", "import"]).arg(desk.dir.path().join("source")).arg(work.join("made"));
+        let mut child = command.spawn().unwrap();
+        let begun = Instant::now();
+        while fs::read_dir(&work).unwrap().next().is_none() {
+            assert!(begun.elapsed() < Duration::from_mins(1), "the import has not begun to write");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(128 + signal as i32));
+        for folder in [&work, &temporary] {
+            assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "{signal}: {}", folder.display());
+        }
+    }
 }
 
 #[test]

@@ -303,9 +303,12 @@ fn what_no_package_can_say_is_refused_with_its_line() {
         ("test_cases++: 1\n", 4, "Python that an old DMOJ runs"),
         ("io_redirects: {a.in: {fd: 0, mode: r}}\n", 4, "`file_io"),
         ("signature_grader: {entry: x.cpp, header: x.h}\n", 4, "`x.cpp`"),
-        ("file_io: {input: ../a}\n", 1, "a plain file name"),
+        ("interactive: {files: [shim.cc]}\n", 4, "rename it"),
+        ("file_io: {input: ../a}\n", 4, "`file_io.input` is `../a`; a plain file name"),
     ] {
-        let text = home(&format!("{LIST}{init}")).refused();
+        let home = home(&format!("{LIST}{init}"));
+        home.put("shim.cc", "int main() {}\n");
+        let text = home.refused();
         assert!(text.contains(words) && text.contains(&format!(":{line}: ")), "{init}: {text}");
     }
     for (init, words) in [

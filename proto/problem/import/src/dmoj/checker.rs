@@ -267,6 +267,15 @@ pub(super) fn interactive(top: &mut Fields<'_>, store: &Store<'_>, draft: &mut D
         log.refuse(FILE, Some(line), "a source's name has other letters than `a-z`, `0-9`, `_`, `.` and `-`");
         return true;
     }
+    const OURS: [&str; 4] = ["build", "shim.cc", "run", "interactor"];
+    if let Some(name) = bridge.files.iter().map(|(name, _)| name.as_str()).find(|name| OURS.contains(name)) {
+        log.refuse(
+            FILE,
+            Some(line),
+            format!("a file is called `{name}`, as one that the importer writes; rename it"),
+        );
+        return true;
+    }
     // As DMOJ does without `lang`: by what the names end with.
     let plain_c = sources.iter().all(|name| name.rsplit_once('.').is_some_and(|(_, e)| e == "c"));
     let (language, link) = if plain_c { ("-x c", " -lm") } else { ("-x c++ -std=gnu++17", "") };
