@@ -173,14 +173,15 @@ pub fn read<'a>(path: &'a str, source: &str, findings: &mut Findings) -> Option<
             let text = e.without_snippet().to_string();
             // What the library says to its own users is left out.
             let text = text.replace(", set DuplicateKeyPolicy in Options if acceptable", "");
-            let mut text: String = text.lines().next().unwrap_or_default().chars().take(300).collect();
-            if text.starts_with("budget breached: Documents") {
-                text = "there is a second document; one is read".to_owned();
+            let text = if text.starts_with("budget breached: Documents") {
+                "there is a second document; one is read".to_owned()
             } else if text.starts_with("budget breached") {
-                text = format!(
+                format!(
                     "it holds more than is read: {MAX_NODES} values, {MAX_DEPTH} levels, {MAX_ALIASES} aliases"
-                );
-            }
+                )
+            } else {
+                text.lines().next().unwrap_or_default().chars().take(300).collect()
+            };
             findings.error(path, line, format!("this is not valid YAML: {text}"));
             return None;
         }

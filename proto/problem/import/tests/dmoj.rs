@@ -158,6 +158,18 @@ fn keys_that_dmoj_passes_over_are_told_and_anchors_may_stand_under_them() {
 }
 
 #[test]
+fn a_missing_testlib_is_told_where_a_program_includes_it() {
+    let of = |source: &str| {
+        let home =
+            home(&format!("{LIST}checker: {{name: bridged, args: {{files: c.cpp, type: testlib}}}}\n"));
+        home.put("c.cpp", source);
+        told(&home.import().0, "put the file there as `output_validator/testlib.h`")
+    };
+    assert!(of("#include \"testlib.h\"\nint main() {}\n"));
+    assert!(!of("int main() {}\n"));
+}
+
+#[test]
 fn programs_in_c_are_compiled_as_c() {
     let checker =
         home(&format!("{LIST}checker: {{name: bridged, args: {{files: c.c, lang: C11, type: testlib}}}}\n"));
