@@ -5,8 +5,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 use tests::process::{finish, json, serve, share_images, tribunal};
 
@@ -210,6 +212,56 @@ fn a_cms_manager_talks_with_the_stub() {
 }
 
 #[test]
+fn a_cms_manager_talks_with_a_program_of_no_stub_by_stdin_and_stdout() {
+    let manager = "#include <cstdio>\nint main(int, char** a) { int n, x = -1; scanf(\"%d\", &n); FILE* in = fopen(a[1], \"r\"); FILE* out = fopen(a[2], \"w\");\n\
+        fprintf(out, \"%d\\n\", n); fflush(out); fscanf(in, \"%d\", &x); printf(x == 2 * n ? \"1.0\\n\" : \"0.0\\n\"); fprintf(stderr, \"done\\n\"); }\n";
+    let subtasks = "score_type: GroupMin\nscore_type_parameters: [[30, '00[01]'], [70, '001']]\n";
+    let task = format!("name: task\ntitle: T\ntime_limit: 1\nmemory_limit: 64\nn_input: 2\n{subtasks}");
+    let desk = Desk::new(&[
+        ("task.yaml", &task),
+        ("check/manager.cpp", manager),
+        ("input/input0.txt", "7\n"),
+        ("output/output0.txt", ""),
+        ("input/input1.txt", "8\n"),
+        ("output/output1.txt", ""),
+    ]);
+    desk.import(&[]);
+    // Who is given arguments at home has a stub.
+    let program = |expression: &str| {
+        format!(
+            "#include <iostream>\nint main(int argc, char**) {{ int n; std::cin >> n; std::cout << (argc == 1 ? {expression} : -1) << std::endl; }}\n"
+        )
+    };
+    assert_eq!(desk.judge(&program("n * 2")), ("AC".to_owned(), "100".to_owned()));
+    assert_eq!(desk.judge(&program("n == 8 ? 16 : 0")), ("PA".to_owned(), "70".to_owned()));
+    assert_eq!(desk.judge(&program("n == 7 ? 14 : 0")), ("WA".to_owned(), "0".to_owned()));
+}
+
+#[test]
+fn a_dmoj_interactor_in_c_talks_and_a_case_may_have_no_file() {
+    // `class` is a word of C++ only.
+    let interactor = "#include <stdio.h>\nint main(int n, char** a) { int class = 0, x = -1; FILE* in = fopen(a[1], \"r\");\n\
+        if (fscanf(in, \"%d\", &class) != 1) class = 100; printf(\"%d\\n\", class); fflush(stdout);\n\
+        if (scanf(\"%d\", &x) != 1) return 1; return x == 2 * class ? 0 : 1; }\n";
+    let desk = Desk::new(&[
+        (
+            "init.yml",
+            "interactive: {files: talk.c, type: testlib}\ntest_cases:\n- {in: 1.in, points: 20}\n- points: 30\n",
+        ),
+        ("talk.c", interactor),
+        ("1.in", "4\n"),
+    ]);
+    desk.import(&["--time-limit", "1s", "--memory", "64MiB"]);
+    let program = |expression: &str| {
+        format!(
+            "#include <iostream>\nint main() {{ int n; std::cin >> n; std::cout << ({expression}) << std::endl; }}\n"
+        )
+    };
+    assert_eq!(desk.judge(&program("n * 2")), ("AC".to_owned(), "50".to_owned()));
+    assert_eq!(desk.judge(&program("n == 100 ? 200 : 0")), ("PA".to_owned(), "30".to_owned()));
+}
+
+#[test]
 fn a_dmoj_problem_is_judged_by_the_checker_it_names() {
     let desk = Desk::new(&[
         ("init.yml", "test_cases:\n- {in: 1.in, out: 1.out}\nchecker: identical\n"),
@@ -223,6 +275,35 @@ fn a_dmoj_problem_is_judged_by_the_checker_it_names() {
         |text: &str| format!("#include <cstdio>\nint main() {{ std::fputs(\"{text}\", stdout); }}\n");
     assert_eq!(verdict(&desk, &program("a  b\\n")), "AC");
     assert_eq!(verdict(&desk, &program("a b\\n")), "WA");
+}
+
+#[test]
+fn an_import_that_a_signal_ends_leaves_nothing_and_says_which() {
+    let cases: String = (0..4000).map(|_| "- {in: 1.in, out: 1.out}\n").collect();
+    let (init, input) = (format!("test_cases:\n{cases}"), "1\n".repeat(10_000));
+    let desk = Desk::new(&[("init.yml", &init), ("1.in", &input), ("1.out", "1\n")]);
+    let (work, temporary) = (desk.dir.path().join("work"), desk.dir.path().join("temporary"));
+    fs::create_dir(&work).unwrap();
+    fs::create_dir(&temporary).unwrap();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        // Whoever runs the tests may have been started to ignore signals.
+        let asked = desk.command();
+        let mut command = Command::new("env");
+        command.arg("--default-signal=INT,TERM,HUP").arg(asked.get_program()).args(asked.get_args());
+        command.env("TMPDIR", &temporary).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.args(["problem", "import"]).arg(desk.dir.path().join("source")).arg(work.join("made"));
+        let mut child = command.spawn().unwrap();
+        let begun = Instant::now();
+        while fs::read_dir(&work).unwrap().next().is_none() {
+            assert!(begun.elapsed() < Duration::from_mins(1), "the import has not begun to write");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(128 + signal as i32));
+        for folder in [&work, &temporary] {
+            assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "{signal}: {}", folder.display());
+        }
+    }
 }
 
 #[test]

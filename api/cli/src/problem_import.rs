@@ -1,10 +1,13 @@
 //! `tribunal problem import`: a problem of another system as a package, with every change of meaning told.
 
+use std::sync::Arc;
+
 use import::{Format, ImportError, Imported, Options};
 use serde_json::json;
 
 use crate::args::ImportArgs;
 use crate::output::{Failure, chain, note, print_json, print_line};
+use crate::stop;
 
 pub(crate) fn main(args: &ImportArgs) -> Result<u8, Failure> {
     let options = Options {
@@ -12,18 +15,22 @@ pub(crate) fn main(args: &ImportArgs) -> Result<u8, Failure> {
         time_limit: args.time_limit,
         memory: args.memory,
         pass_fail: args.pass_fail,
+        stop: Arc::default(),
     };
     let target = args.target.clone().unwrap_or_else(|| {
         let stem = args.source.file_stem().unwrap_or_default().to_string_lossy();
         problem::short_name(&stem).0.into()
     });
-    match import::import(&args.source, &target, &options) {
+    let (source, stop) = (args.source.clone(), Arc::clone(&options.stop));
+    match stop::unless_stopped(stop::blocking(stop, move || import::import(&source, &target, &options)))? {
         Ok(imported) => {
             tell(args, &imported)?;
             Ok(0)
         }
-        Err(error @ (ImportError::Source(_) | ImportError::Exists(_))) => Err(Failure::usage(chain(&error))),
-        Err(error @ ImportError::Write { .. }) => Err(Failure::ours(chain(&error))),
+        Err(error @ (ImportError::Source(_) | ImportError::Exists(_) | ImportError::NoFolder(_))) => {
+            Err(Failure::usage(chain(&error)))
+        }
+        Err(error @ (ImportError::Write { .. } | ImportError::Stopped)) => Err(Failure::ours(chain(&error))),
     }
 }
 

@@ -125,7 +125,12 @@ pub(crate) fn main(folder: &Path, kind: Kind, title: Option<&str>) -> Result<u8,
     if title.chars().any(char::is_control) || title.trim().is_empty() {
         return Err(Failure::usage("--title: one line of text is needed"));
     }
-    let written = fs::create_dir(folder).and_then(|()| write(folder, kind, &title));
+    let written = fs::create_dir(folder).and_then(|()| {
+        write(folder, kind, &title).inspect_err(|_| {
+            // Made above, and a part of a package is of no use to anybody.
+            let _ = fs::remove_dir_all(folder);
+        })
+    });
     match written {
         Ok(()) => {}
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {

@@ -1,6 +1,7 @@
 //! `tribunal problem push`, also `problems push`: a package, read and checked here, sent to a service.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use course::Bundle;
@@ -10,24 +11,32 @@ use serde_json::json;
 
 use crate::args::PushArgs;
 use crate::client::Service;
-use crate::context::{open_problem, runtime, scratch};
+use crate::context::{open_problem, scratch};
 use crate::output::{Failure, note, print_json, print_line};
+use crate::stop;
 
 /// Long enough for the largest package over a slow line.
 const TIMEOUT: Duration = Duration::from_mins(10);
 
 pub(crate) fn main(args: &PushArgs) -> Result<u8, Failure> {
     let service = Service::new(&args.server)?;
-    let name = if args.harness { harness_name(args)? } else { problem_name(args)? };
-    let zip = zip_of(&args.package)?;
     let kind = if args.harness { "harness" } else { "problem" };
-    let request = service
-        .request(Method::POST, &["problems"])
-        .query(&[("name", name.as_str()), ("kind", kind)])
-        .query(if args.shared_box { &[("shared_box", "accept")][..] } else { &[] })
-        .header("content-type", "application/zip")
-        .body(zip);
-    let (status, document) = runtime()?.block_on(service.answer_within(TIMEOUT, request))?;
+    let read = args.clone();
+    // Reading unpacks a package, which has to go whatever ends this; and a signal ends the sending, too.
+    let (status, document) = stop::unless_stopped(async {
+        let (name, zip) = stop::blocking(Arc::default(), move || {
+            let name = if read.harness { harness_name(&read)? } else { problem_name(&read)? };
+            Ok::<_, Failure>((name, zip_of(&read.package)?))
+        })
+        .await??;
+        let request = service
+            .request(Method::POST, &["problems"])
+            .query(&[("name", name.as_str()), ("kind", kind)])
+            .query(if args.shared_box { &[("shared_box", "accept")][..] } else { &[] })
+            .header("content-type", "application/zip")
+            .body(zip);
+        Ok(service.answer_within(TIMEOUT, request).await?)
+    })?;
     let view: ProblemView = serde_json::from_value(document)
         .map_err(|e| Failure::ours(format!("the service answered {status} with what is no {kind}: {e}")))?;
     let new = status == StatusCode::CREATED;

@@ -2,6 +2,8 @@
 //! that does one thing the end of that thing.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -40,6 +42,26 @@ pub(crate) fn unless_stopped<T>(work: impl Future<Output = Result<T, Failure>>) 
             done = work => done,
         }
     })
+}
+
+/// `work`, which blocks its thread, as what [`unless_stopped`] runs: when that drops it, `stop` is set, and the command
+/// ends only when `work` has, so that nothing is made while its folders are removed.
+///
+/// # Errors
+/// When `work` panicked.
+pub(crate) async fn blocking<T: Send + 'static>(
+    stop: Arc<AtomicBool>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    struct Told(Arc<AtomicBool>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    // Dropped with this future, before the runtime, which waits for the thread.
+    let _told = Told(stop);
+    tokio::task::spawn_blocking(work).await.map_err(|e| Failure::ours(format!("a thread ended early: {e}")))
 }
 
 /// Signals this process was started to ignore, as `nohup` does, one bit for each number (proc_pid_status(5)). They stay

@@ -195,7 +195,7 @@ fn write_file(
 }
 
 /// What a Mac packs beside a folder: its own notes on the files, and on the folder's window.
-const NOT_PACKED_ON_PURPOSE: [&str; 2] = ["__MACOSX", ".DS_Store"];
+pub const NOT_PACKED_ON_PURPOSE: [&str; 2] = ["__MACOSX", ".DS_Store"];
 
 fn package_folder(target: &Path) -> PathBuf {
     let entries = fs::read_dir(target).into_iter().flatten().flatten();

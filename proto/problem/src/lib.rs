@@ -45,10 +45,11 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use archive::Unpacking;
-pub use archive::{MAX_ZIP_BYTES, bytes_on_disk, enclosed, pack_zip, unpack_zip};
+pub use archive::{MAX_ZIP_BYTES, NOT_PACKED_ON_PURPOSE, bytes_on_disk, enclosed, pack_zip, unpack_zip};
 pub use diagnostic::{Diagnostic, Findings, PackageError, Severity};
 pub use model::Problem;
 pub use programs::CODES as LANGUAGE_CODES;
+pub use sidecar::{PLAIN_NAME, is_plain_name};
 pub use tree::{MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
 
 use proto::id::Digest;

@@ -120,13 +120,20 @@ fn score_unit(fields: &mut yaml::Fields<'_>, manifest: &Manifest, findings: &mut
     unit
 }
 
+/// What an input or output file may be called, in words.
+pub const PLAIN_NAME: &str = "a plain file name of at most 64 letters, digits, `_`, `.` and `-`";
+
+/// Whether an input or output file may be called so.
+pub fn is_plain_name(name: &str) -> bool {
+    usable(name) && name.len() <= NAME_MAX
+}
+
 fn file_name(key: &str, fields: &mut yaml::Fields<'_>, findings: &mut Findings) -> Option<String> {
     let (name, line) = fields.text(key, findings)?;
-    if usable(&name) && name.len() <= NAME_MAX {
+    if is_plain_name(&name) {
         return Some(name);
     }
-    let want = format!("a plain file name of at most {NAME_MAX} letters, digits, `_`, `.` and `-`");
-    wrong(findings, line, key, &name, &want);
+    wrong(findings, line, key, &name, PLAIN_NAME);
     None
 }
 

@@ -12,6 +12,12 @@ use crate::diagnostic::Findings;
 
 /// Largest YAML file read.
 pub const MAX_BYTES: u64 = 256 << 10;
+/// Most lists and mappings within each other.
+const MAX_DEPTH: usize = 20;
+/// Most values of a file, those that aliases repeat counted each time.
+const MAX_NODES: usize = 50_000;
+/// Most aliases of a file.
+const MAX_ALIASES: usize = 100;
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -157,7 +163,7 @@ pub fn read<'a>(path: &'a str, source: &str, findings: &mut Findings) -> Option<
     let raw: Spanned<Raw> = match serde_saphyr::from_str_with_options(
         source,
         serde_saphyr::options! {
-            budget: serde_saphyr::budget! { max_depth: 20, max_nodes: 50_000, max_aliases: 100, max_documents: 1 },
+            budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_nodes: MAX_NODES, max_aliases: MAX_ALIASES, max_documents: 1 },
             strict_booleans: true,
         },
     ) {
@@ -167,7 +173,15 @@ pub fn read<'a>(path: &'a str, source: &str, findings: &mut Findings) -> Option<
             let text = e.without_snippet().to_string();
             // What the library says to its own users is left out.
             let text = text.replace(", set DuplicateKeyPolicy in Options if acceptable", "");
-            let text: String = text.lines().next().unwrap_or_default().chars().take(300).collect();
+            let text = if text.starts_with("budget breached: Documents") {
+                "there is a second document; one is read".to_owned()
+            } else if text.starts_with("budget breached") {
+                format!(
+                    "it holds more than is read: {MAX_NODES} values, {MAX_DEPTH} levels, {MAX_ALIASES} aliases"
+                )
+            } else {
+                text.lines().next().unwrap_or_default().chars().take(300).collect()
+            };
             findings.error(path, line, format!("this is not valid YAML: {text}"));
             return None;
         }

@@ -14,7 +14,7 @@ use super::{PushArgs, duration, positive, size, verdict};
 
 /// Which service, and as whom. The token itself never stands on the command line, where every process of the
 /// machine can read it: it comes from a file, or from `TRIBUNAL_TOKEN`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ServerArgs {
     /// Where the service is [default: http://127.0.0.1:8080]
     #[arg(long, visible_alias = "api", value_name = "URL", env = "TRIBUNAL_SERVER")]

@@ -60,7 +60,7 @@ pub(crate) struct ImportArgs {
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct PushArgs {
     /// Package directory or zip
     pub(crate) package: PathBuf,

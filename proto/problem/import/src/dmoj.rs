@@ -221,8 +221,12 @@ fn signature(top: &mut Fields<'_>, store: &Store<'_>, draft: &mut Draft, log: &m
 
 fn file_io(top: &mut Fields<'_>, draft: &mut Draft, log: &mut Log) {
     let Some(mut files) = top.mapping("file_io", &mut log.findings) else { return };
-    draft.input_file = files.text("input", &mut log.findings).map(|(name, _)| name);
-    draft.output_file = files.text("output", &mut log.findings).map(|(name, _)| name);
+    let [input, output] = ["input", "output"].map(|key| {
+        let (name, line) = files.text(key, &mut log.findings)?;
+        log.plain_name(FILE, Some(line), &format!("file_io.{key}"), name)
+    });
+    draft.input_file = input;
+    draft.output_file = output;
     files.finish(true, "`input`, `output`", &mut log.findings);
 }
 

@@ -21,7 +21,10 @@ mod xml;
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use problem::tree::Tree;
@@ -85,6 +88,15 @@ pub struct Options {
     pub memory: Option<Bytes>,
     /// Whether points and groups are left out.
     pub pass_fail: bool,
+    /// Set by somebody else when nobody wants the package any more: the import ends between two files with
+    /// [`ImportError::Stopped`].
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Options {
+    pub(crate) fn stopped(&self) -> Result<(), ImportError> {
+        if self.stop.load(Ordering::Relaxed) { Err(ImportError::Stopped) } else { Ok(()) }
+    }
 }
 
 /// Something that does not mean in the package what it meant at home.
@@ -129,6 +141,12 @@ pub enum ImportError {
     /// There is something at the place already.
     #[error("`{0}` is there already; import to another place, or remove it first")]
     Exists(PathBuf),
+    /// The folder in which the package is to lie is not there, or is none.
+    #[error("`{0}`, in which the package is to lie, is no folder that is there; make it first")]
+    NoFolder(PathBuf),
+    /// The import was asked to end before the package was whole.
+    #[error("stopped before the package was whole")]
+    Stopped,
     /// The package could not be written.
     #[error("could not write {what}")]
     Write {
@@ -143,6 +161,11 @@ pub enum ImportError {
 impl ImportError {
     pub(crate) fn write(what: impl fmt::Display, source: std::io::Error) -> Self {
         ImportError::Write { what: what.to_string(), source }
+    }
+
+    /// A folder of a made-up name, which says nothing to whoever reads of it.
+    pub(crate) fn temporary(what: impl fmt::Display, error: &io::Error) -> Self {
+        Self::write(what, error.kind().into())
     }
 }
 
@@ -160,6 +183,22 @@ impl Log {
     /// The source is refused.
     pub(crate) fn refuse(&mut self, path: &str, line: Option<u32>, message: impl Into<String>) {
         self.findings.error(path, line, message);
+    }
+
+    /// A file that stands in for stdin or stdout, when it may be called so; else it is refused.
+    pub(crate) fn plain_name(
+        &mut self,
+        path: &str,
+        line: Option<u32>,
+        key: &str,
+        name: String,
+    ) -> Option<String> {
+        if problem::is_plain_name(&name) {
+            return Some(name);
+        }
+        let shown: String = name.chars().take(60).collect();
+        self.refuse(path, line, format!("`{key}` is `{shown}`; {} is needed", problem::PLAIN_NAME));
+        None
     }
 
     /// The package means something else.
@@ -192,14 +231,20 @@ pub fn import(source: &Path, target: &Path, options: &Options) -> Result<Importe
     if target.symlink_metadata().is_ok() {
         return Err(ImportError::Exists(target.to_owned()));
     }
-    let scratch = tempfile::tempdir().map_err(|e| ImportError::write("a scratch folder", e))?;
+    let parent = write::parent(target);
+    if !parent.is_dir() {
+        return Err(ImportError::NoFolder(parent.to_owned()));
+    }
+    let scratch = tempfile::tempdir().map_err(|e| ImportError::temporary("a scratch folder", &e))?;
     let mut log = Log::default();
     let name = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let failed = |log: Log| {
         ImportError::Source(PackageError { package: name.clone(), diagnostics: log.findings.list })
     };
     let Some(folder) = folder_of(source, scratch.path(), &mut log) else { return Err(failed(log)) };
+    options.stopped()?;
     let tree = Tree::list(&folder, &mut log.findings);
+    options.stopped()?;
     if log.findings.failed() {
         return Err(failed(log));
     }
@@ -223,7 +268,7 @@ pub fn import(source: &Path, target: &Path, options: &Options) -> Result<Importe
     let files =
         read.filter(|_| !log.findings.failed()).and_then(|draft| draft.files(format, options, &mut log));
     let Some(files) = files.filter(|_| !log.findings.failed()) else { return Err(failed(log)) };
-    let diagnostics = write::package(&files, target)?;
+    let diagnostics = write::package(&files, target, options)?;
     Ok(Imported { format, package: target.to_owned(), changes: log.changes, diagnostics })
 }
 
@@ -253,9 +298,12 @@ fn folder_of(source: &Path, scratch: &Path, log: &mut Log) -> Option<PathBuf> {
     }
 }
 
-/// The only folder in `folder`, when nothing lies beside it; else `folder` itself.
+/// The only folder in `folder`, when nothing lies beside it but what a Mac puts there; else `folder` itself.
 fn top_of(folder: &Path) -> PathBuf {
-    let entries: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().take(2).collect();
+    let meant =
+        |entry: &fs::DirEntry| problem::NOT_PACKED_ON_PURPOSE.iter().all(|name| entry.file_name() != *name);
+    let entries: Vec<_> =
+        fs::read_dir(folder).into_iter().flatten().flatten().filter(meant).take(2).collect();
     match &entries[..] {
         [only] if only.file_type().is_ok_and(|kind| kind.is_dir()) => only.path(),
         _ => folder.to_owned(),

@@ -161,8 +161,9 @@ fn judging(problem: Node<'_, '_>, draft: &mut Draft, log: &mut Log) -> Option<()
         log.refuse(FILE, Some(xml::line(judging)), message);
     }
     // `stdin` and `stdout` say the same as nothing.
-    let file = |key: &str, standard: &str| {
-        xml::attribute(judging, key).filter(|name| *name != standard).map(str::to_owned)
+    let mut file = |key: &str, standard: &str| {
+        let name = xml::attribute(judging, key).filter(|name| *name != standard)?;
+        log.plain_name(FILE, Some(xml::line(judging)), key, name.to_owned())
     };
     draft.input_file = file("input-file", "stdin");
     draft.output_file = file("output-file", "stdout");

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use problem::Diagnostic;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use crate::ImportError;
+use crate::{ImportError, Options};
 
 /// What a file of the package holds.
 #[derive(Debug, Clone)]
@@ -35,19 +35,31 @@ impl Content {
 /// The files of a package by path.
 pub(crate) type Files = BTreeMap<String, Content>;
 
+/// The folder that `target` lies in.
+pub(crate) fn parent(target: &Path) -> &Path {
+    target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Writes `files` as the package `target` and gives what the package reader has to say of it.
-pub(crate) fn package(files: &Files, target: &Path) -> Result<Vec<Diagnostic>, ImportError> {
-    let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+pub(crate) fn package(
+    files: &Files,
+    target: &Path,
+    options: &Options,
+) -> Result<Vec<Diagnostic>, ImportError> {
+    let parent = parent(target);
     let name = target.file_name().ok_or_else(|| ImportError::Exists(target.to_owned()))?;
     let beside = tempfile::Builder::new()
         .prefix(".tribunal-import-")
         .tempdir_in(parent)
-        .map_err(|e| ImportError::write(format!("into {}", parent.display()), e))?;
+        .map_err(|e| ImportError::temporary(format!("into {}", parent.display()), &e))?;
     let fresh = beside.path().join(name);
+    fs::create_dir(&fresh).map_err(|e| ImportError::write(target.display(), e))?;
     for (path, content) in files {
+        options.stopped()?;
         file(&fresh.join(path), content).map_err(|e| ImportError::write(format!("`{path}`"), e))?;
     }
     let loaded = problem::read_dir(&fresh).map_err(ImportError::Source)?;
+    options.stopped()?;
     match renameat_with(CWD, &fresh, CWD, target, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(loaded.diagnostics),
         Err(rustix::io::Errno::EXIST) => Err(ImportError::Exists(target.to_owned())),

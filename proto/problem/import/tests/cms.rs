@@ -195,8 +195,10 @@ fn what_no_package_can_say_is_refused_with_its_place() {
         ("user_io: pipes\n", &[("check/manager.cpp", "")], "task.yaml:6: `user_io` is `pipes`"),
         ("exponent: 6\n", &[], "task.yaml:6: `exponent`"),
         ("output_only_testcases: 0,1\n", &[], "task.yaml:6: `output_only_testcases`"),
+        ("", &[("cor/correttore.pas", "begin end.\n")], "cor/correttore: its source is `cor/correttore.pas`"),
+        ("", &[("check/manager.py", "")], "check/manager: its source is `check/manager.py`"),
         ("", &[("check/checker", "#!/usr/bin/python3\n")], "check/checker: it is a script"),
-        ("infile: a/b\n", &[], "a plain file name"),
+        ("infile: a/b\n", &[], "task.yaml:6: `infile` is `a/b`; a plain file name"),
         ("", &[("gen/GEN", "1\n")], "lists 1 tests"),
         ("", &[("gen/GEN", "# ST: x\n")], "gen/GEN:1"),
     ] {

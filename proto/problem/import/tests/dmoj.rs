@@ -158,6 +158,18 @@ fn keys_that_dmoj_passes_over_are_told_and_anchors_may_stand_under_them() {
 }
 
 #[test]
+fn a_missing_testlib_is_told_where_a_program_includes_it() {
+    let of = |source: &str| {
+        let home =
+            home(&format!("{LIST}checker: {{name: bridged, args: {{files: c.cpp, type: testlib}}}}\n"));
+        home.put("c.cpp", source);
+        told(&home.import().0, "put the file there as `output_validator/testlib.h`")
+    };
+    assert!(of("#include \"testlib.h\"\nint main() {}\n"));
+    assert!(!of("int main() {}\n"));
+}
+
+#[test]
 fn programs_in_c_are_compiled_as_c() {
     let checker =
         home(&format!("{LIST}checker: {{name: bridged, args: {{files: c.c, lang: C11, type: testlib}}}}\n"));
@@ -303,9 +315,12 @@ fn what_no_package_can_say_is_refused_with_its_line() {
         ("test_cases++: 1\n", 4, "Python that an old DMOJ runs"),
         ("io_redirects: {a.in: {fd: 0, mode: r}}\n", 4, "`file_io"),
         ("signature_grader: {entry: x.cpp, header: x.h}\n", 4, "`x.cpp`"),
-        ("file_io: {input: ../a}\n", 1, "a plain file name"),
+        ("interactive: {files: [shim.cc]}\n", 4, "rename it"),
+        ("file_io: {input: ../a}\n", 4, "`file_io.input` is `../a`; a plain file name"),
     ] {
-        let text = home(&format!("{LIST}{init}")).refused();
+        let home = home(&format!("{LIST}{init}"));
+        home.put("shim.cc", "int main() {}\n");
+        let text = home.refused();
         assert!(text.contains(words) && text.contains(&format!(":{line}: ")), "{init}: {text}");
     }
     for (init, words) in [

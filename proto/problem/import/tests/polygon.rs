@@ -354,6 +354,19 @@ fn nothing_a_problem_gives_to_contestants_is_lost_without_a_word() {
 }
 
 #[test]
+fn a_validator_in_another_language_is_left_out_and_told() {
+    for path in ["v.java", "v.py", "v.pas"] {
+        let assets =
+            format!("{WCMP}<validators><validator><source path=\"{path}\"/></validator></validators>");
+        let home = home("", THREE, &assets);
+        home.put(path, "");
+        let (imported, problem) = home.import();
+        assert!(problem.input_validators.is_empty(), "{path}");
+        assert!(told(&imported, "the validator is not in C++"), "{path}");
+    }
+}
+
+#[test]
 fn a_name_in_a_language_without_a_code_is_told_and_better_than_none() {
     let home = home("", THREE, WCMP);
     let named = |names: &str| {

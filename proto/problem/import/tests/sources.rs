@@ -8,6 +8,8 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use common::Home;
 use import::{ImportError, Options, import};
@@ -85,7 +87,10 @@ fn archives_cannot_leave_their_folder_or_swell() {
 #[test]
 fn a_zip_is_a_source_as_its_folder_is() {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (name, text) in [("top/init.yml", INIT), ("top/1.in", "1\n"), ("top/1.out", "1\n")] {
+    let beside = [("__MACOSX/top/._init.yml", ""), (".DS_Store", "")];
+    for (name, text) in
+        [("top/init.yml", INIT), ("top/1.in", "1\n"), ("top/1.out", "1\n")].into_iter().chain(beside)
+    {
         zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
         zip.write_all(text.as_bytes()).unwrap();
     }
@@ -96,13 +101,58 @@ fn a_zip_is_a_source_as_its_folder_is() {
 }
 
 #[test]
+fn a_place_where_no_package_can_lie_is_named() {
+    let home = dmoj();
+    let place = |path: &str| import(&home.source(), &home.source().with_file_name(path), &Options::default());
+    let nowhere = place("none/made").unwrap_err();
+    assert!(matches!(&nowhere, ImportError::NoFolder(at) if at.ends_with("none")), "{nowhere}");
+    assert!(matches!(place("source/init.yml/made").unwrap_err(), ImportError::NoFolder(_)));
+    let long = "x".repeat(300);
+    let error = place(&long).unwrap_err();
+    assert!(matches!(&error, ImportError::Write { what, .. } if what.ends_with(&long)), "{error}");
+    assert_eq!(fs::read_dir(home.source().parent().unwrap()).unwrap().count(), 1, "something was left");
+}
+
+#[test]
+fn an_import_that_nobody_wants_any_more_leaves_nothing() {
+    let home = dmoj();
+    let cases: String = (0..2000).map(|_| "- {in: 1.in, out: 1.out}\n").collect();
+    home.put("init.yml", format!("test_cases:\n{cases}"));
+    let asked = Options::default();
+    asked.stop.store(true, Ordering::Relaxed);
+    assert!(matches!(home.import_with(&asked).unwrap_err(), ImportError::Stopped));
+    // Amid the writing: as soon as the folder beside the target is there.
+    let folder = home.source().parent().unwrap().to_owned();
+    let amid = Options::default();
+    let stop = std::sync::Arc::clone(&amid.stop);
+    let watched = folder.clone();
+    let watcher = std::thread::spawn(move || {
+        let begun = Instant::now();
+        while fs::read_dir(&watched).unwrap().count() < 2 && begun.elapsed() < Duration::from_mins(1) {
+            std::thread::yield_now();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let error = home.import_with(&amid).unwrap_err();
+    watcher.join().unwrap();
+    assert!(matches!(error, ImportError::Stopped), "{error}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "something was left");
+}
+
+#[test]
 fn bombs_are_refused() {
     let mut yaml = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for i in 1..12 {
         let refs = vec![format!("*a{}", i - 1); 10].join(", ");
         yaml += &["a", &i.to_string(), ": &a", &i.to_string(), " [", &refs, "]\n"].concat();
     }
-    assert!(Home::of(&[("init.yml", &yaml)]).refused().contains("not valid YAML"));
+    assert!(Home::of(&[("init.yml", &yaml)]).refused().contains("more than is read: 50000 values"));
+    let two = format!("{INIT}---\na: 1\n");
+    assert!(
+        Home::of(&[("init.yml", &two)])
+            .refused()
+            .contains("init.yml:3: this is not valid YAML: there is a second document")
+    );
     assert!(Home::of(&[("init.yml", &"#".repeat(300 << 10))]).refused().contains("at most"));
     let open = format!("<problem>{}", "<a>".repeat(100_000));
     assert!(Home::of(&[("problem.xml", &open)]).refused().contains("not XML"));

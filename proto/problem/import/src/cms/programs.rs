@@ -27,19 +27,22 @@ pub(super) enum Deciding {
 pub(super) fn read(tree: &Tree, top: &mut Fields<'_>, draft: &mut Draft, log: &mut Log) -> Deciding {
     let processes = top.whole("num_processes", "processes", 1000, &mut log.findings).unwrap_or(1);
     let talk = top.text("user_io", &mut log.findings);
-    let mut file = |key: &str, default: &str| match top.text(key, &mut log.findings) {
-        Some((name, _)) => name,
-        None => default.to_owned(),
-    };
-    let (infile, outfile) = (file("infile", "input.txt"), file("outfile", "output.txt"));
+    let [infile, outfile] = [("infile", "input.txt"), ("outfile", "output.txt")].map(|(key, default)| {
+        match top.text(key, &mut log.findings) {
+            // By stdin or stdout.
+            Some((name, _)) if name.is_empty() => None,
+            Some((name, line)) => log.plain_name(FILE, Some(line), key, name),
+            None => Some(default.to_owned()),
+        }
+    });
     solutions(tree, draft, log);
     if let Some(at) = ["check/manager", "cor/manager"].into_iter().find(|path| exists(tree, path)) {
         let pipes = pipes(tree, talk, log);
         communication(tree, at, processes, pipes, draft, log);
         return Deciding::Parts;
     }
-    draft.input_file = Some(infile).filter(|name| !name.is_empty());
-    draft.output_file = Some(outfile).filter(|name| !name.is_empty());
+    draft.input_file = infile;
+    draft.output_file = outfile;
     compiled_with(tree, "grader", draft, log);
     let Some(at) = ["check/checker", "cor/correttore"].into_iter().find(|path| exists(tree, path)) else {
         draft.validator_args = vec!["case_sensitive".to_owned()];
@@ -52,9 +55,15 @@ pub(super) fn read(tree: &Tree, top: &mut Fields<'_>, draft: &mut Draft, log: &m
     Deciding::Parts
 }
 
-/// Whether the binary is there, or a source of it.
+/// Whether the binary is there, or a source of it in any language: a task that is not built yet has only that.
 fn exists(tree: &Tree, path: &str) -> bool {
-    tree.files.contains_key(path) || source(tree, path).is_some()
+    tree.files.contains_key(path) || source(tree, path).is_some() || other_source(tree, path).is_some()
+}
+
+/// A source in a language that is not carried over.
+fn other_source(tree: &Tree, path: &str) -> Option<String> {
+    let others = ["pas", "py", "java", "rs", "go", "cs", "hs", "kt", "rb", "pl", "sh"];
+    others.iter().map(|extension| format!("{path}.{extension}")).find(|path| tree.files.contains_key(path))
 }
 
 fn source<'a>(tree: &'a Tree, path: &str) -> Option<(String, &'a Entry)> {
@@ -68,12 +77,16 @@ fn source<'a>(tree: &'a Tree, path: &str) -> Option<(String, &'a Entry)> {
 fn wrapped(tree: &Tree, at: &str, artifact: &str, define: &str, draft: &mut Draft, log: &mut Log) -> bool {
     let Some((path, entry)) = source(tree, at).filter(|(_, entry)| entry.size <= MAX_SOURCE) else {
         let script = tree.files.get(at).is_some_and(|entry| begins_as_a_script(&entry.disk));
-        let what = if script {
-            "it is a script, and only C++ is carried over"
-        } else {
-            "there is a binary and no source of it"
+        let what = match other_source(tree, at) {
+            Some(other) => format!("its source is `{other}`, and only C++ is carried over"),
+            None if script => "it is a script, and only C++ is carried over".to_owned(),
+            None => "there is a binary and no source of it".to_owned(),
         };
-        log.refuse(at, None, format!("{what}: put its C++ source beside it as `{at}.cpp`; no binary or script of a task is run as it is"));
+        log.refuse(
+            at,
+            None,
+            format!("{what}: put its C++ source beside it as `{at}.cpp`; no binary or script of a task is run as it is"),
+        );
         return false;
     };
     let plain_c = Path::new(&path).extension().is_some_and(|extension| extension == "c");

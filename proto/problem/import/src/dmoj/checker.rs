@@ -4,7 +4,7 @@ use problem::yaml::{Fields, Value};
 
 use super::{FILE, Store, scalar};
 use crate::Log;
-use crate::draft::Draft;
+use crate::draft::{Draft, includes_testlib};
 use crate::write::Content;
 
 /// What a checker by name becomes.
@@ -240,9 +240,11 @@ fn testlib_there(line: u32, store: &Store<'_>, draft: &mut Draft, log: &mut Log)
     if draft.files.contains_key(NAME) {
         return;
     }
+    let included = |content: &Content| content.bytes().is_ok_and(|bytes| includes_testlib(&bytes));
     match store.find("testlib.h") {
         Some(at) => drop(draft.files.insert(NAME.to_owned(), Content::File(at))),
-        None => log.change(FILE, Some(line), format!("DMOJ has a testlib.h of its own, and this judge has none: where the program includes it, put the file there as `{NAME}`")),
+        None if draft.files.values().any(included) => log.change(FILE, Some(line), format!("DMOJ has a testlib.h of its own, which the program includes, and this judge has none: put the file there as `{NAME}`, or it does not compile")),
+        None => {}
     }
 }
 
@@ -265,6 +267,15 @@ pub(super) fn interactive(top: &mut Fields<'_>, store: &Store<'_>, draft: &mut D
         bridge.files.iter().map(|(name, _)| name.as_str()).filter(|name| !is_header(name)).collect();
     if sources.iter().any(|name| !plain(name)) {
         log.refuse(FILE, Some(line), "a source's name has other letters than `a-z`, `0-9`, `_`, `.` and `-`");
+        return true;
+    }
+    const OURS: [&str; 4] = ["build", "shim.cc", "run", "interactor"];
+    if let Some(name) = bridge.files.iter().map(|(name, _)| name.as_str()).find(|name| OURS.contains(name)) {
+        log.refuse(
+            FILE,
+            Some(line),
+            format!("a file is called `{name}`, as one that the importer writes; rename it"),
+        );
         return true;
     }
     // As DMOJ does without `lang`: by what the names end with.

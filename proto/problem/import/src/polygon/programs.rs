@@ -34,8 +34,12 @@ impl Source {
     }
 
     pub(super) fn is_cpp(&self) -> bool {
-        matches!(self.extension(), "cpp" | "cc" | "cxx" | "c++")
+        is_cpp(&self.path)
     }
+}
+
+fn is_cpp(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, extension)| matches!(extension, "cpp" | "cc" | "cxx" | "c++"))
 }
 
 /// The source that `asset` names; what keeps it from being used is refused.
@@ -161,11 +165,13 @@ pub(super) fn read(source: super::Source<'_, '_>, draft: &mut Draft, log: &mut L
 
 /// A testlib validator exits with 0 for a good input and 3 for any other; the format wants 42 and 43.
 fn validator(source: super::Source<'_, '_>, node: Node<'_, '_>, n: usize, draft: &mut Draft, log: &mut Log) {
+    let path =
+        xml::child(node, "source").and_then(|source| xml::attribute(source, "path")).unwrap_or_default();
+    if !is_cpp(path) && !path.is_empty() {
+        return log.change(path, None, "the validator is not in C++ and is left out");
+    }
     let Some(program) = source_of(source, node, "validator", log) else { return };
     let folder = format!("input_validators/validator-{n}");
-    if !program.is_cpp() {
-        return log.change(&program.path, None, "the validator is not in C++ and is left out");
-    }
     copy(&program, &folder, "validator.cpp", draft);
     headers(source, &folder, &[&program], draft, log);
     let build = build(&[("validator", "validator.cpp", program.standard)]);
