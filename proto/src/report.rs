@@ -349,6 +349,9 @@ pub struct Judgement {
     pub graded: Option<Box<Graded>>,
 }
 
+/// What a contestant reads of a failure of ours.
+const OURS: &str = "the judge failed, not the program; who runs it can see why";
+
 impl Judgement {
     /// A judgement that says only that we failed.
     pub fn system_error(language: &str, reason: String) -> Self {
@@ -411,15 +414,13 @@ impl Judgement {
         self
     }
 
-    /// The same judgement without what only judges may see. JE and SE keep their reason: it is about the
-    /// package or about us and names no test data; the worker sees to that.
+    /// The same judgement without what only judges may see. SE says that it is ours: why is about our machines, with
+    /// their folders and what their system said.
     #[must_use]
     pub fn for_contestant(mut self) -> Self {
         self.keep_shown();
         self.tests = self.tests.into_iter().map(TestReport::for_contestant).collect();
-        if self.verdict != Verdict::SE {
-            self.reason = None;
-        }
+        self.reason = (self.verdict == Verdict::SE).then(|| OURS.to_owned());
         self
     }
 
@@ -572,6 +573,15 @@ mod tests {
             all.graded
                 .is_some_and(|g| g.output.is_some() && g.stdout == "SECRET" && g.diagnostics.is_empty())
         );
+    }
+
+    #[test]
+    fn a_contestant_hears_of_our_failure_that_it_is_ours_and_nothing_of_our_machines() {
+        let why = "could not keep an output for its validator: a file in `/srv/tribunal/outputs`: No space left on device (os error 28)";
+        let judgement = Judgement::system_error("cpp", why.into());
+        let shown = serde_json::to_string(&judgement.clone().for_contestant()).unwrap();
+        assert!(["/srv", "outputs", "os error", "space"].iter().all(|word| !shown.contains(word)), "{shown}");
+        assert!(shown.contains(OURS) && judgement.without_outputs().reason.as_deref() == Some(why));
     }
 
     #[test]

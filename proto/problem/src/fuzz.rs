@@ -8,6 +8,8 @@ use std::path::{Component, Path};
 
 use crate::{Loaded, PackageError, Severity, open_zip, pack_zip, read_dir};
 
+mod yaml;
+
 /// Ends a path, and ends a file, in what a fuzzer makes.
 const END_OF_PATH: u8 = 0xfe;
 const END_OF_FILE: u8 = 0xff;
@@ -44,10 +46,23 @@ pub fn lay_out(bytes: &[u8], root: &Path) {
 /// # Panics
 /// When the two differ, or a refusal names no place and no error.
 pub fn package(bytes: &[u8]) {
+    in_folder(|root| lay_out(bytes, root));
+}
+
+/// A package in order whose YAML files were changed as `bytes` say, by keys, values and what YAML has beside them: the
+/// same holds of it as of any [`package`].
+///
+/// # Panics
+/// As that.
+pub fn manifests(bytes: &[u8]) {
+    in_folder(|root| yaml::lay_out(bytes, root));
+}
+
+fn in_folder(lay_out: impl FnOnce(&Path)) {
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let root = scratch.path().join("fuzzed");
     fs::create_dir(&root).expect("a directory");
-    lay_out(bytes, &root);
+    lay_out(&root);
     let read = read_dir(&root);
     look(&read);
     let Ok(loaded) = read else { return };
@@ -67,6 +82,9 @@ fn look(read: &Result<Loaded, PackageError>) {
     for found in list {
         assert!(!found.path.is_empty() && !found.message.is_empty() && found.line != Some(0), "{found:?}");
         assert!(found.to_string().len() < 8 << 10, "{found:?}");
+        let speaks_rust =
+            ["serde", "::", "Options", "from_multiple"].iter().any(|word| found.message.contains(word));
+        assert!(!speaks_rust || found.message.contains('`'), "{found:?}");
     }
 }
 
@@ -94,6 +112,24 @@ mod tests {
         assert_eq!(fs::read_link(root.join("out")).unwrap(), Path::new(".."));
         let entries = |path: &Path| fs::read_dir(path).unwrap().count();
         assert_eq!((entries(dir.path()), entries(&root)), (1, 2));
+    }
+
+    proptest::proptest! {
+        /// `PROPTEST_CASES` asks for more.
+        #[test]
+        fn made_up_yaml_is_read_or_refused_with_a_place(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..48)) {
+            manifests(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_package_in_order_stands_behind_what_is_made_up() {
+        for first in [0, 1, 2] {
+            let dir = tempfile::tempdir().unwrap();
+            yaml::lay_out(&[first], dir.path());
+            let read = read_dir(dir.path()).unwrap_or_else(|e| panic!("{e}"));
+            assert!(!read.problem.cases.is_empty());
+        }
     }
 
     #[test]

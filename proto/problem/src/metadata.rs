@@ -34,11 +34,41 @@ pub(crate) fn read(top: &mut Fields<'_>, version: FormatVersion, findings: &mut 
     if version == FormatVersion::Legacy {
         return;
     }
+    if let Some((text, line)) = &license
+        && !["unknown", "public domain"].contains(&text.as_str())
+        && ![owner.as_ref(), credits.as_ref().and_then(authors), source.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(says)
+    {
+        let message = format!(
+            "`license: {}` needs somebody whose licence it is: a `rights_owner`, else `credits` with `authors`, else a `source`",
+            short(text)
+        );
+        findings.warning(FILE, Some(*line), message);
+    }
     if let Some(node) = credits {
         self::credits(node, findings);
     }
     if let Some(node) = source {
         each(node, "source", findings, &|node, findings| map(node, "source", &["name", "url"], findings));
+    }
+}
+
+/// The authors in `credits`, which names one where it is no mapping.
+fn authors(credits: &Node) -> Option<&Node> {
+    let Value::Map(entries) = &credits.value else { return Some(credits) };
+    entries.iter().find(|(key, _)| key.name == "authors").map(|(_, node)| node)
+}
+
+/// Whether anything is said there.
+fn says(node: &Node) -> bool {
+    match &node.value {
+        Value::Null => false,
+        Value::Text(text) => !text.trim().is_empty(),
+        Value::List(items) => !items.is_empty(),
+        Value::Map(entries) => !entries.is_empty(),
+        Value::Bool(_) | Value::Number(..) => true,
     }
 }
 

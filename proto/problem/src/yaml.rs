@@ -6,7 +6,8 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::{Error, Spanned, UserMessageFormatter};
 
 use crate::diagnostic::Findings;
 
@@ -170,19 +171,7 @@ pub fn read<'a>(path: &'a str, source: &str, findings: &mut Findings) -> Option<
         Ok(raw) => raw,
         Err(e) => {
             let line = e.location().map(|l| l.line() as u32).filter(|l| *l > 0);
-            let text = e.without_snippet().to_string();
-            // What the library says to its own users is left out.
-            let text = text.replace(", set DuplicateKeyPolicy in Options if acceptable", "");
-            let text = if text.starts_with("budget breached: Documents") {
-                "there is a second document; one is read".to_owned()
-            } else if text.starts_with("budget breached") {
-                format!(
-                    "it holds more than is read: {MAX_NODES} values, {MAX_DEPTH} levels, {MAX_ALIASES} aliases"
-                )
-            } else {
-                text.lines().next().unwrap_or_default().chars().take(300).collect()
-            };
-            findings.error(path, line, format!("this is not valid YAML: {text}"));
+            findings.error(path, line, wrong(&e));
             return None;
         }
     };
@@ -199,6 +188,35 @@ pub fn read<'a>(path: &'a str, source: &str, findings: &mut Findings) -> Option<
             None
         }
     }
+}
+
+/// What is wrong, in words for who wrote the file and not for a user of the library that reads it.
+fn wrong(error: &Error) -> String {
+    let error = error.without_snippet();
+    match error {
+        Error::DuplicateMappingKey { key, .. } => {
+            let key = key.as_ref().map_or_else(|| "a key".to_owned(), |key| format!("`{}`", cut(key, 60)));
+            format!("{key} is there before in the same mapping; each key may stand there once")
+        }
+        Error::Budget { breach: BudgetBreach::Documents { .. }, .. } => {
+            "a second YAML document begins here; a file of a package is one".to_owned()
+        }
+        // What an alias stands for; its line is told anyway.
+        Error::AliasError { error, .. } => wrong(error),
+        Error::Budget { .. } => {
+            format!(
+                "this is more than is read of a file: {MAX_DEPTH} levels, {MAX_NODES} values, {MAX_ALIASES} aliases"
+            )
+        }
+        _ => {
+            let text = error.render_with_formatter(&UserMessageFormatter);
+            format!("this is not valid YAML: {}", cut(text.lines().next().unwrap_or_default(), 300))
+        }
+    }
+}
+
+fn cut(text: &str, chars: usize) -> String {
+    text.chars().take(chars).collect()
 }
 
 /// A mapping whose keys are taken out one by one.
@@ -447,6 +465,40 @@ mod tests {
                 "{source:?}: {:?}",
                 f.list
             );
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_named_without_advice_for_programmers() {
+        for (source, line, message) in [
+            ("a: 1\na: 2\n", 2, "`a` is there before in the same mapping; each key may stand there once"),
+            (
+                "l:\n  {b: 1, c: 2,\n   b: 3}\n",
+                3,
+                "`b` is there before in the same mapping; each key may stand there once",
+            ),
+        ] {
+            let (top, f) = fields(source);
+            assert!(top.is_none() && f.failed());
+            assert_eq!((f.list[0].line, f.list[0].message.as_str()), (Some(line), message), "{source:?}");
+        }
+        for broken in [
+            "a: [1\n",
+            "a: *b\n",
+            "a: 1\n---\nb: 2\n",
+            "a: !!int x\n",
+            "\ta: 1\n",
+            "a: \"\\q\"\n",
+            "<<: 1\n",
+            "? [a]\n: 1\n",
+            "a: 'x\n",
+        ] {
+            let (_, f) = fields(broken);
+            for found in &f.list {
+                for word in ["Options", "Policy", "from_", "serde", "::", "deserializ", " { "] {
+                    assert!(!found.message.contains(word), "{broken:?}: {found}");
+                }
+            }
         }
     }
 

@@ -31,7 +31,7 @@ fn every_broken_package_is_refused_where_it_is_broken() {
         ("bad_flag_legacy", "problem.yaml", Some(2), "cannot stand beside"),
         ("bad_time_file", "domjudge-problem.ini", Some(2), "`soon` is no time limit"),
         ("bad_yaml", "problem.yaml", Some(1), "not valid YAML"),
-        ("duplicate_key", "problem.yaml", Some(2), "duplicate"),
+        ("duplicate_key", "problem.yaml", Some(2), "`name` is there before"),
         ("missing_answer", "data/secret/2.ans", None, "missing"),
         ("mixed_groups", "data/secret/1.in", None, "groups"),
         ("negative_time", "problem.yaml", Some(5), "`limits.time_limit` is `-1`; a positive number of seconds"),

@@ -24,6 +24,8 @@ const ROWS: &[Row] = &[
     (NEW, "+", "source:\n- name: A\n  link: u\n", ("problem.yaml", Some(7), "unknown key `source.link`")),
     (NEW, "+", "license: mit\n", ("problem.yaml", Some(5), "`license` is not one of")),
     (NEW, "+", "license: public domain\nrights_owner: A\n", ("problem.yaml", Some(6), "has no `rights_owner`")),
+    (NEW, "+", "license: cc by\n", ("problem.yaml", Some(5), "`license: cc by` needs somebody whose licence it is: a `rights_owner`")),
+    (NEW, "+", "license: permission\ncredits: {testers: A}\nsource: []\n", ("problem.yaml", Some(5), "else `credits` with `authors`, else a `source`")),
     (NEW, "+", "type: [scoring, scoring]\n", ("problem.yaml", Some(5), "names `scoring` twice")),
     (NEW, "statement/problem.sv.md", "x\n", ("problem.yaml", None, "`name` is in en, and the statements are in sv")),
     (NEW, "attachments/x", "", ("statement", None, "there is no statement")),
@@ -94,6 +96,31 @@ fn what_is_not_obeyed_is_told_at_its_place() {
         }
     }
     assert!(silent.is_empty(), "{} of {}:\n{}", silent.len(), ROWS.len(), silent.join("\n"));
+}
+
+#[test]
+fn a_licence_is_somebodys_or_nobodys() {
+    let told = |more: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("data/secret")).unwrap();
+        fs::write(dir.path().join("problem.yaml"), format!("{NEW}{more}")).unwrap();
+        let list = match read_dir(dir.path()) {
+            Ok(loaded) => loaded.diagnostics,
+            Err(error) => error.diagnostics,
+        };
+        list.iter().any(|d| d.message.contains("whose licence"))
+    };
+    for owned in
+        ["rights_owner: A", "credits: A", "credits: {authors: [A]}", "source: S", "source: {name: S}"]
+    {
+        assert!(!told(&format!("license: cc by\n{owned}\n")), "{owned}");
+    }
+    for nobodys in ["", "license: unknown\n", "license: public domain\n"] {
+        assert!(!told(nobodys), "{nobodys}");
+    }
+    for missing in ["", "rights_owner:\n", "rights_owner: ''\n", "credits: {testers: A}\n"] {
+        assert!(told(&format!("license: cc0\n{missing}")), "{missing}");
+    }
 }
 
 #[test]

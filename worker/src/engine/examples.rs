@@ -59,6 +59,16 @@ fn own_start(language: &Language, own: &[String], all: &[String]) -> Option<Lang
     language.starting_at(&own, all).ok()
 }
 
+/// Where a program starts, in the words of the package format: the class that the package names, else the file. `own` are
+/// the submission's files and `all` those with what the package includes. Empty where it does not compile for want of one.
+pub(super) fn entry(language: &Language, own: &[String], all: &[String]) -> String {
+    if let Some(class) = &language.class {
+        return class.clone();
+    }
+    let started = own_start(language, own, all);
+    started.as_ref().unwrap_or(language).entry_of(all).unwrap_or_default()
+}
+
 /// The language the package names, else the only one that the names of the files fit.
 fn language_of(example: &ExampleSubmission, files: &[SourceFile]) -> Result<String, String> {
     if let Some(code) = &example.program.language {
@@ -99,6 +109,22 @@ mod tests {
         ] {
             let started = own_start(python, &names(own), &names(all));
             assert_eq!(started.and_then(|language| language.entry).as_deref(), want, "{own:?} {all:?}");
+        }
+    }
+
+    #[test]
+    fn a_static_validator_is_told_the_class_or_the_file_in_which_a_submission_starts() {
+        let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let (python, java) = (language::by_id("python3").unwrap(), language::by_id("java").unwrap());
+        let files = names(&["Other.java", "Solution.java"]);
+        let started = java.starting_at("Solution", &files).unwrap();
+        for (language, own, all, want) in [
+            (python, &["a.py"][..], &["a.py", "helper.py"][..], "a.py"),
+            (python, &["a.py"], &["a.py", "__main__.py"], "__main__.py"),
+            (python, &["a.py", "b.py"], &["a.py", "b.py", "helper.py"], ""),
+            (&started, &["Other.java", "Solution.java"], &["Other.java", "Solution.java"], "Solution"),
+        ] {
+            assert_eq!(entry(language, &names(own), &names(all)), want, "{own:?} {all:?}");
         }
     }
 }

@@ -333,6 +333,30 @@ async fn a_static_validator_sees_the_sources_and_its_word_is_a_case() {
 }
 
 #[tokio::test]
+async fn a_helper_that_is_included_does_not_hide_from_a_static_validator_where_a_submission_starts() {
+    let manifest = "problem_format_version: 2025-09\nname: S\nuuid: u\nlimits: {time_limit: 1}\n";
+    let (_folder, problem) = package(
+        manifest,
+        &[
+            ("static_validator/v.py", ""),
+            ("include/python3/helper.py", ""),
+            ("data/secret/test_group.yaml", "static_validation_score: pass-fail\n"),
+            ("data/secret/1.in", ""),
+            ("data/secret/1.ans", ""),
+        ],
+    );
+    let runner = FakeRunner::new(|spec: &RunSpec| {
+        let looks = spec.argv.iter().any(|word| word == ".judge/feedback/");
+        Ok(ran(Exit::Code(if looks { 42 } else { 0 }), ""))
+    });
+    let judgement = judge(&runner, problem, &submission("python3", &[("sent.py", "")])).await;
+    assert_eq!(judgement.verdict, AC);
+    let asked =
+        runner.commands().into_iter().find(|argv| argv.iter().any(|w| w == ".judge/feedback/")).unwrap();
+    assert_eq!(asked[asked.len() - 3..], ["python3", "sent.py", ".judge/feedback/"]);
+}
+
+#[tokio::test]
 async fn a_submission_cannot_stand_in_for_the_static_validator_or_its_word() {
     let runner = FakeRunner::new(|spec: &RunSpec| {
         if is_compile(spec) {

@@ -18,7 +18,7 @@ use problem::model::{
 use proto::limits::Limits;
 use proto::units::Bytes;
 
-use super::{Against, Submission};
+use super::{Against, Submission, examples};
 use crate::error::Rejected;
 use crate::toolchains::Toolchain;
 
@@ -88,9 +88,10 @@ pub(crate) enum Work {
 #[derive(Debug, Clone)]
 pub(crate) struct StaticPlan {
     pub validator: ValidatorPlan,
-    /// The submission's language, and its code in the package format.
-    pub language: Arc<Language>,
+    /// The code of the submission's language in the package format.
     pub code: String,
+    /// The file in which the submission starts, or the class where the package names one.
+    pub entry: String,
 }
 
 /// One case, ready to run.
@@ -258,19 +259,21 @@ fn from_problem(
     }
     problem.honourable(maxima).map_err(|e| unsupported(problem, &e))?;
     let limits = run_limits(problem);
+    let includes = toolchain.map(|t| includes(problem, t)).unwrap_or_default();
+    let statics = toolchain.and_then(|t| static_plan(problem, t, submission, &includes));
     Ok(Plan {
         policy: Policy::Icpc,
         hard_cpu_time: limits.cpu_time,
         limits,
         compile_limits: compile_limits(problem),
-        includes: toolchain.map(|t| includes(problem, t)).unwrap_or_default(),
+        includes,
         writable: problem.allow_file_writing,
         interactive: problem.interactive,
         passes: if problem.multi_pass { problem.limits.validation_passes } else { 1 },
         cases: cases(problem),
         problem: Some(Arc::clone(problem)),
         validator: validator_plan(problem),
-        statics: toolchain.and_then(|t| static_plan(problem, t)),
+        statics,
         grader: grader_plan(problem),
         sidecar: problem.sidecar.clone(),
         show: 0,
@@ -334,14 +337,23 @@ fn static_case(problem: &Problem, group: usize, place: usize) -> CasePlan {
     }
 }
 
-fn static_plan(problem: &Problem, toolchain: &Toolchain) -> Option<StaticPlan> {
+fn static_plan(
+    problem: &Problem,
+    toolchain: &Toolchain,
+    submission: &Submission,
+    includes: &[(String, PathBuf)],
+) -> Option<StaticPlan> {
     let program = problem.static_validator.clone()?;
     let codes = &toolchain.language.package_codes;
     let named = problem.languages.iter().flatten().find(|code| codes.contains(*code));
+    let own: Vec<String> = submission.files.iter().map(|file| file.name.clone()).collect();
+    let included = || includes.iter().map(|(name, _)| name);
+    let mut all: Vec<String> = own.iter().filter(|name| !included().any(|i| i == *name)).cloned().collect();
+    all.extend(included().cloned());
     Some(StaticPlan {
         validator: ValidatorPlan { programs: vec![program], ..validator_plan(problem) },
-        language: Arc::clone(&toolchain.language),
         code: named.or_else(|| codes.first()).cloned().unwrap_or_default(),
+        entry: examples::entry(&toolchain.language, &own, &all),
     })
 }
 

@@ -96,9 +96,8 @@ fn spec_of(
     let memory = plan.validator.limits.memory;
     let command = validator.argv_under(memory);
     let mut argv: Vec<String> = command.iter().map(|word| place.moved(word, validator)).collect();
-    let names: Vec<String> = submission.files.iter().map(|file| file.path.clone()).collect();
     argv.push(plan.code.clone());
-    argv.push(plan.language.entry_of(&names).unwrap_or_default());
+    argv.push(plan.entry.clone());
     argv.push(format!("{feedback}/"));
     argv.extend(args.iter().cloned());
 

@@ -333,7 +333,7 @@ fn what_no_package_can_say_is_refused_with_its_line() {
         ("test_cases:\n- {in: 1.in, out: 1.out, memory_limit: 1}\n", "of a single case"),
         (
             "test_cases:\n- {in: 1.in, out: 1.out, in: 2.in}\n",
-            "duplicate mapping key: in at line 2, column 26",
+            "init.yml:2: `in` is there before in the same mapping",
         ),
         ("test_cases:\n- {in: 1.in, out: 1.out, checker: sorted}\n", "single case"),
         ("test_cases:\n- {in: 1.in, out: 1.out, points: -1}\n", "not negative"),

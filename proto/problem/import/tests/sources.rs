@@ -146,12 +146,14 @@ fn bombs_are_refused() {
         let refs = vec![format!("*a{}", i - 1); 10].join(", ");
         yaml += &["a", &i.to_string(), ": &a", &i.to_string(), " [", &refs, "]\n"].concat();
     }
-    assert!(Home::of(&[("init.yml", &yaml)]).refused().contains("more than is read: 50000 values"));
+    assert!(
+        Home::of(&[("init.yml", &yaml)])
+            .refused()
+            .contains("more than is read of a file: 20 levels, 50000 values")
+    );
     let two = format!("{INIT}---\na: 1\n");
     assert!(
-        Home::of(&[("init.yml", &two)])
-            .refused()
-            .contains("init.yml:3: this is not valid YAML: there is a second document")
+        Home::of(&[("init.yml", &two)]).refused().contains("init.yml:3: a second YAML document begins here")
     );
     assert!(Home::of(&[("init.yml", &"#".repeat(300 << 10))]).refused().contains("at most"));
     let open = format!("<problem>{}", "<a>".repeat(100_000));
