@@ -146,6 +146,10 @@ mod tests {
         {
             assert!(check_place(bad).is_err(), "{bad}");
         }
+        let deep = |parts: usize| "/a".repeat(parts);
+        assert!(check_place(&deep(DEPTH_MAX)).is_ok() && check_place(&deep(DEPTH_MAX + 1)).is_err());
+        let long = |len: usize| format!("/{}", "a".repeat(len));
+        assert!(check_place(&long(100)).is_ok() && check_place(&long(101)).is_err());
         for good in ["/autograder", "/grade", "/w/x", "/home/grader/in", "/opt/course"] {
             assert!(check_place(good).is_ok(), "{good}");
         }

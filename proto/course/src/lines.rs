@@ -134,6 +134,25 @@ mod tests {
     }
 
     #[test]
+    fn a_line_has_so_many_bytes_and_a_longer_one_is_left_out() {
+        let test = r#"{"test": {"name": "a", "score": 1}}"#;
+        let of = |len: usize| format!("{test}{}\n", " ".repeat(len - test.len()));
+        for (len, tests, findings) in [(LINE_MAX, 1, 0), (LINE_MAX + 1, 0, 1)] {
+            let (lines, found) = read_text(&of(len));
+            assert_eq!((lines.tests.len(), found), (tests, findings), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_test_without_a_word_on_it_is_seen_as_the_plan_says() {
+        let text = "{\"plan\": [], \"visibility\": \"hidden\"}\n{\"test\": {\"name\": \"a\", \"score\": 1}}\n\
+                    {\"test\": {\"name\": \"b\", \"score\": 1, \"visibility\": \"visible\"}}\n";
+        let (lines, _) = read_text(text);
+        let seen: Vec<_> = lines.tests.iter().map(|test| test.visibility).collect();
+        assert_eq!(seen, [Visibility::Hidden, Visibility::Visible]);
+    }
+
+    #[test]
     fn whole_lines_count_and_the_one_being_written_does_not() {
         let (lines, findings) = read_text(
             "{\"plan\": [{\"name\": \"a\", \"max_score\": 2}, {\"name\": \"b\"}], \"visibility\": \"hidden\"}\n\

@@ -167,6 +167,32 @@ mod tests {
     }
 
     #[test]
+    fn a_line_has_so_many_bytes_and_a_longer_one_spoils_no_other() {
+        let padded = |name: &str, len: usize| {
+            let line = line(name, "");
+            let text = line.trim_end();
+            format!("{text}{}\n", " ".repeat(len - text.len()))
+        };
+        for (len, heard_of) in [(LINE_MAX, &["a", "b"][..]), (LINE_MAX + 1, &["b"])] {
+            let text = padded("a", len) + &line("b", "");
+            for piece in [1000, LINE_MAX - 1, LINE_MAX, LINE_MAX + 1, text.len()] {
+                let mut live = Live::new(Schema::Gradescope, None);
+                let heard: Vec<_> = text.as_bytes().chunks(piece).flat_map(|part| live.take(part)).collect();
+                let got: Vec<_> = heard.iter().map(|h| h.test.name.as_str()).collect();
+                assert_eq!(got, heard_of, "{len} bytes in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn after_so_many_lines_nothing_is_heard_any_more() {
+        let mut live = Live::new(Schema::Gradescope, None);
+        assert!(live.take("x\n".repeat(LINES_MAX - 1).as_bytes()).is_empty());
+        assert_eq!(names(&live.take(line("last", "").as_bytes())), [("last", None)]);
+        assert!(live.take(line("late", "").as_bytes()).is_empty());
+    }
+
+    #[test]
     fn a_contestant_hears_of_what_was_said_to_be_visible_and_not_even_the_number_of_the_rest() {
         let visible = ", \"visibility\": \"visible\"";
         let text = [

@@ -236,6 +236,51 @@ mod tests {
     }
 
     #[test]
+    fn files_and_all_of_them_together_have_what_a_package_may_have_and_no_more() {
+        let sparse = |path: PathBuf, len: u64| fs::File::create(path).unwrap().set_len(len).unwrap();
+        for (len, refused) in [(MAX_FILE_BYTES, false), (MAX_FILE_BYTES + 1, true)] {
+            let (tree, findings, _dir) = listed(|d| sparse(d.join("big"), len));
+            assert_eq!((findings.failed(), tree.files.len()), (refused, 2 - usize::from(refused)), "{len}");
+            let words = format!("the maximum is {MAX_FILE_BYTES}");
+            assert!(findings.list.iter().all(|d| d.path == "big" && d.message.contains(&words)));
+        }
+        // One byte is in `data/a` already.
+        let full = MAX_TOTAL_BYTES / MAX_FILE_BYTES;
+        for (rest, refused) in [(MAX_FILE_BYTES - 1, false), (MAX_FILE_BYTES, true)] {
+            let (_, findings, _dir) = listed(|d| {
+                (1..full).for_each(|at| sparse(d.join(format!("part{at}")), MAX_FILE_BYTES));
+                sparse(d.join("rest"), rest);
+                fs::write(d.join("z1"), "").unwrap();
+                fs::write(d.join("z2"), "").unwrap();
+            });
+            let told: Vec<_> = findings.list.iter().map(|d| d.path.as_str()).collect();
+            assert_eq!(told, if refused { &["rest"][..] } else { &[] }, "it is told once");
+        }
+    }
+
+    #[test]
+    fn a_text_has_so_many_bytes_and_is_utf8_to_its_end() {
+        let (tree, _, _dir) = listed(|d| {
+            fs::write(d.join("text"), "abcde").unwrap();
+            fs::write(d.join("latin"), b"a\nb\n\xe4\n").unwrap();
+            fs::write(d.join("marked"), "\u{feff}x").unwrap();
+        });
+        let read = |path: &str, max| {
+            let mut findings = Findings::default();
+            let text = tree.text(path, max, &mut findings);
+            (text, findings.list.first().map(|found| (found.line, found.message.clone())))
+        };
+        assert_eq!(read("text", 5), (Some("abcde".to_owned()), None));
+        assert_eq!(
+            read("text", 4),
+            (None, Some((None, "the file has 5 bytes; at most 4 are read".to_owned())))
+        );
+        assert_eq!(read("latin", 9).1.unwrap().0, Some(3));
+        assert_eq!(read("marked", 9).0.as_deref(), Some("x"));
+        assert_eq!(read("nowhere", 9), (None, None));
+    }
+
+    #[test]
     fn links_inside_are_followed_and_links_outside_refused() {
         let (tree, findings, _dir) = listed(|d| {
             symlink("data/a", d.join("b")).unwrap();

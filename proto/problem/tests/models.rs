@@ -667,3 +667,51 @@ fn a_draft_is_told_of_the_older_name_of_settings_where_it_has_one_and_no_newer_b
     assert_eq!(told(&[("data/secret/testdata.yaml", args)]), (true, vec!["case_sensitive".to_owned()]));
     assert_eq!(told(&[("data/secret/test_group.yaml", args)]), (false, vec!["case_sensitive".to_owned()]));
 }
+
+#[test]
+fn the_statement_is_markdown_before_text_and_english_before_others() {
+    let shown = |names: &[&str]| {
+        let texts: Vec<_> = names.iter().map(|name| (format!("statement/{name}"), *name)).collect();
+        let mut files = vec![("problem.yaml", HEAD), ("data/secret/1.in", "")];
+        files.extend(texts.iter().map(|(path, text)| (path.as_str(), *text)));
+        read(package(&files).path()).problem.statement
+    };
+    for (names, want) in [
+        (&["problem.sv.md", "problem.en.md", "problem.md"][..], Some("problem.en.md")),
+        (&["problem.sv.md", "problem.md", "problem.en.txt"], Some("problem.md")),
+        (&["problem.sv.md", "problem.txt", "problem.en.txt"], Some("problem.en.txt")),
+        (&["problem.sv.md", "problem.txt"], Some("problem.txt")),
+        (&["problem.sv.md"], Some("problem.sv.md")),
+        (&["problem.x/y.md", "problem.en.tex"], None),
+    ] {
+        assert_eq!(shown(names).as_deref(), want, "{names:?}");
+    }
+}
+
+#[test]
+fn notes_among_submissions_are_no_submissions_and_slow_ones_say_nothing_of_the_time_limit() {
+    let dir = package(&[
+        ("problem.yaml", HEAD),
+        ("data/secret/1.in", ""),
+        ("submissions/README", ""),
+        ("submissions/notes.md", ""),
+        ("submissions/accepted/a.py", ""),
+        ("submissions/brute_force/b.py", ""),
+        ("submissions/slow_accepted/c.py", ""),
+        ("submissions/time_limit_exceeded/d.py", ""),
+    ]);
+    let Loaded { problem, diagnostics } = read(dir.path());
+    let told: Vec<_> = diagnostics.iter().filter(|found| found.path.starts_with("submissions/")).collect();
+    assert!(told.is_empty(), "{told:?}");
+    let uses: Vec<_> =
+        problem.submissions.iter().map(|s| (s.program.path.as_str(), s.rules[0].time_use)).collect();
+    assert_eq!(
+        uses,
+        [
+            ("submissions/accepted/a.py", TimeUse::Inferred),
+            ("submissions/brute_force/b.py", TimeUse::Never),
+            ("submissions/slow_accepted/c.py", TimeUse::Never),
+            ("submissions/time_limit_exceeded/d.py", TimeUse::Inferred),
+        ]
+    );
+}

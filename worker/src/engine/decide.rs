@@ -125,3 +125,34 @@ pub(super) fn fold(judgement: &mut Judgement, plan: &Plan, grades: &Grades) -> R
 pub(super) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use Verdict::{AC, OK, PA, RTE, WA};
+
+    use super::*;
+
+    #[test]
+    fn a_hint_is_for_who_failed_and_comes_after_what_the_validator_said() {
+        let hint = Some("zero is a number");
+        for (said, verdict, hint, told) in [
+            (Some("too far"), WA, hint, Some("too far\nzero is a number")),
+            (None, WA, hint, Some("zero is a number")),
+            (None, RTE, hint, Some("zero is a number")),
+            (Some("well done"), AC, hint, Some("well done")),
+            (None, AC, hint, None),
+            (None, OK, hint, None),
+            (None, PA, hint, None),
+            (Some("too far"), WA, None, Some("too far")),
+            (None, WA, None, None),
+        ] {
+            let got = with_hint(said.map(str::to_owned), verdict, hint);
+            assert_eq!(got.as_deref(), told, "{said:?} {verdict} {hint:?}");
+        }
+    }
+
+    #[test]
+    fn base64_has_its_padding() {
+        assert_eq!((base64(b"a").as_str(), base64(b"\xff\xfe\xfd").as_str()), ("YQ==", "//79"));
+    }
+}

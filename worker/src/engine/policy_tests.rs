@@ -107,6 +107,15 @@ async fn a_near_miss_is_run_again_and_the_least_time_counts() {
 }
 
 #[tokio::test]
+async fn what_the_runs_of_a_judging_took_is_told_as_their_sum() {
+    let runner = FakeRunner::slow(Duration::from_millis(20), |spec| Ok(by_word(spec)));
+    let cases = [("x", "right"), ("y", "right"), ("z", "right")];
+    let timing = judge(&runner, Policy::Icpc, &cases).await.timing;
+    assert!(timing.run_ms >= 60.0, "three runs of 20 ms: {timing:?}");
+    assert!(timing.check_ms >= 0.0 && timing.check_ms.is_finite(), "{timing:?}");
+}
+
+#[tokio::test]
 async fn a_program_killed_at_its_hard_limit_is_run_once() {
     let runner = FakeRunner::new(|spec| {
         let mut outcome = by_word(spec);

@@ -59,6 +59,24 @@ fn left_open(bytes: &[u8]) -> RunOutcome {
 }
 
 #[tokio::test]
+async fn the_file_and_what_was_printed_beside_it_share_one_limit() {
+    for (printed, verdict) in [(0, AC), (24, AC), (25, OLE)] {
+        let right = "1\n".repeat((8 << 19) - 12);
+        let (_folder, problem) = package(|at| std::fs::write(at.join("data/secret/0.ans"), &right).unwrap());
+        let judgement = judged(problem, move |_| {
+            let mut outcome = wrote(right.as_bytes());
+            // Only the file's own length tells here.
+            outcome.facts.written_bytes = None;
+            outcome.facts.stdout_bytes = printed;
+            outcome
+        })
+        .await;
+        assert_eq!(judgement.verdict, verdict, "{printed} bytes printed beside 8 MiB but 24 bytes");
+        assert_eq!(judgement.tests[0].limit_hit, (verdict == OLE).then_some(LimitHit::Output));
+    }
+}
+
+#[tokio::test]
 async fn a_long_file_is_judged_where_it_lies_and_has_its_place() {
     let right = "one two three\n".repeat(100_000);
     let wrong = right.replacen("three", "other", 1);
