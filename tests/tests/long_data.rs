@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
-use tests::process::{finish, json, share_images, tribunal};
+use serde_json::{Value, json};
+use tests::client::Api;
+use tests::process::{Running, finish, json, share_images, tribunal};
 
 const MIB: usize = 1 << 20;
 
@@ -178,12 +179,59 @@ fn a_validator_is_given_a_long_input_answer_and_output_outside_the_judges_memory
     }
 }
 
-#[test]
-fn a_full_disk_under_a_long_output_is_our_failure_told_with_folder_and_errno() {
+/// `usual` with a small file system of its own at `outputs`; `None` where that cannot be.
+fn with_little_room(usual: &Command, outputs: &Path) -> Option<Command> {
     if !Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|status| status.success()) {
         println!("skipped: a full disk under outputs: `unshare --mount` does not work here");
-        return;
+        return None;
     }
+    std::fs::create_dir_all(outputs).unwrap();
+    let mut full = Command::new("unshare");
+    // A mount namespace of its own, so that the small file system is nobody else's; in it `$0` is tribunal.
+    let mount = format!("mount -t tmpfs -o size=4m none {} && exec \"$0\" \"$@\"", outputs.display());
+    full.args(["--mount", "sh", "-c", &mount]).arg(usual.get_program()).args(usual.get_args());
+    // Where temporary files lie otherwise has room and is not asked.
+    full.env("TRIBUNAL__CACHE__MAX", "off").env_remove("TRIBUNAL_TEST_DATA");
+    Some(full)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_under_a_long_output_is_told_to_judges_with_its_folder_and_to_contestants_without() {
+    let right = "for _ in range(8): print('0123456789abcde\\n' * 65536, end='')\n";
+    let site = Site::new(16, &LINE.repeat(8 * MIB / 16), &[("output_validator/validate.py", VALIDATOR)]);
+    let problems = site.folder.path().join("problems");
+    std::fs::create_dir(&problems).unwrap();
+    std::fs::rename(&site.package, problems.join("long")).unwrap();
+    let mut usual = tribunal(&site.data());
+    usual.args(["serve", "--listen", "127.0.0.1:0", "--problems"]).arg(&problems);
+    let outputs = site.data().join("outputs");
+    let Some(mut full) = with_little_room(&usual, &outputs) else { return };
+    let running = Running::start(&mut full, "listening on ");
+    let base = running.said("listening on ").unwrap();
+    let judge = Api::new(base, running.said("admin token (shown once): "));
+    let wanted = json!({ "name": "contestant", "tenant": "local", "scopes": ["submit", "read"] });
+    let (_, token) = judge.post("/api/v1/tokens", &wanted).await;
+    let contestant = Api::new(base, token["token"].as_str());
+    let files = [json!({ "name": "right.py", "content": right })];
+    let body = json!({ "problem": "long", "language": "python3", "files": files });
+    let (_, view) = contestant.post("/api/v1/submissions", &body).await;
+    let id = view["id"].as_str().unwrap_or_else(|| panic!("{view}"));
+
+    let view = judge.done(id).await;
+    let reason = view["judgement"]["reason"].as_str().unwrap_or_default();
+    assert_eq!(view["verdict"], "SE", "{view}");
+    assert!(reason.contains(outputs.to_str().unwrap()) && reason.contains("(os error 28)"), "{reason}");
+    for route in ["", "/events", "/judgements"] {
+        let (_, shown) = contestant.get(&format!("/api/v1/submissions/{id}{route}")).await;
+        let shown = shown.to_string();
+        assert!(shown.contains("SE"), "{route}: {shown}");
+        let host = [site.folder.path().to_str().unwrap(), "outputs", "os error", "No space"];
+        assert!(host.iter().all(|word| !shown.contains(word)), "{route}: {shown}");
+    }
+}
+
+#[test]
+fn a_full_disk_under_a_long_output_is_our_failure_told_with_folder_and_errno() {
     let answer = LINE.repeat(8 * MIB / 16) + "end\n";
     let right = "for _ in range(8): print('0123456789abcde\\n' * 65536, end='')\nprint('end')\n";
     let turned = "print('end')\nfor _ in range(8): print('0123456789abcde\\n' * 65536, end='')\n";
@@ -193,14 +241,7 @@ fn a_full_disk_under_a_long_output_is_our_failure_told_with_folder_and_errno() {
         let site = Site::new(16, &answer, &[(file, text)]);
         let source = site.source("right", source);
         let outputs = site.data().join("outputs");
-        std::fs::create_dir_all(&outputs).unwrap();
-        let usual = site.judge(&source);
-        let mut full = Command::new("unshare");
-        // A mount namespace of its own, so that the small file system is nobody else's; in it `$0` is tribunal.
-        let mount = format!("mount -t tmpfs -o size=4m none {} && exec \"$0\" \"$@\"", outputs.display());
-        full.args(["--mount", "sh", "-c", &mount]).arg(usual.get_program()).args(usual.get_args());
-        // Where temporary files lie otherwise has room and is not asked.
-        full.env("TRIBUNAL__CACHE__MAX", "off").env_remove("TRIBUNAL_TEST_DATA");
+        let Some(mut full) = with_little_room(&site.judge(&source), &outputs) else { return };
         let output = finish(&mut full);
         let document = json(&output);
         assert_eq!((output.status.code(), &document["verdict"]), (Some(3), &"SE".into()), "{document}");

@@ -276,10 +276,14 @@ pub(super) async fn check(
     beside: &[BoxFile],
     feedback: &[BoxFile],
 ) -> Result<Answer, JudgeError> {
-    let RunWith { runner, plan, case, validators, .. } = on;
+    let RunWith { runner, plan, case, validators, aside, .. } = on;
     let (name, flags, answer) = match &case.check {
         Check::Nothing => return Ok(Answer::of(Word::plain(Verdict::OK, None, None))),
         Check::Custom { answer, args, points } => {
+            let output = match plan.sidecar.output_file {
+                Some(_) => outputs::put_aside(output, aside).await?,
+                None => output,
+            };
             let (input, answer) = contents(input, answer).await?;
             let asked = validator::Asked { input, answer, output, args, points: *points, beside, feedback };
             return validator::ask_all(runner, &plan.validator, validators, &asked).await;

@@ -3,7 +3,8 @@
 //! The file a program leaves is taken after its box is dead, by the box's own collector: a regular file with
 //! one name, never what a link or a FIFO of that name leads to. No such file is a wrong answer, even when the
 //! right one is empty; output over the limit is OLE like any other. A long one is not read: it stays in the dead box's
-//! directory, and whoever compares it reads it there.
+//! directory, and whoever compares it reads it there. Before a program of the package is asked about it, which may take
+//! its time, it is copied out and the box's memory let go.
 
 use checker::Classified;
 use proto::facts::LimitHit;

@@ -8,7 +8,7 @@ use proto::facts::Exit;
 use proto::job::SourceFile;
 use proto::report::{CompileStatus, Judgement};
 use proto::verdict::Verdict;
-use sandbox::spec::{Collected, Content, RunOutcome, RunSpec, Stdin};
+use sandbox::spec::{Collected, Content, Opened, RunOutcome, RunSpec, Stdin};
 
 use super::{ANSWERS, Against, Question, Submission, TimeBounds};
 use crate::cache::CachedRunner;
@@ -268,6 +268,38 @@ async fn a_long_output_reaches_its_validator_from_a_file_and_not_through_our_mem
         let judgement = judge(&runner, problem, &submission("cpp", &[("a.cpp", "")])).await;
         assert_eq!(judgement.verdict, AC, "{protocol}: {:?}", judgement.tests[0].reason);
     }
+}
+
+#[tokio::test]
+async fn a_validator_is_asked_about_a_long_output_file_when_the_box_that_left_it_is_let_go() {
+    use std::os::unix::fs::MetadataExt as _;
+    let (_folder, problem) = package(
+        "problem_format_version: 2025-09\nname: L\nuuid: u\nlimits: {time_limit: 1}\n",
+        &[
+            ("output_validator/v.cpp", "int main() {}"),
+            ("tribunal.yaml", "output_file: out\n"),
+            ("data/secret/1.in", "in"),
+            ("data/secret/1.ans", "ans"),
+        ],
+    );
+    let left = Arc::new(std::sync::Mutex::new(0));
+    let runner = FakeRunner::new(move |spec: &RunSpec| {
+        if is_compile(spec) {
+            return Ok(compiled());
+        }
+        if let Stdin::Fd(file) = &spec.stdin {
+            let asked = std::fs::File::from(file.try_clone().unwrap()).metadata().unwrap();
+            assert!(asked.len() == 2 << 20 && asked.ino() != *left.lock().unwrap(), "it is the box's own");
+            return Ok(ran(Exit::Code(42), ""));
+        }
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(2 << 20).unwrap();
+        *left.lock().unwrap() = file.metadata().unwrap().ino();
+        let opened = Opened { path: b"out".to_vec(), file: file.try_into().unwrap() };
+        Ok(RunOutcome { opened: vec![opened], ..ran(Exit::Code(0), "") })
+    });
+    let judgement = judge(&runner, problem, &submission("cpp", &[("a.cpp", "")])).await;
+    assert_eq!(judgement.verdict, AC, "{:?}", judgement.tests[0].reason);
 }
 
 fn looked_at() -> (tempfile::TempDir, Problem) {

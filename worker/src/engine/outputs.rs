@@ -128,6 +128,23 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> JudgeError {
     JudgeError::failed(format!("could not read `{name}` of the package: {error}"))
 }
 
+/// An output that lies in the directory of a dead box, for a program of the package to be asked about: in a file of ours,
+/// because the box keeps the memory of all that its program wrote as long as one of its files is open.
+pub(super) async fn put_aside(output: Content, aside: &Aside) -> Result<Content, JudgeError> {
+    let Content::File(file) = output else { return Ok(output) };
+    let (aside, waiting) = (aside.clone(), Waiting::default());
+    let waited_for = Arc::clone(&waiting.0);
+    blocking(move || {
+        let copy = || -> io::Result<Content> {
+            let mut into = aside.file()?;
+            io::copy(&mut WhileWaitedFor { from: file.reader()?, waited_for }, &mut into)?;
+            into.into_content()
+        };
+        copy().map_err(|e| JudgeError::failed(format!("could not keep an output for its validator: {e}")))
+    })
+    .await?
+}
+
 /// The word of the judge's own checker, the one of this `name` or else the default validator under `flags`, on `output`.
 /// A name or flags that mean nothing are the package's fault.
 pub(super) async fn own_word(

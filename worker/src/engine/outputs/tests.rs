@@ -78,6 +78,25 @@ async fn an_output_that_becomes_shorter_is_our_failure_and_never_accepted() {
 }
 
 #[tokio::test]
+async fn what_a_validator_is_asked_about_is_a_copy_and_the_dead_boxs_file_is_let_go() {
+    use std::os::unix::fs::MetadataExt as _;
+    let (_data, aside) = aside();
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&text(LONG)).unwrap();
+    let meta = file.metadata().unwrap();
+    let is_open = || {
+        let mut open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        open.any(|fd| {
+            std::fs::metadata(fd.path()).is_ok_and(|m| (m.dev(), m.ino()) == (meta.dev(), meta.ino()))
+        })
+    };
+    assert!(is_open());
+    let kept = put_aside(Content::File(file.try_into().unwrap()), &aside).await.unwrap();
+    assert_eq!(crate::testing::bytes_of(&kept), text(LONG));
+    assert!(!is_open(), "the box's memory is kept with its file");
+}
+
+#[tokio::test]
 async fn an_empty_file_is_an_empty_output() {
     let answer = Data::Bytes(text(LONG).into());
     assert!(!accepted(&answer, Content::File(a_file(b"")), Live::Exact).await);
