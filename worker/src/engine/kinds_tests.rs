@@ -274,7 +274,7 @@ async fn a_long_output_reaches_its_validator_from_a_file_and_not_through_our_mem
 async fn a_validator_is_asked_about_a_long_output_file_when_the_box_that_left_it_is_let_go() {
     use std::os::unix::fs::MetadataExt as _;
     let (_folder, problem) = package(
-        "problem_format_version: 2025-09\nname: L\nuuid: u\nlimits: {time_limit: 1}\n",
+        "problem_format_version: 2025-09\nname: L\nuuid: u\nallow_file_writing: true\nlimits: {time_limit: 1}\n",
         &[
             ("output_validator/v.cpp", "int main() {}"),
             ("tribunal.yaml", "output_file: out\n"),
