@@ -3,8 +3,9 @@
 use std::io::Seek as _;
 use std::sync::Arc;
 
+use checker::policy::Policy;
 use problem::Problem;
-use proto::facts::Exit;
+use proto::facts::{Exit, LimitEvent, LimitHit};
 use proto::job::SourceFile;
 use proto::report::{CompileStatus, Judgement};
 use proto::verdict::Verdict;
@@ -545,6 +546,30 @@ async fn a_time_limit_nobody_named_follows_from_the_accepted_submissions() {
     }
 }
 
+#[tokio::test]
+async fn an_analyst_sees_all_the_time_that_is_looked_at_and_waits_no_longer() {
+    for (factor, wall) in [(1.5, 4), (3.0, 4), (5.0, 6)] {
+        let manifest = format!(
+            "problem_format_version: 2025-09\nname: W\nuuid: u\nlimits:\n  time_limit: 1\n  time_multipliers:\n    \
+             time_limit_to_tle: {factor}\n"
+        );
+        let (_folder, problem) = package(&manifest, &[("data/secret/1.in", ""), ("data/secret/1.ans", "")]);
+        let runner =
+            FakeRunner::new(|spec| Ok(if is_compile(spec) { compiled() } else { ran(Exit::Code(0), "") }));
+        let against = Against::Problem(Arc::new(problem));
+        let sent = submission("cpp", &[("a.cpp", "")]);
+        let engine = engine(Arc::clone(&runner) as _);
+        engine.judge_from(None, Policy::Analyst, &sent, &against, &mut |_| {}).await.unwrap();
+        let limits = &runner.runs.lock().unwrap()[1].limits;
+        let seconds = std::time::Duration::from_secs_f64;
+        assert_eq!(
+            (limits.cpu_time, limits.wall_time),
+            (seconds(factor), seconds(f64::from(wall))),
+            "{factor}"
+        );
+    }
+}
+
 #[test]
 fn the_slowest_case_of_the_fastest_slow_one_bounds_from_above() {
     let (_folder, problem) = untimed("2025-09");
@@ -567,6 +592,13 @@ fn the_slowest_case_of_the_fastest_slow_one_bounds_from_above() {
     let ms = std::time::Duration::from_millis;
     assert_eq!((bounds.accepted, bounds.too_slow), (Some(ms(400)), Some(ms(1600))));
     assert_eq!(bounds.limit(&problem), Ok(ms(1000)));
+    // A program that sleeps is as slow as the clock says that ended it.
+    let mut idle = judged(&[2]);
+    let facts = idle.tests[0].facts.as_mut().unwrap();
+    facts.wall_time = ms(4000);
+    facts.limit_events = vec![LimitEvent { limit: LimitHit::Idle, observed_ns: 4, value: 4, bound: 4 }];
+    bounds.take(problem.version, &slow.rules, &idle);
+    assert_eq!(bounds.too_slow, Some(ms(1600)));
     bounds.take(problem.version, &slow.rules, &judged(&[1400]));
     assert!(bounds.limit(&problem).unwrap_err().to_string().contains("at most"));
 }

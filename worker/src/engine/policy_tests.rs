@@ -69,6 +69,11 @@ async fn a_box_gets_a_quarter_more_than_the_time_limit_and_an_analysts_what_the_
         assert_eq!(judgement.limits.unwrap().cpu_time, Duration::from_secs(1), "what is told is the limit");
         let runs = runner.runs.lock().unwrap();
         assert_eq!(runs[1].limits.cpu_time, Duration::from_millis(want), "{policy}");
+        assert_eq!(
+            runs[1].limits.wall_time,
+            Duration::from_secs(4),
+            "{policy}: who sleeps past it does so for all"
+        );
     }
 }
 

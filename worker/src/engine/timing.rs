@@ -13,6 +13,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use problem::model::{ExampleSubmission, FormatVersion, Problem, Rule};
 use problem::timing::TimingError;
+use proto::facts::{LimitEvent, LimitHit, RunFacts};
 use proto::id::Digest;
 use proto::limits::Limits;
 use proto::report::Judgement;
@@ -59,7 +60,7 @@ impl TimeBounds {
     pub fn take(&mut self, version: FormatVersion, rules: &[Rule], judgement: &Judgement) {
         for rule in rules {
             let covered = judgement.tests.iter().filter(|test| rule.covers(&test.name));
-            let times = covered.filter_map(|test| test.facts.as_ref()).map(|facts| facts.cpu_time);
+            let times = covered.filter_map(|test| Some(took(test.facts.as_ref()?)));
             let Some(slowest) = times.max() else { continue };
             let (below, above) = bounds(version, rule);
             if below {
@@ -77,6 +78,17 @@ impl TimeBounds {
     /// Why none does.
     pub fn limit(&self, problem: &Problem) -> Result<Duration, TimingError> {
         problem.limits.time_rule.infer(self.accepted, self.too_slow)
+    }
+}
+
+/// What a run took of a time limit. One that was ended by the clock on the wall took that: it waited, and its processor
+/// time says nothing of how slow it is.
+fn took(facts: &RunFacts) -> Duration {
+    let by_the_clock = |event: &LimitEvent| matches!(event.limit, LimitHit::WallTime | LimitHit::Idle);
+    if facts.limit_events.iter().any(by_the_clock) {
+        facts.cpu_time.max(facts.wall_time)
+    } else {
+        facts.cpu_time
     }
 }
 
