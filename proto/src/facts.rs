@@ -103,7 +103,8 @@ pub struct RunFacts {
     /// Bytes the program wrote to stderr.
     pub stderr_bytes: u64,
     /// Bytes in the regular files that the run left in its work directory and `/tmp`, what was put there for it taken
-    /// off. A hole in a file counts for nothing; `/dev/shm` is memory and does not count. `None` in facts of before.
+    /// off. A hole in a file counts for nothing; `/dev/shm` is memory and does not count. Looked at
+    /// where [`Limits::output_and_files`](crate::limits::Limits::output_and_files) bounds it, else `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written_bytes: Option<u64>,
     /// Limits that fired, in the order they were observed.

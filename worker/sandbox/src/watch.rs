@@ -526,7 +526,10 @@ impl<'a> Watch<'a> {
             memory_peak_raw: peak_raw,
             stdout_bytes: self.out.count(),
             stderr_bytes: self.err.count(),
-            written_bytes: Some(collect::written(&self.warm.stage, self.given)),
+            written_bytes: self
+                .limits
+                .output_and_files
+                .map(|_| collect::written(&self.warm.stage, self.given)),
             limit_events: std::mem::take(&mut self.events),
             oom_kills,
             process_limit_hits,

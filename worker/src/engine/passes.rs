@@ -4,8 +4,6 @@
 //! Limits are those of each pass. The submission's work directory is fresh in each, the validator's feedback directory
 //! goes on without `nextpass.in`. What is reported of times and memory is the largest over all passes.
 
-use std::path::Path;
-
 use proto::report::{PassRecord, TestReport};
 use proto::verdict::Verdict;
 use sandbox::spec::{BoxFile, Content};
@@ -33,11 +31,6 @@ pub(super) async fn run(on: RunWith<'_>) -> Result<Pass, JudgeError> {
         };
         if most == 1 {
             return Ok(pass);
-        }
-        if pass.spoken
-            && pass.feedback.iter().any(|file| Path::new(&file.path).starts_with(NEXT) && file.path != NEXT)
-        {
-            blame(&mut pass, format!("`{NEXT}` is a directory; a pass is asked for with a file"));
         }
         let next = take_next(&mut pass.feedback)?;
         if let Some(lost) = pass.lost.take().filter(|_| pass.spoken) {

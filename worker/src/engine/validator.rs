@@ -5,7 +5,9 @@
 //! wrong is `JE`; a box that broke under it is our failure.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use checker::Given;
@@ -424,13 +426,13 @@ impl Place {
             let content = file.bytes.as_slice().into();
             (path != ".keep").then(|| BoxFile { path: path.to_owned(), content, executable: file.executable })
         };
-        let next = format!("{folder}/{}", passes::NEXT);
+        let next = Path::new(&folder).join(passes::NEXT);
+        let at = |path| Path::new(OsStr::from_bytes(path));
+        let next_is_directory = outcome.empty.iter().any(|path| at(path).starts_with(&next))
+            || outcome.files.iter().any(|file| at(&file.path).starts_with(&next) && at(&file.path) != next);
         let lost = match outcome.refused.first() {
             Some((path, why)) => Some(format!("`{path}`: {why}")),
-            None => outcome
-                .empty
-                .iter()
-                .any(|path| path == next.as_bytes())
+            None => next_is_directory
                 .then(|| format!("`{}` is a directory; a pass is asked for with a file", passes::NEXT)),
         };
         Answer { word, feedback: outcome.files.iter().filter_map(below).collect(), lost }
